@@ -1,0 +1,61 @@
+"""Variational inference for PyMC models, on JAX."""
+
+from importlib.metadata import version
+
+from taut import callbacks as callbacks
+from taut import errors as errors
+from taut import family as family
+from taut import objective as objective
+from taut.approximation import Approximation as Approximation
+from taut.compilation import set_cache_directory as set_cache_directory
+from taut.fit import fit as fit
+from taut.frontend import as_target as as_target
+from taut.method import ADVI as ADVI
+from taut.method import FullRankADVI as FullRankADVI
+from taut.method import Inference as Inference
+from taut.optimizer import Optimizer as Optimizer
+from taut.optimizer import adadelta as adadelta
+from taut.optimizer import adagrad as adagrad
+from taut.optimizer import adagrad_window as adagrad_window
+from taut.optimizer import adam as adam
+from taut.optimizer import adamax as adamax
+from taut.optimizer import apply_momentum as apply_momentum
+from taut.optimizer import apply_nesterov_momentum as apply_nesterov_momentum
+from taut.optimizer import momentum as momentum
+from taut.optimizer import nesterov_momentum as nesterov_momentum
+from taut.optimizer import norm_constraint as norm_constraint
+from taut.optimizer import rmsprop as rmsprop
+from taut.optimizer import sgd as sgd
+from taut.optimizer import total_norm_constraint as total_norm_constraint
+from taut.target import Target as Target
+
+__version__ = version("taut")
+
+__all__ = [
+    "ADVI",
+    "Approximation",
+    "FullRankADVI",
+    "Inference",
+    "Optimizer",
+    "Target",
+    "adadelta",
+    "adagrad",
+    "adagrad_window",
+    "adam",
+    "adamax",
+    "apply_momentum",
+    "apply_nesterov_momentum",
+    "as_target",
+    "callbacks",
+    "errors",
+    "family",
+    "fit",
+    "momentum",
+    "nesterov_momentum",
+    "norm_constraint",
+    "objective",
+    "rmsprop",
+    "set_cache_directory",
+    "sgd",
+    "total_norm_constraint",
+]

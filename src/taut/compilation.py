@@ -1,0 +1,172 @@
+"""Compiled programs: each once, with its seconds counted, kept on disk for the next process.
+
+JAX's persistent compilation cache is switched on around taut's own compilations and off again,
+unless the user has chosen a cache folder for JAX already, which then serves taut too.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import platformdirs
+from jax._src import config as jax_states
+from jax.experimental.compilation_cache import compilation_cache
+
+from taut.space import is_dynamic
+
+_ENVIRONMENT = "TAUT_CACHE_DIR"
+_OFF = ("", "0", "off", "none", "false")
+# Read by `cache_directory`: the user's choice in this process, which beats the environment's.
+_choice: list[str | Path | None] = []
+_switching = threading.Lock()
+
+
+def set_cache_directory(path: str | Path | None) -> None:
+    """Choose the folder of compiled programs, or turn the cache off.
+
+    Without this call it is ``$TAUT_CACHE_DIR`` (``off`` turns the cache off), else ``taut`` under
+    the user's own cache directory. Where the user has set ``jax_compilation_cache_dir`` for JAX,
+    that folder is used and this setting is not.
+
+    Parameters
+    ----------
+    path
+        A folder, made when it is first needed; `None` for no cache.
+
+    Examples
+    --------
+    >>> import taut
+    >>> taut.set_cache_directory("/tmp/taut-programs")
+    >>> taut.set_cache_directory(None)
+    """
+    _choice[:] = [path]
+
+
+def cache_directory() -> Path | None:
+    """Tell the folder of compiled programs, `None` where the cache is off."""
+    if _choice:
+        return None if _choice[0] is None else Path(_choice[0]).expanduser()
+    setting = os.environ.get(_ENVIRONMENT)
+    if setting is None:
+        return Path(platformdirs.user_cache_dir("taut")) / "programs"
+    return None if setting.lower() in _OFF else Path(setting).expanduser()
+
+
+@contextmanager
+def persistent_cache() -> Iterator[None]:
+    """Let JAX keep on disk what is compiled inside, and leave its configuration as it was."""
+    folder = cache_directory()
+    if folder is None or jax.config.jax_compilation_cache_dir:
+        yield
+        return
+    # JAX reads these states per thread but holds the open cache per process: hence the lock, and
+    # the reset, without which programs of the user would be written to taut's folder.
+    with (
+        _switching,
+        jax_states.compilation_cache_dir(str(folder)),
+        jax_states.persistent_cache_min_compile_time_secs(0.0),
+        jax_states.persistent_cache_min_entry_size_bytes(-1),
+    ):
+        compilation_cache.reset_cache()
+        try:
+            yield
+        finally:
+            compilation_cache.reset_cache()
+
+
+@dataclass
+class Timing:
+    """Where the seconds of a fit went.
+
+    Parameters
+    ----------
+    lift
+        Turning the model into a JAX function, its start point included.
+    compile
+        Tracing and compiling programs, or reading them from the disk cache.
+    run
+        Running them.
+    """
+
+    lift: float = 0.0
+    compile: float = 0.0
+    run: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.lift + self.compile + self.run
+
+    def __str__(self) -> str:
+        return (
+            f"lift {self.lift:.2f} s, compile {self.compile:.2f} s, run {self.run:.2f} s "
+            f"(total {self.total:.2f} s)"
+        )
+
+
+@contextmanager
+def clock(timing: Timing, part: str) -> Iterator[None]:
+    """Add the seconds spent inside to one part of a timing."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        setattr(timing, part, getattr(timing, part) + time.perf_counter() - begin)
+
+
+@dataclass(eq=False)
+class Programs:
+    """The compiled programs of one target, by function, structure and shapes.
+
+    They live as long as the target does; nothing is held by a global table.
+    """
+
+    compiled: dict[Any, Any] = field(default_factory=dict)
+    count: int = 0
+
+    def __call__(self, timing: Timing, function: Callable[..., Any], *args: Any) -> Any:
+        """Call `function`, compiled on the first arguments of their structure and shapes.
+
+        Arrays among the leaves of `args` are passed at run time; all else shapes the program,
+        and has to be hashable.
+        """
+        leaves, tree = jax.tree.flatten(args)
+        arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
+        static = tuple(_ARRAY if is_dynamic(leaf) else leaf for leaf in leaves)
+        key = (
+            function,
+            tree,
+            static,
+            tuple((a.shape, np.dtype(a.dtype)) for a in arrays),
+        )
+        if key not in self.compiled:
+            with clock(timing, "compile"):
+                self.compiled[key] = _compile(function, tree, static, arrays)
+            self.count += 1
+        with clock(timing, "run"):
+            return jax.block_until_ready(self.compiled[key](*arrays))
+
+
+class _Array:
+    """Stands for an array in the static part of a key."""
+
+
+_ARRAY = _Array()
+
+
+def _compile(function: Callable[..., Any], tree: Any, static: tuple, arrays: list) -> Any:
+    def program(*arrays: Any) -> Any:
+        rest = iter(arrays)
+        leaves = [next(rest) if leaf is _ARRAY else leaf for leaf in static]
+        return function(*jax.tree.unflatten(tree, leaves))
+
+    program.__name__ = getattr(function, "__name__", "program")
+    lowered = jax.jit(program).lower(*arrays)
+    with persistent_cache():
+        return lowered.compile()

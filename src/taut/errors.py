@@ -1,0 +1,51 @@
+"""The exceptions taut raises on purpose.
+
+TautError
+├── ModelError           the model can not be fitted as it is written
+│   └── DiscreteVariableError
+├── ArgumentError        an argument of a public call (also a ValueError)
+│   ├── StartError       the start point: a name, a shape
+│   └── MethodError      an unknown method
+├── OptimizerError       what was given is no optimizer (also a TypeError)
+├── NotFiniteError       a density is not a number (also a FloatingPointError)
+└── NotFittedError       a result is asked for before there is one
+"""
+
+
+class TautError(Exception):
+    """Whatever taut raises on purpose."""
+
+
+class ModelError(TautError, ValueError):
+    """The model can not be fitted as it is written."""
+
+
+class DiscreteVariableError(ModelError):
+    """A free variable of the model is discrete, and so has no gradient."""
+
+
+class ArgumentError(TautError, ValueError):
+    """An argument of a public call has a value that makes no sense there."""
+
+
+class StartError(ArgumentError):
+    """The start point names no variable of the model, or has another shape."""
+
+
+class MethodError(ArgumentError, KeyError):
+    """No method of inference has that name."""
+
+    # KeyError shows the repr of its message, which makes a long one unreadable.
+    __str__ = Exception.__str__
+
+
+class OptimizerError(TautError, TypeError):
+    """What was given is no optimizer, or has a hyper-parameter that makes no sense."""
+
+
+class NotFiniteError(TautError, FloatingPointError):
+    """A log density is not a finite number."""
+
+
+class NotFittedError(TautError, RuntimeError):
+    """A result is asked for before there is one."""

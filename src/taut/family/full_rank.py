@@ -1,0 +1,84 @@
+"""A Gaussian with a dense covariance."""
+
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from taut.family.base import AbstractFamily
+from taut.family.gaussian import inverse_softplus, log_standard_normal
+
+
+class FullRank(AbstractFamily):
+    r"""A Gaussian whose covariance has a Cholesky factor with a softplus diagonal.
+
+    .. math:: z = \mu + L \epsilon, \quad L_{ii} = \log(1 + e^{\ell_{ii}}),
+              \quad L_{ij} = \ell_{ij} \; (i > j), \quad \epsilon \sim \mathcal N(0, I)
+
+    Represents every correlation, at O(dim²) for a step and for memory.
+
+    Parameters
+    ----------
+    mu
+        Mean in the unconstrained space.
+    factor
+        The numbers :math:`\ell` as a square matrix, of which only the lower triangle is read: on
+        a CPU this is up to three times faster than a packed triangle, whose scatter does not
+        vectorise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.family import FullRank
+    >>> q = FullRank.at(np.zeros(2), np.array([1.0, 2.0]))
+    >>> [round(float(s), 6) for s in q.std()]
+    [1.0, 2.0]
+    """
+
+    mu: Float[Array, " dim"]
+    factor: Float[Array, "dim dim"]
+
+    @classmethod
+    def at(cls, mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"]) -> Self:
+        """Build the uncorrelated member with this mean and these standard deviations."""
+        return cls(mean, np.diag(inverse_softplus(std)))
+
+    @property
+    def dim(self) -> int:
+        return self.mu.shape[0]
+
+    def parameters(self) -> dict[str, Array]:
+        return {"mu": self.mu, "L_tril": self.factor[np.tril_indices(self.dim)]}
+
+    def noise(self, key: PRNGKeyArray) -> Float[Array, " dim"]:
+        return jax.random.normal(key, self.mu.shape, self.mu.dtype)
+
+    def push(self, noise: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Scalar]:
+        cholesky = self.cholesky()
+        return self.mu + cholesky @ noise, log_standard_normal(noise) - _log_det(cholesky)
+
+    def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
+        cholesky = self.cholesky()
+        noise = jax.scipy.linalg.solve_triangular(cholesky, z - self.mu, lower=True)
+        return log_standard_normal(noise) - _log_det(cholesky)
+
+    def mean(self) -> Float[Array, " dim"]:
+        return self.mu
+
+    def std(self) -> Float[Array, " dim"]:
+        return jnp.sqrt(jnp.sum(self.cholesky() ** 2, axis=1))
+
+    def cov(self) -> Float[Array, "dim dim"]:
+        cholesky = self.cholesky()
+        return cholesky @ cholesky.T
+
+    def cholesky(self) -> Float[Array, "dim dim"]:
+        """Give the Cholesky factor of the covariance."""
+        diagonal = jnp.diagonal(self.factor)
+        return jnp.tril(self.factor, -1) + jnp.diag(jax.nn.softplus(diagonal))
+
+
+def _log_det(cholesky: Float[Array, "dim dim"]) -> Scalar:
+    return jnp.sum(jnp.log(jnp.diagonal(cholesky)))

@@ -1,0 +1,128 @@
+"""The front door."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from taut.approximation import Approximation
+from taut.errors import ArgumentError, MethodError
+from taut.frontend.matching import nearest
+from taut.method import ADVI, FullRankADVI, Inference
+
+METHODS: dict[str, type[Inference]] = {"advi": ADVI, "fullrank_advi": FullRankADVI}
+
+
+def fit(
+    n: int = 10_000,
+    method: str | type[Inference] | Inference = "advi",
+    model: Any = None,
+    random_seed: Any = None,
+    start: Mapping[str, Any] | None = None,
+    start_sigma: Mapping[str, Any] | None = None,
+    inf_kwargs: Mapping[str, Any] | None = None,
+    *,
+    score: bool | None = None,
+    callbacks: Iterable[Callable[..., Any]] | None = None,
+    progressbar: bool = True,
+    progressbar_theme: Any = None,
+    obj_n_mc: int | None = None,
+    obj_optimizer: Any = None,
+    total_grad_norm_constraint: float | None = None,
+    backend: str | None = None,
+    include_transformed: bool = False,
+) -> Approximation:
+    """Approximate the posterior of a PyMC model.
+
+    Parameters
+    ----------
+    n
+        Steps.
+    method
+        A name, in any case (``"advi"``, ``"fullrank_advi"``), a class such as `taut.ADVI`, or an
+        object of one, which then has its model and start already.
+    model
+        A PyMC model, by default the one on the context, or a `taut.Target`.
+    random_seed
+        Decides the steps, and the draws that are given no seed of their own.
+    start
+        Values to start from, by variable; the others start at the model's initial point.
+    start_sigma
+        Standard deviations to start with, by variable, in the unconstrained space.
+    inf_kwargs
+        More arguments of the method's class, such as ``{"gradient": "path"}``.
+    score, callbacks, progressbar, progressbar_theme, obj_n_mc, obj_optimizer
+        As in `taut.ADVI.fit`.
+    total_grad_norm_constraint, backend, include_transformed
+        As in `taut.ADVI.fit`.
+
+    Returns
+    -------
+    Approximation
+        With draws (``.sample()``), moments, history and timing.
+
+    Raises
+    ------
+    MethodError
+        There is no such method.
+    ArgumentError, OptimizerError, StartError
+        An argument makes no sense.
+    ModelError
+        The model can not be fitted as it is written.
+    NotFiniteError
+        The density is not finite at the start, or stops being so.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, taut
+    >>> with pm.Model() as model:
+    ...     mu = pm.Normal("mu", 0.0, 10.0)
+    ...     y = pm.Normal("y", mu, 1.0, observed=np.array([1.5, 2.5, 2.0]))
+    ...     approx = taut.fit(5000, random_seed=1, progressbar=False,
+    ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+    >>> round(float(approx.sample(2000, random_seed=1)["posterior"]["mu"].mean()), 1)
+    2.0
+    """
+    inference = _inference(
+        method, model, random_seed=random_seed, start=start, start_sigma=start_sigma,
+        inf_kwargs=inf_kwargs,
+    )  # fmt: skip
+    return inference.fit(
+        n,
+        score,
+        callbacks,
+        progressbar,
+        progressbar_theme,
+        obj_n_mc=obj_n_mc,
+        obj_optimizer=obj_optimizer,
+        total_grad_norm_constraint=total_grad_norm_constraint,
+        backend=backend,
+        include_transformed=include_transformed,
+    )
+
+
+def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> Inference:
+    given = {name: value for name, value in given.items() if value is not None}
+    if isinstance(method, Inference):
+        ignored = sorted({*given, *(inf_kwargs or ()), *([] if model is None else ["model"])})
+        if ignored:
+            raise ArgumentError(
+                f"method is a {type(method).__name__} object, which has its own "
+                f"{', '.join(ignored)}. Give them where that object is made."
+            )
+        return method
+    return _class(method)(model=model, **(dict(inf_kwargs or {}) | given))
+
+
+def _class(method: Any) -> type[Inference]:
+    known = ", ".join(repr(name) for name in METHODS)
+    if isinstance(method, str):
+        if method.lower() in METHODS:
+            return METHODS[method.lower()]
+        raise MethodError(
+            f"There is no method {method!r}{nearest(method, METHODS)}. Methods are: {known}."
+        )
+    if isinstance(method, type) and issubclass(method, Inference):
+        return method
+    raise MethodError(
+        f"method must be one of {known}, a class such as taut.ADVI, or an object of one; got "
+        f"{method!r} ({type(method).__name__})."
+    )

@@ -1,0 +1,7 @@
+"""From a model to a target."""
+
+from taut.frontend.base import AbstractSource as AbstractSource
+from taut.frontend.select import as_source as as_source
+from taut.frontend.select import as_target as as_target
+
+__all__ = ["AbstractSource", "as_source", "as_target"]

@@ -1,0 +1,29 @@
+"""What a fit needs to know of the model behind a target."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from taut.target import Target
+
+
+class AbstractSource(ABC):
+    """A model of some kind, seen from inference."""
+
+    @abstractmethod
+    def target(self) -> Target:
+        """Give the target with the model's data of this moment."""
+
+    @abstractmethod
+    def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
+        """Give a start point in the unconstrained space, of values for some variables or none."""
+
+    @abstractmethod
+    def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
+        """Give the scale to start with, in the unconstrained space; NaN where none is given."""
+
+    @abstractmethod
+    def blame(self, z: np.ndarray) -> str | None:
+        """Name the terms of the density that are not finite at a point; `None` if all are."""

@@ -1,0 +1,69 @@
+"""A target that was written by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from taut.errors import StartError
+from taut.frontend.base import AbstractSource
+from taut.frontend.matching import nearest
+from taut.space import Space
+from taut.target import Target
+
+
+class PlainSource(AbstractSource):
+    """A target without a model behind it; it starts at zero.
+
+    Parameters
+    ----------
+    target
+        The target.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def target(self) -> Target:
+        return self._target
+
+    def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
+        return fill(self._target.space, values, 0.0, "start")
+
+    def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
+        return fill(self._target.space, values, np.nan, "start_sigma")
+
+    def blame(self, z: np.ndarray) -> str | None:
+        with self._target.precision():
+            prior, likelihood = (float(term) for term in self._target.split(np.asarray(z)))
+        terms = {"the log prior": prior, "the log likelihood": likelihood}
+        bad = [f"{name} is {value}" for name, value in terms.items() if not np.isfinite(value)]
+        return "; ".join(bad) or None
+
+
+def fill(
+    space: Space, values: Mapping[str, Any] | None, default: float, argument: str
+) -> np.ndarray:
+    """Lay named values into a flat vector, broadcast to each variable's shape.
+
+    Raises
+    ------
+    StartError
+        For a name that is none of the space's, or a shape that does not fit.
+    """
+    flat = np.full(space.dim, default)
+    for name, value in (values or {}).items():
+        if name not in space.names:
+            raise StartError(
+                f"{argument} names {name!r}, which is no variable of the model"
+                f"{nearest(name, space.names)}. There are: {', '.join(space.names)}."
+            )
+        slot = space[name]
+        try:
+            flat[slot.slice] = np.broadcast_to(np.asarray(value, float), slot.shape).ravel()
+        except ValueError as error:
+            raise StartError(
+                f"{argument}[{name!r}] has shape {np.shape(value)}, but {name} has shape "
+                f"{slot.shape} in the unconstrained space."
+            ) from error
+    return flat

@@ -1,0 +1,76 @@
+"""Which terms of a model's log density are not finite at a point, and at which rows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from pymc.pytensorf import compile as compile_function
+from pytensor.tensor import as_tensor
+
+# Rows and values a message names before it stops counting them out.
+_NAMED = 5
+
+
+class Blame:
+    """Evaluates each term of a model's density on the host, without compiling for the device.
+
+    The model is an argument of each call, so that this can be kept without keeping the model.
+    """
+
+    def __init__(self) -> None:
+        self._factors: Callable[..., Sequence[np.ndarray]] | None = None
+
+    def __call__(self, model: Any, point: dict[str, np.ndarray]) -> str | None:
+        """Describe the terms that are not finite at a point; `None` if all are."""
+        variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+        if self._factors is None:
+            self._factors = _compile_factors(model, variables)
+        factors = [np.asarray(factor) for factor in self._factors(*point.values())]
+        lines = [
+            f"  - {_describe(model, variable, factor, point)}"
+            for variable, factor in zip(variables, factors, strict=True)
+            if not np.isfinite(factor).all()
+        ]
+        return "\n".join(lines) or None
+
+
+def _compile_factors(model: Any, variables: list[Any]) -> Callable[..., Sequence[np.ndarray]]:
+    factors = [
+        as_tensor(factor, allow_xtensor_conversion=True)
+        for factor in model.logp(vars=variables, sum=False)
+    ]
+    return compile_function(
+        model.value_vars, factors, mode="FAST_COMPILE", on_unused_input="ignore"
+    )
+
+
+def _describe(model: Any, variable: Any, factor: np.ndarray, point: dict[str, np.ndarray]) -> str:
+    bad = np.argwhere(~np.isfinite(factor))
+    kinds = ", ".join(sorted({str(factor[tuple(index)]) for index in bad}))
+    where = f"{len(bad)} of its {factor.size} terms are {kinds}" if factor.ndim else f"is {kinds}"
+    if variable in model.observed_RVs:
+        rows = _rows(model.rvs_to_values[variable], factor, bad)
+        return f"observed variable {variable.name!r}: {where}{rows}"
+    if variable in model.potentials:
+        return f"potential {variable.name!r}: {where}{_listed(bad, 'element')}"
+    value = model.rvs_to_values[variable].name
+    at = np.array2string(np.asarray(point[value]), precision=4, threshold=_NAMED)
+    return f"free variable {variable.name!r}: {where}, at {value} = {at}"
+
+
+def _rows(value: Any, factor: np.ndarray, bad: np.ndarray) -> str:
+    if not factor.ndim:
+        return ""
+    data = value.get_value() if hasattr(value, "get_value") else getattr(value, "data", None)
+    if data is None or np.shape(data) != factor.shape:
+        return _listed(bad, "row")
+    values = ", ".join(str(data[tuple(index)]) for index in bad[:_NAMED])
+    return f"{_listed(bad, 'row')}, where the data are {values}"
+
+
+def _listed(bad: np.ndarray, noun: str) -> str:
+    if not bad.size:
+        return ""
+    first = [int(i[0]) if len(i) == 1 else tuple(int(j) for j in i) for i in bad[:_NAMED]]
+    more = ", …" if len(bad) > _NAMED else ""
+    return f" ({noun}{'s' if len(bad) > 1 else ''} {', '.join(map(str, first))}{more})"

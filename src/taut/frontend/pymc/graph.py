@@ -1,0 +1,208 @@
+"""A model's log density as a graph whose data are inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pymc.data import MinibatchOp
+from pymc.pytensorf import rvs_in_graph
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.replace import clone_replace
+from pytensor.graph.traversal import ancestors, graph_inputs
+from pytensor.tensor import as_tensor
+from pytensor.tensor.math import variadic_add
+from pytensor.tensor.random.type import RandomType
+from pytensor.tensor.type import TensorType
+
+from taut.errors import DiscreteVariableError, ModelError
+
+# Constants from this size on are passed at run time instead of being built into the program.
+_LARGE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class ModelGraph:
+    """A model's log density and constrained variables, as functions of their inputs.
+
+    Parameters
+    ----------
+    values
+        The value variables, one for each free variable.
+    terms
+        The log prior and the log likelihood; `pymc.Minibatch` replaced by inputs.
+    names
+        Names of the constrained variables, deterministics included.
+    constrained
+        The constrained variables; `pymc.Minibatch` replaced by inputs.
+    batch
+        For each `pymc.Minibatch` the inputs that replace its outputs.
+    minibatches
+        The nodes that were replaced.
+    """
+
+    values: list[Variable]
+    terms: list[Variable]
+    names: list[str]
+    constrained: list[Variable]
+    batch: list[list[Variable]]
+    minibatches: list[Apply]
+
+    @property
+    def batch_inputs(self) -> list[Variable]:
+        return [variable for group in self.batch for variable in group]
+
+
+def read_model(model: Any) -> ModelGraph:
+    """Read the graphs off a model.
+
+    Raises
+    ------
+    ModelError
+        The model has no free variables, or its density draws random numbers.
+    DiscreteVariableError
+        A free variable is discrete.
+    """
+    _check_free_variables(model)
+    constrained = model.replace_rvs_by_values(model.unobserved_RVs)
+    outputs = [*_terms(model), *constrained]
+    minibatches = _minibatches(outputs)
+    batch = [[_input_like(out) for out in _drawn(node)] for node in minibatches]
+    replace = {
+        out: variable
+        for node, group in zip(minibatches, batch, strict=True)
+        for out, variable in zip(_drawn(node), group, strict=True)
+    }
+    outputs = clone_replace(outputs, replace, rebuild_strict=False)
+    _check_randomness(outputs[:2])
+    names = [rv.name for rv in model.unobserved_RVs]
+    return ModelGraph(model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches)
+
+
+@dataclass(frozen=True, eq=False)
+class DataInputs:
+    """Outputs of a graph with its data lifted to inputs.
+
+    Parameters
+    ----------
+    outputs
+        The graph's outputs, in which data are inputs.
+    inputs
+        Those inputs.
+    sources
+        What each input stands for: a shared variable or a large constant.
+    frozen
+        Shared variables built into the graph with the value they had.
+    """
+
+    outputs: list[Variable]
+    inputs: list[Variable]
+    sources: list[Variable]
+    frozen: list[tuple[SharedVariable, np.ndarray]]
+
+    def is_current(self) -> bool:
+        """Tell whether the values built in are still those of their shared variables."""
+        return all(np.array_equal(s.get_value(borrow=True), value) for s, value in self.frozen)
+
+
+def lift_data(outputs: Sequence[Variable], freeze_discrete: bool = False) -> DataInputs:
+    """Turn shared variables and large constants into inputs.
+
+    Lengths (shared integer scalars) stay in the graph with their value, since JAX needs shapes
+    when it traces; with `freeze_discrete` all integers and booleans do, for graphs in which they
+    decide a shape.
+    """
+    found = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable | Constant)]
+    shared = [v for v in found if isinstance(v, SharedVariable) and not _is_random(v)]
+    frozen = [v for v in shared if _decides_shapes(v, freeze_discrete)]
+    lifted = [v for v in shared if v not in frozen]
+    lifted += [v for v in found if isinstance(v, Constant) and _is_large(v, freeze_discrete)]
+    inputs = [v.type(name=v.name) for v in lifted]
+    constants = [v.type.filter_variable(v.type.make_constant(_value(v))) for v in frozen]
+    replace = dict(zip([*lifted, *frozen], [*inputs, *constants], strict=True))
+    return DataInputs(
+        clone_replace(list(outputs), replace, rebuild_strict=False),
+        inputs,
+        lifted,
+        [(v, np.array(v.get_value())) for v in frozen],
+    )
+
+
+def _value(source: Any) -> Any:
+    return source.data if isinstance(source, Constant) else source.get_value(borrow=True)
+
+
+def _terms(model: Any) -> list[Variable]:
+    variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    factors = [
+        as_tensor(factor, allow_xtensor_conversion=True).sum()
+        for factor in model.logp(vars=variables, sum=False)
+    ]
+    free = len(model.free_RVs)
+    likelihood = variadic_add(*factors[free:]) if factors[free:] else as_tensor(0.0)
+    return [variadic_add(*factors[:free]), likelihood]
+
+
+def _check_free_variables(model: Any) -> None:
+    if not model.free_RVs:
+        raise ModelError(
+            "The model has no free variables, so there is no posterior to approximate. Define at "
+            "least one unobserved variable, such as pymc.Normal('mu', 0, 1), inside "
+            "`with pymc.Model() as model:`."
+        )
+    discrete = [rv.name for rv in model.free_RVs if _is_discrete(model.rvs_to_values[rv].dtype)]
+    if discrete:
+        names = ", ".join(repr(name) for name in discrete)
+        raise DiscreteVariableError(
+            f"Free variables that are discrete have no gradient: {names}. Sum them out of the "
+            f"model and fit what is left:\n\n"
+            f"    import pymc_extras\n"
+            f"    marginal_model = pymc_extras.marginalize(model, [{names}])\n"
+            f"    approx = taut.fit(model=marginal_model)\n"
+        )
+
+
+def _check_randomness(outputs: list[Variable]) -> None:
+    random = rvs_in_graph(outputs)
+    if random:
+        ops = ", ".join(sorted({str(variable.owner.op) for variable in random}))
+        raise ModelError(
+            f"The model's log density draws random numbers ({ops}), so it is no density. "
+            "Only pymc.Minibatch may be random in it."
+        )
+
+
+def _minibatches(outputs: list[Variable]) -> list[Apply]:
+    owners = (v.owner for v in ancestors(outputs) if v.owner is not None)
+    return list(dict.fromkeys(node for node in owners if isinstance(node.op, MinibatchOp)))
+
+
+def _drawn(node: Apply) -> list[Variable]:
+    """Outputs of a minibatch node that hold rows; the last one is the generator's state."""
+    return node.outputs[:-1]
+
+
+def _input_like(variable: Variable) -> Variable:
+    kind = variable.type
+    return kind.clone(shape=(None, *kind.shape[1:]))(name=variable.name)
+
+
+def _is_random(variable: Variable) -> bool:
+    return isinstance(variable.type, RandomType)
+
+
+def _is_discrete(dtype: str) -> bool:
+    return np.dtype(dtype).kind in "biu"
+
+
+def _decides_shapes(variable: Any, freeze_discrete: bool) -> bool:
+    discrete = _is_discrete(variable.type.dtype)
+    return discrete and (freeze_discrete or variable.type.ndim == 0)
+
+
+def _is_large(constant: Any, freeze_discrete: bool) -> bool:
+    if not isinstance(constant.type, TensorType) or constant.data.size < _LARGE:
+        return False
+    kind = np.dtype(constant.type.dtype).kind
+    return kind != "b" and not (freeze_discrete and kind in "iu")

@@ -1,0 +1,184 @@
+"""A model's log density as a JAX function, by the first way that works."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor
+from jaxtyping import Array, Float, PyTree, Scalar
+from pytensor.graph.basic import Apply, Constant, Variable
+
+from taut.batches import AbstractBatches, AllRows, RandomRows
+from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
+from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data, read_model
+from taut.frontend.pymc.jaxify import jaxify
+from taut.space import Space
+
+# What tracing raises where JAX can not express a graph: an op without a JAX version, or a shape
+# that depends on data.
+_INEXPRESSIBLE = (NotImplementedError, TypeError, IndexError, ValueError)
+
+
+@dataclass(eq=False)
+class LiftedModel:
+    """A model's graphs as JAX functions of value variables, data and batch inputs.
+
+    Parameters
+    ----------
+    graph
+        The graphs.
+    data
+        The data inputs; none where PyTensor evaluates the graphs and reads the data itself.
+    terms
+        Gives the log prior and the log likelihood.
+    check_bounds
+        The model's setting.
+    """
+
+    graph: ModelGraph
+    data: DataInputs
+    terms: Callable[..., Sequence[Array]]
+    check_bounds: bool
+    _constrain: Callable[..., Sequence[Array]] | None = None
+    _constants: dict[Variable, Array] = field(default_factory=dict)
+    _evaluators: dict[Apply, Callable[[], list[np.ndarray]]] = field(default_factory=dict)
+
+    def is_current(self) -> bool:
+        """Tell whether what was built into the functions still holds."""
+        return self.data.is_current()
+
+    def arrays(self) -> tuple[Array, ...]:
+        """Copy the data of this moment to the device; constants were copied once."""
+        return tuple(self._array(source) for source in self.data.sources)
+
+    def batches(self) -> AbstractBatches:
+        """Give the source of rows: the data behind each `pymc.Minibatch`."""
+        nodes = self.graph.minibatches
+        if not nodes:
+            return AllRows()
+        groups = tuple(tuple(jnp.array(v) for v in self._rows(node)) for node in nodes)
+        return RandomRows(groups, tuple(_batch_size(node) for node in nodes))
+
+    def constrain(self, *args: Array) -> Sequence[Array]:
+        """Give the constrained variables; built at the first call."""
+        if self._constrain is None:
+            self._constrain = self._build_constrain(args)
+        return self._constrain(*args)
+
+    def _build_constrain(self, args: tuple[Array, ...]) -> Callable[..., Sequence[Array]]:
+        inputs = [*self.graph.values, *self.data.inputs, *self.graph.batch_inputs]
+        try:
+            function = jaxify(inputs, self.data.outputs[2:], self.check_bounds)
+            jax.eval_shape(function, *args)
+            return function
+        except _INEXPRESSIBLE as error:
+            _warn_fallback("deterministic variables", error)
+        values, batch = len(self.graph.values), len(self.graph.batch_inputs)
+        example = [np.zeros(arg.shape, arg.dtype) for arg in args]
+        host = constrain_by_callback(
+            self.graph, *example[:values], *example[len(example) - batch :]
+        )
+        return lambda *args: host(*args[:values], *args[len(args) - batch :])
+
+    def _array(self, source: Any) -> Array:
+        if not isinstance(source, Constant):
+            return _on_device(source.get_value(borrow=True))
+        if source not in self._constants:
+            self._constants[source] = _on_device(source.data)
+        return self._constants[source]
+
+    def _rows(self, node: Apply) -> list[np.ndarray]:
+        if node not in self._evaluators:
+            self._evaluators[node] = pytensor.function([], node.inputs[:-1], mode="FAST_COMPILE")
+        return self._evaluators[node]()
+
+
+@dataclass(frozen=True)
+class Terms:
+    """``(z, data, batch) -> (log_prior, log_likelihood)`` of a lifted model."""
+
+    lifted: LiftedModel
+    space: Space
+
+    def __call__(
+        self, z: Float[Array, " dim"], data: PyTree, batch: PyTree
+    ) -> tuple[Scalar, Scalar]:
+        prior, likelihood = self.lifted.terms(*_inputs(self.space, z, data, batch))
+        return prior, likelihood
+
+
+@dataclass(frozen=True)
+class Constrain:
+    """``(z, data, batch) -> {name: array}`` of a lifted model."""
+
+    lifted: LiftedModel
+    space: Space
+
+    def __call__(self, z: Float[Array, " dim"], data: PyTree, batch: PyTree) -> dict[str, Array]:
+        values = self.lifted.constrain(*_inputs(self.space, z, data, batch))
+        names = self.lifted.graph.names
+        return {name: jnp.asarray(value) for name, value in zip(names, values, strict=True)}
+
+
+def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
+    """Lift a model whose value variables have these shapes.
+
+    First with all data as inputs; if a shape depends on them, with integers and booleans built
+    in; else PyTensor evaluates the density, and a warning says what stood in the way.
+    """
+    graph = read_model(model)
+    reason: Exception | None = None
+    for freeze_discrete in (False, True):
+        data = lift_data([*graph.terms, *graph.constrained], freeze_discrete)
+        inputs = [*graph.values, *data.inputs, *graph.batch_inputs]
+        try:
+            function = jaxify(inputs, data.outputs[:2], model.check_bounds)
+            lifted = LiftedModel(graph, data, function, model.check_bounds)
+            jax.eval_shape(function, *_example(lifted, shapes))
+            return lifted
+        except _INEXPRESSIBLE as error:
+            reason = error
+    _warn_fallback("log density", reason)
+    no_data = DataInputs([*graph.terms, *graph.constrained], [], [], [])
+    return LiftedModel(graph, no_data, terms_by_callback(graph), model.check_bounds)
+
+
+def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:
+    return [*space.unravel(z).values(), *data, *jax.tree.leaves(batch)]
+
+
+def _example(lifted: LiftedModel, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    pairs = zip(lifted.graph.values, shapes, strict=True)
+    values = [jax.ShapeDtypeStruct(shape, v.type.dtype) for v, shape in pairs]
+    batch = jax.eval_shape(lifted.batches().draw, jax.random.key(0))
+    return [*values, *lifted.arrays(), *jax.tree.leaves(batch)]
+
+
+def _batch_size(node: Apply) -> int:
+    first = node.outputs[0]
+    known = first.type.shape[0]
+    if known is not None:
+        return int(known)
+    return int(pytensor.function([], first.shape[0], mode="FAST_COMPILE")())
+
+
+def _on_device(value: Any) -> Any:
+    # A copy: JAX may otherwise share memory with an array that the user goes on changing.
+    if isinstance(value, np.ndarray | np.generic | float | int):
+        return jnp.array(value)
+    from pytensor.link.jax.dispatch import jax_typify
+
+    return jax_typify(value)
+
+
+def _warn_fallback(what: str, reason: Exception | None) -> None:
+    first_line = str(reason).strip().split("\n")[0]
+    warnings.warn(
+        f"JAX can not evaluate the model's {what} ({first_line}). PyTensor evaluates it instead: "
+        "results are the same, steps are slower.",
+        stacklevel=2,
+    )

@@ -1,0 +1,25 @@
+"""What an iterative method does; the loop drives it and knows no more than this."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+from jaxtyping import PRNGKeyArray, PyTree, Scalar
+
+from taut.family import AbstractFamily
+from taut.target import Target
+
+
+class AbstractMethod(eqx.Module):
+    """How one step of a fit is taken."""
+
+    @abstractmethod
+    def init(self, family: AbstractFamily) -> PyTree:
+        """Make the state in which a fit of `family` begins."""
+
+    @abstractmethod
+    def step(self, state: PyTree, target: Target, key: PRNGKeyArray) -> tuple[PyTree, Scalar]:
+        """Take one step; give the new state and the loss before it."""
+
+    @abstractmethod
+    def family(self, state: PyTree) -> AbstractFamily:
+        """Read the approximation off a state."""

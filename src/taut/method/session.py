@@ -1,0 +1,193 @@
+"""One fit from start to refinement: what every stepping inference object does."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from taut import seed
+from taut.approximation import Approximation
+from taut.callbacks import Callbacks
+from taut.compilation import Timing, clock
+from taut.errors import ArgumentError, NotFiniteError, NotFittedError
+from taut.family import AbstractFamily
+from taut.frontend import as_source
+from taut.loop import PATIENCE, Run, run_loop
+from taut.method.base import AbstractMethod
+from taut.progress import NOT_FINITE, AbstractProgress
+
+# Draws tried to find one at which the density is not finite, for the message about it.
+_TRIES = 50
+
+
+class Session:
+    """The state behind an inference object.
+
+    Parameters
+    ----------
+    name
+        The method's name, for results.
+    model, random_seed, start, start_sigma
+        As in `taut.fit`.
+    family
+        Builds the approximation of a start point and a scale.
+    scale
+        The scale where `start_sigma` gives none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        random_seed: Any,
+        start: Mapping[str, Any] | None,
+        start_sigma: Mapping[str, Any] | None,
+        family: Callable[[np.ndarray, np.ndarray], AbstractFamily],
+        scale: float,
+    ) -> None:
+        timing = Timing()
+        with clock(timing, "lift"):
+            self._source = as_source(model)
+            self._seed = seed.entropy(random_seed)
+            target = self._source.target()
+            mean = self._source.start(start, int(seed.words(self._seed, seed.START)[0]))
+            std = self._source.start_sigma(start_sigma)
+            std = np.where(np.isnan(std), scale, std)
+            began = family(mean.astype(target.dtype), std.astype(target.dtype))
+        self.approx = Approximation(self._source, target, began, self._seed, name)
+        self.approx.timing = timing
+        self._run: Run | None = None
+        self._method: AbstractMethod | None = None
+        self._callbacks: tuple[Callable[..., Any], ...] = ()
+        self._score = True
+
+    @property
+    def hist(self) -> np.ndarray:
+        """Losses of all steps so far."""
+        return self.approx.hist
+
+    def fit(
+        self,
+        method: AbstractMethod,
+        n: int,
+        callbacks: Iterable[Callable[..., Any]] | None,
+        score: bool,
+        progress: AbstractProgress,
+    ) -> Approximation:
+        """Begin with the parameters of this moment, and take `n` steps."""
+        _check_steps(n)
+        self._callbacks, self._score = tuple(callbacks or ()), score
+        observer = self._observer(offset=0)
+        self._refresh_target()
+        self._check_start()
+        self._method = method
+        with self.approx.target.precision():
+            state = self.approx.target.programs(
+                self.approx.timing, _init, method, self.approx.family
+            )
+        if self._run is None:
+            self._run = Run(state, self._seed)
+        self._run.state = state
+        self._first = self._run.step
+        return self._go_on(n, observer, progress)
+
+    def refine(self, n: int, progress: AbstractProgress) -> Approximation:
+        """Take `n` more steps, with the optimizer's memory kept."""
+        _check_steps(n)
+        if self._run is None:
+            raise NotFittedError("There is nothing to refine yet: call `.fit(n)` first.")
+        self._refresh_target()
+        return self._go_on(n, self._observer(offset=self._run.step - self._first), progress)
+
+    def _observer(self, offset: int) -> Callbacks:
+        return Callbacks(self._callbacks, self._publish, self.approx, offset, self._score)
+
+    def _go_on(self, n: int, observer: Callbacks, progress: AbstractProgress) -> Approximation:
+        assert self._run is not None
+        assert self._method is not None
+        skipped = self._run.skipped
+        with self.approx.target.precision():
+            try:
+                run_loop(
+                    self._run, self._method, self.approx.target, n,
+                    observer=observer, progress=progress, timing=self.approx.timing,
+                )  # fmt: skip
+            finally:
+                self._publish(self._run.state)
+                self.approx.stopped = self._run.stopped
+        if self._run.stopped == NOT_FINITE:
+            raise NotFiniteError(self._why_not_finite())
+        if self._run.skipped > skipped:
+            warnings.warn(
+                f"{self._run.skipped - skipped} of {n} steps were skipped, because the loss or "
+                "the new parameters were not finite. A smaller learning rate may help.",
+                stacklevel=4,
+            )
+        return self.approx
+
+    def _publish(self, state: Any) -> None:
+        assert self._run is not None
+        assert self._method is not None
+        self.approx.hist = self._run.history.since(0) if self._score else np.empty(0)
+        self.approx.skipped = self._run.skipped
+        self.approx.update(self._method.family(state))
+
+    def _refresh_target(self) -> None:
+        """Take up what was set by `pymc.set_data` since."""
+        with clock(self.approx.timing, "lift"):
+            target = self._source.target()
+        if target.space != self.approx.target.space:
+            raise ArgumentError(
+                "The model's variables have changed their shapes since this inference was made: "
+                f"{_shapes(self.approx.target.space)} then, {_shapes(target.space)} now. "
+                "Make a new one."
+            )
+        self.approx.retarget(target)
+
+    def _check_start(self) -> None:
+        with clock(self.approx.timing, "lift"):
+            blame = self._source.blame(np.asarray(self.approx.family.mean()))
+        if blame is not None:
+            raise NotFiniteError(
+                f"The model's log density is not finite at the start point:\n{blame}\n"
+                "Check the data and the bounds, or start elsewhere: start={'name': value}."
+            )
+
+    def _why_not_finite(self) -> str:
+        assert self._run is not None
+        head = (
+            f"The last {PATIENCE} steps had a loss or parameters that are not finite; the fit is "
+            f"stopped after {self._run.step:,d} steps and keeps the last good parameters."
+        )
+        advice = "Try a smaller learning rate, another start, or narrower priors."
+        return f"{head}\n{self._blame_a_draw()}\n{advice}"
+
+    def _blame_a_draw(self) -> str:
+        draws = self.approx.unconstrained_draws(_TRIES, random_seed=self._seed)
+        for z in draws:
+            blame = self._source.blame(z)
+            if blame is not None:
+                return f"At a draw of the approximation:\n{blame}"
+        index = int(np.argmax(np.abs(draws).max(axis=0)))
+        name = self.approx.target.space.element_name(index)
+        return (
+            "The density is finite at draws of the approximation, its gradient or the update is "
+            f"not; the draws reach farthest in {name} ({draws[:, index].max():.4g})."
+        )
+
+
+def _init(method: AbstractMethod, family: AbstractFamily) -> Any:
+    return method.init(family)
+
+
+def _check_steps(n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        whole = f" Write n={int(n)}." if isinstance(n, float) and n >= 1 and n == int(n) else ""
+        raise ArgumentError(
+            f"n, the number of steps, must be a positive integer, got {n!r}.{whole}"
+        )
+
+
+def _shapes(space: Any) -> str:
+    return ", ".join(f"{slot.name} {slot.shape}" for slot in space)

@@ -1,0 +1,82 @@
+"""The evidence lower bound."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+
+from taut.draws import map_draws
+from taut.errors import ArgumentError
+from taut.family import AbstractFamily
+from taut.objective.base import AbstractObjective
+from taut.objective.estimator import path, total
+from taut.target import Target
+
+
+class ELBO(AbstractObjective):
+    r"""The negative evidence lower bound, averaged over draws.
+
+    .. math:: -\mathrm{ELBO}_\beta = \frac1S \sum_{s=1}^S \bigl[
+              \beta \, (\log q(z_s) - \log p(z_s)) - \log p(y \mid z_s) \bigr],
+              \quad z_s \sim q
+
+    In nats, at the scale of all rows also where a step reads a batch of them.
+
+    Parameters
+    ----------
+    n_mc
+        Draws :math:`S` for one estimate (PyMC's ``obj_n_mc``).
+    beta
+        Weight of the KL term; 1 for the evidence lower bound.
+    estimator
+        `taut.objective.total` or `taut.objective.path`.
+
+    References
+    ----------
+    Kucukelbir et al. (2017), Automatic Differentiation Variational Inference.
+    Higgins et al. (2017), beta-VAE.
+    """
+
+    n_mc: int = eqx.field(static=True, default=1)
+    beta: Float[Array, ""] = eqx.field(default_factory=lambda: np.asarray(1.0))
+    estimator: Callable[..., tuple[Array, Scalar]] = eqx.field(static=True, default=total)
+
+    def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> Float[Array, "n_mc noise"]:
+        return jax.vmap(family.noise)(jax.random.split(key, self.n_mc))
+
+    def loss(
+        self,
+        family: AbstractFamily,
+        target: Target,
+        batch: PyTree,
+        noise: Float[Array, "n_mc noise"],
+    ) -> Scalar:
+        def one(noise: Float[Array, " noise"]) -> Scalar:
+            z, log_q = self.estimator(family, noise)
+            log_prior, log_likelihood = target.split(z, batch)
+            return self.beta.astype(log_q.dtype) * (log_q - log_prior) - log_likelihood
+
+        return jnp.mean(map_draws(one, noise, target.rows_of(batch)))
+
+
+Gradient = Literal["total", "path"]
+_ESTIMATORS = {"total": total, "path": path}
+
+
+def as_elbo(beta: float, gradient: Gradient) -> ELBO:
+    """Build the ELBO of the words a user says.
+
+    Raises
+    ------
+    ArgumentError
+        `beta` is no positive number, or `gradient` no known estimator.
+    """
+    if not np.isscalar(beta) or not np.isfinite(beta) or beta <= 0:
+        raise ArgumentError(f"beta, the weight of the KL term, must be a number > 0, got {beta!r}.")
+    if gradient not in _ESTIMATORS:
+        raise ArgumentError(f'gradient must be "total" or "path", got {gradient!r}.')
+    return ELBO(beta=np.asarray(beta, float), estimator=_ESTIMATORS[gradient])

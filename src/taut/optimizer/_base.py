@@ -1,0 +1,66 @@
+"""What an optimizer is: optax's protocol on a pytree."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+from optax import GradientTransformationExtraArgs
+
+from ._types import Params, State
+
+
+class AbstractOptimizer(eqx.Module):
+    """What turns gradients into steps: optax's protocol, on a pytree.
+
+    An optimizer goes into a compiled function as an argument; what of it are
+    leaves may change from call to call without compiling anew.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> import optax
+    >>> from taut.optimizer import sgd
+    >>> optimizer, params = sgd(learning_rate=0.5), jnp.array([1.0, 2.0])
+    >>> state = optimizer.init(params)
+    >>> updates, state = optimizer.update(jnp.array([2.0, 0.0]), state, params)
+    >>> print(optax.apply_updates(params, updates))
+    [0. 2.]
+    """
+
+    @abc.abstractmethod
+    def init(self, params: Params) -> State:
+        """Make the state before the first step.
+
+        Parameters
+        ----------
+        params
+            The parameters, of which only structure, shapes and dtypes matter.
+        """
+
+    @abc.abstractmethod
+    def update(
+        self, updates: Params, state: State, params: Params | None = None, **extra: Any
+    ) -> tuple[Params, State]:
+        """Turn gradients into what is to be added to the parameters.
+
+        Parameters
+        ----------
+        updates
+            The gradients of what is minimized (optax's name for them).
+        state
+            The state of the step before.
+        params
+            The parameters. The steps have their dtypes, or the gradients' without them.
+        **extra
+            Further arguments that some rules of optax want, such as ``value``.
+
+        Returns
+        -------
+        tuple
+            The steps, and the state for the next time, of the types of ``state``.
+        """
+
+    @property
+    def optax(self) -> GradientTransformationExtraArgs:
+        """The same as a plain transformation of optax, for example for ``optax.chain``."""
+        return GradientTransformationExtraArgs(self.init, self.update)

@@ -1,0 +1,124 @@
+"""The optimizer of this library: a rule, and its hyper-parameters as leaves."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from optax import GradientTransformation
+
+from ._base import AbstractOptimizer
+from ._dtype import strong, strong_like, working_dtype
+from ._identity import Identity
+from ._types import Leaf, Params, State
+
+Rule = Callable[..., GradientTransformation]
+
+
+@final
+class Optimizer(AbstractOptimizer):
+    """A rule of optax whose hyper-parameters are leaves.
+
+    Two optimizers of one rule with different numbers share one compiled program.
+    What decides the program is static: the rule, a window's length, a schedule
+    (by identity: make a schedule once and reuse it).
+
+    Parameters
+    ----------
+    rule
+        A function of a module that makes the transformation of optax, called with
+        the transformations of ``wrapped`` and then all the rest by name.
+    numbers
+        The hyper-parameters that are numbers.
+    options
+        The hyper-parameters that are static.
+    wrapped
+        The optimizers whose steps the rule takes up.
+    """
+
+    rule: Rule = eqx.field(static=True)
+    numbers: dict[str, Leaf]
+    options: tuple[tuple[str, Any], ...] = eqx.field(static=True, default=())
+    wrapped: tuple[AbstractOptimizer, ...] = ()
+
+    def init(self, params: Params) -> State:
+        """Make the state before the first step.
+
+        Parameters
+        ----------
+        params
+            The parameters, of which only structure, shapes and dtypes matter.
+        """
+        return strong(self._transformation(params).init(params))
+
+    def update(
+        self, updates: Params, state: State, params: Params | None = None, **extra: Any
+    ) -> tuple[Params, State]:
+        """Turn gradients into what is to be added to the parameters.
+
+        Parameters
+        ----------
+        updates
+            The gradients of what is minimized (optax's name for them).
+        state
+            The state of the step before.
+        params
+            The parameters. The steps have their dtypes, or the gradients' without them.
+        **extra
+            Ignored.
+
+        Returns
+        -------
+        tuple
+            The steps, and the state for the next time, of the types of ``state``.
+        """
+        like = updates if params is None else params
+        steps, after = self._transformation(like).update(updates, state, params)
+        return strong_like(steps, like), strong_like(after, state)
+
+    def _transformation(self, params: Params) -> GradientTransformation:
+        dtype = working_dtype(params)
+        numbers = {name: jnp.asarray(value, dtype) for name, value in self.numbers.items()}
+        return self.rule(
+            *(inner.optax for inner in self.wrapped), **numbers, **unwrap(self.options)
+        )
+
+    def __repr__(self) -> str:
+        given = {**self.numbers, **dict(self.options)}
+        names = [name for name in signature(self.rule).parameters if name in given]
+        parts = [repr(inner) for inner in self.wrapped] + [f"{n}={given[n]}" for n in names]
+        return f"{self.rule.__name__.removesuffix('_rule')}({', '.join(parts)})"
+
+
+def unwrap(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Take the schedules among the options out of their wrappers."""
+    return {n: v.value if isinstance(v, Identity) else v for n, v in options}
+
+
+def build(rule: Rule, *wrapped: AbstractOptimizer, **given: Leaf | Identity | int) -> Optimizer:
+    """Make an optimizer: arrays become leaves, everything else is static.
+
+    Parameters
+    ----------
+    rule
+        The function that makes the transformation.
+    *wrapped
+        The optimizers whose steps the rule takes up.
+    **given
+        The checked hyper-parameters by name.
+
+    Examples
+    --------
+    >>> from taut.optimizer import adagrad_window
+    >>> optimizer = adagrad_window(n_win=5)
+    >>> optimizer
+    adagrad_window(learning_rate=0.001, epsilon=0.1, n_win=5)
+    >>> optimizer.options
+    (('n_win', 5),)
+    """
+    numbers = {n: v for n, v in given.items() if isinstance(v, np.ndarray | jax.Array)}
+    options = tuple((n, v) for n, v in given.items() if n not in numbers)
+    return Optimizer(rule, numbers, options, wrapped)

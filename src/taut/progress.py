@@ -1,0 +1,127 @@
+"""Progress of a fit, told to a person or to nobody."""
+
+import logging
+import time
+from abc import ABC, abstractmethod
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.theme import Theme
+
+# How a fit ends, unless a callback has words of its own for it.
+FINISHED, INTERRUPTED, NOT_FINITE = "finished", "interrupted", "not finite"
+
+_LOGGER = logging.getLogger("taut")
+# Losses an average is taken over, as in PyMC.
+_WINDOW = 1000
+_SECONDS_BETWEEN_UPDATES = 0.1
+
+
+class AbstractProgress(ABC):
+    """Is told how a fit goes."""
+
+    @abstractmethod
+    def start(self, steps: int) -> None:
+        """A fit of so many steps begins."""
+
+    @abstractmethod
+    def update(self, losses: np.ndarray) -> None:
+        """So many steps are done, with these losses."""
+
+    @abstractmethod
+    def finish(self, losses: np.ndarray, stopped: str | None) -> None:
+        """The fit has ended, and why."""
+
+
+class SilentProgress(AbstractProgress):
+    """Logs the last line, and shows nothing."""
+
+    def start(self, steps: int) -> None:
+        self._steps = steps
+
+    def update(self, losses: np.ndarray) -> None:
+        """Show nothing."""
+
+    def finish(self, losses: np.ndarray, stopped: str | None) -> None:
+        _LOGGER.info(last_line(losses, self._steps, stopped))
+
+
+class RichProgress(AbstractProgress):
+    """A bar with speed, loss and time left, in terminals and notebooks.
+
+    Parameters
+    ----------
+    theme
+        Colours of the bar.
+    console
+        Where it is drawn; by default standard error, as PyMC's messages are.
+    """
+
+    def __init__(self, theme: Theme | None = None, console: Console | None = None) -> None:
+        self._console = console or Console(theme=theme)
+
+    def start(self, steps: int) -> None:
+        self._steps, self._last, self._begin = steps, -np.inf, time.perf_counter()
+        self._bar = Progress(
+            TextColumn("Fitting"),
+            BarColumn(bar_width=32),
+            TaskProgressColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"),
+            console=self._console,
+            auto_refresh=False,
+        )
+        self._task: TaskID = self._bar.add_task("", total=steps, loss="", speed="compiling")
+        self._bar.start()
+        self._bar.refresh()
+
+    def update(self, losses: np.ndarray) -> None:
+        now = time.perf_counter()
+        if now - self._last < _SECONDS_BETWEEN_UPDATES:
+            return
+        if self._last == -np.inf:
+            # The first chunk has waited for the compiler; speed is counted from here.
+            self._begin, self._counted = now, len(losses)
+        self._last = now
+        self._show(losses, now)
+
+    def finish(self, losses: np.ndarray, stopped: str | None) -> None:
+        if self._last > -np.inf:
+            self._show(losses, time.perf_counter())
+        self._bar.stop()
+        self._console.print(last_line(losses, self._steps, stopped), highlight=False)
+
+    def _show(self, losses: np.ndarray, now: float) -> None:
+        steps = len(losses) - self._counted
+        speed = f"{steps / (now - self._begin):,.0f} steps/s" if steps else ""
+        loss = f"Average Loss = {average(losses):,.5g}"
+        self._bar.update(self._task, completed=len(losses), loss=loss, speed=speed, refresh=True)
+
+
+def average(losses: np.ndarray) -> float:
+    """Average the finite ones among the last losses."""
+    window = losses[-_WINDOW:]
+    window = window[np.isfinite(window)]
+    return float(window.mean()) if len(window) else float("nan")
+
+
+def last_line(losses: np.ndarray, steps: int, stopped: str | None) -> str:
+    """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
+    done = len(losses)
+    loss = "Loss" if done < 10 else "Average Loss"
+    value = f"{loss} = {average(losses):,.5g}"
+    if stopped == FINISHED:
+        return f"Finished [100%]: {value}"
+    line = f"Interrupted at {done:,d} [{100 * done // max(steps, 1)}%]: {value}"
+    return line if stopped in (None, INTERRUPTED) else f"{line}\n{stopped}"

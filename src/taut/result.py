@@ -1,0 +1,63 @@
+"""Results in the containers of ArviZ."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from taut.space import Labels
+
+if TYPE_CHECKING:
+    from taut.approximation import Approximation
+
+
+def draws_to_datatree(
+    approx: "Approximation", drawn: Mapping[str, Any], include_transformed: bool
+) -> xr.DataTree:
+    """Label draws and everything known of their fit.
+
+    Parameters
+    ----------
+    approx
+        Where they come from.
+    drawn
+        ``constrained`` and ``unconstrained`` draws by variable, their ``lp`` and ``log_q``.
+    include_transformed
+        Whether the group ``posterior`` holds the unconstrained variables too.
+    """
+    import arviz_base
+
+    labels = approx.target.labels
+    transformed = {k: v for k, v in drawn["unconstrained"].items() if k not in drawn["constrained"]}
+    posterior = drawn["constrained"] | (transformed if include_transformed else {})
+    groups: dict[str, Any] = {
+        "posterior": posterior,
+        "unconstrained_posterior": drawn["unconstrained"],
+        "sample_stats": {"lp": drawn["lp"], "log_q": drawn["log_q"]},
+    }
+    tree = arviz_base.from_dict(
+        {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
+        coords=dict(labels.coords),
+        dims={name: list(dims) for name, dims in labels.dims.items()},
+    )
+    for group, values in approx.data_groups().items():
+        if values:
+            tree[group] = xr.DataTree(to_dataset(values, labels))
+    tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(approx.hist))}))
+    for node in (tree, tree["posterior"]):
+        node.attrs.update(approx.attributes())
+    return tree
+
+
+def to_dataset(values: Mapping[str, Any], labels: Labels) -> xr.Dataset:
+    """Label arrays that are no draws."""
+    import arviz_base
+
+    return arviz_base.dict_to_dataset(
+        {name: np.asarray(value) for name, value in values.items()},
+        coords=dict(labels.coords),
+        dims={name: list(dims) for name, dims in labels.dims.items()},
+        sample_dims=[],
+        skip_event_dims=True,
+    )
