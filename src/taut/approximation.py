@@ -1,6 +1,6 @@
 """The result of a fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from taut.family import AbstractFamily
 from taut.frontend import AbstractSource
 from taut.progress import average
 from taut.target import Target
+from taut.types import AnyArray
 
 # Draws made by one call of the program, which so serves every number of them.
 _BLOCK = 250
@@ -61,6 +62,7 @@ class Approximation:
         self._source, self._target, self._family = source, target, family
         self._seed, self._calls, self._method = random_seed, 0, method
         self._views: Any = None
+        self._in_64_bits = np.dtype(target.dtype).itemsize == 8
         self.hist: np.ndarray = np.empty(0)
         self.timing = Timing()
         self.include_transformed = False
@@ -107,13 +109,12 @@ class Approximation:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """The parameters by name, in NumPy."""
-        with self._target.precision():
-            return {name: np.asarray(value) for name, value in self._family.parameters().items()}
+        return self._read(self._parameter_names)
 
     @property
     def shared_params(self) -> dict[str, Any]:
         """The parameters as PyTensor shared variables that follow the fit."""
-        return {name: self._view(name, name) for name in self._family.parameters()}
+        return {name: self._view(name) for name in self._parameter_names}
 
     @property
     def params(self) -> list[Any]:
@@ -272,18 +273,27 @@ class Approximation:
                 blocks.append(jax.tree.map(np.asarray, block))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
 
-    def _moment(self, name: str) -> np.ndarray:
-        with self._target.precision():
-            return np.asarray(self._target.programs(Timing(), _MOMENTS[name], self._family))
+    @property
+    def _parameter_names(self) -> tuple[str, ...]:
+        return tuple(jax.eval_shape(self._family.parameters))
 
-    def _view(self, name: str, parameter: str | None = None) -> Any:
+    def _moment(self, name: str) -> np.ndarray:
+        return self._read([name])[name]
+
+    def _read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Read moments and parameters, all by one program."""
+        # Not target.precision(): a bound method of an equinox module costs 50 µs to look up, and
+        # callbacks may come here at every step.
+        with jax.enable_x64(self._in_64_bits):
+            values = self._target.programs(Timing(), _read_off, tuple(names), self._family)
+        return {name: np.asarray(value) for name, value in values.items()}
+
+    def _view(self, name: str) -> Any:
         if self._views is None:
             from taut.frontend.pymc.views import Views
 
-            self._views = Views()
-        if parameter is None:
-            return self._views.view(name, lambda: self._moment(name))
-        return self._views.view(name, lambda: self.parameters[parameter])
+            self._views = Views(self._read)
+        return self._views[name]
 
     def _dataset(self, flat: np.ndarray) -> Any:
         from taut.result import to_dataset
@@ -291,19 +301,10 @@ class Approximation:
         return to_dataset(self._target.space.unravel(flat), self._target.labels)
 
 
-def _mean(family: AbstractFamily) -> Array:
-    return family.mean()
-
-
-def _std(family: AbstractFamily) -> Array:
-    return family.std()
-
-
-def _cov(family: AbstractFamily) -> Array:
-    return family.cov()
-
-
-_MOMENTS = {"mean": _mean, "std": _std, "cov": _cov}
+def _read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:
+    """Evaluate what is named; moments go before parameters of the same name."""
+    moments = {"mean": family.mean, "std": family.std, "cov": family.cov}
+    return {n: moments[n]() if n in moments else family.parameters()[n] for n in names}
 
 
 def _draw_block(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import platformdirs
 from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
@@ -136,37 +135,48 @@ class Programs:
         Arrays among the leaves of `args` are passed at run time; all else shapes the program,
         and has to be hashable.
         """
-        leaves, tree = jax.tree.flatten(args)
-        arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
-        static = tuple(_ARRAY if is_dynamic(leaf) else leaf for leaf in leaves)
-        key = (
-            function,
-            tree,
-            static,
-            tuple((a.shape, np.dtype(a.dtype)) for a in arrays),
-        )
-        if key not in self.compiled:
-            with clock(timing, "compile"):
-                self.compiled[key] = _compile(function, tree, static, arrays)
-            self.count += 1
-        with clock(timing, "run"):
-            return jax.block_until_ready(self.compiled[key](*arrays))
+        return self.bind(function)(timing, *args)
+
+    def bind(self, function: Callable[..., Any], *fixed: Any) -> Callable[..., Any]:
+        """Fix the first arguments, which are then taken apart once and not at every call.
+
+        The result is called as ``bound(timing, *further_arguments)``.
+        """
+        fixed_leaves, fixed_tree = jax.tree.flatten(fixed)
+        fixed_key = function, fixed_tree, _signature(fixed_leaves)
+
+        def bound(timing: Timing, *args: Any) -> Any:
+            leaves, tree = jax.tree.flatten(args)
+            key = fixed_key, tree, _signature(leaves)
+            if key not in self.compiled:
+                with clock(timing, "compile"):
+                    whole = jax.tree.structure((*fixed, *args))
+                    self.compiled[key] = _compile(function, whole, [*fixed_leaves, *leaves])
+                self.count += 1
+            program = self.compiled[key]
+            with clock(timing, "run"):
+                arrays = [leaf for leaf in (*fixed_leaves, *leaves) if is_dynamic(leaf)]
+                return jax.block_until_ready(program(*arrays))
+
+        return bound
 
 
-class _Array:
-    """Stands for an array in the static part of a key."""
+def _signature(leaves: list[Any]) -> tuple[Any, ...]:
+    """Describe leaves by what decides a program: arrays by shape and dtype, others as they are."""
+    return tuple((leaf.shape, leaf.dtype) if is_dynamic(leaf) else leaf for leaf in leaves)
 
 
-_ARRAY = _Array()
+def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Any:
+    dynamic = [is_dynamic(leaf) for leaf in leaves]
+    static = [None if passed else leaf for leaf, passed in zip(leaves, dynamic, strict=True)]
 
-
-def _compile(function: Callable[..., Any], tree: Any, static: tuple, arrays: list) -> Any:
     def program(*arrays: Any) -> Any:
         rest = iter(arrays)
-        leaves = [next(rest) if leaf is _ARRAY else leaf for leaf in static]
-        return function(*jax.tree.unflatten(tree, leaves))
+        both = zip(static, dynamic, strict=True)
+        whole = [next(rest) if passed else leaf for leaf, passed in both]
+        return function(*jax.tree.unflatten(tree, whole))
 
     program.__name__ = getattr(function, "__name__", "program")
-    lowered = jax.jit(program).lower(*arrays)
+    lowered = jax.jit(program).lower(*(leaf for leaf in leaves if is_dynamic(leaf)))
     with persistent_cache():
         return lowered.compile()

@@ -1,6 +1,7 @@
 """The only training loop: chunks of steps on the device, callbacks and progress between them."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -11,9 +12,12 @@ from jaxtyping import Array, Float, Int, PyTree
 from taut import seed
 from taut.callbacks import AbstractObserver
 from taut.compilation import Timing
-from taut.method.base import AbstractMethod
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
+
+if TYPE_CHECKING:
+    # At run time this would be a ring: the package of methods imports those that call this loop.
+    from taut.method.base import AbstractMethod
 
 # One program serves every chunk: the steps of a chunk are an argument, bounded by its buffer.
 BUFFER = 8192
@@ -35,7 +39,7 @@ class Chunk(eqx.Module):
 
 
 def run_chunk(
-    method: AbstractMethod,
+    method: "AbstractMethod",
     target: Target,
     state: PyTree,
     key_words: Array,
@@ -134,7 +138,7 @@ class Run:
 
 def run_loop(
     run: Run,
-    method: AbstractMethod,
+    method: "AbstractMethod",
     target: Target,
     steps: int,
     *,
@@ -163,12 +167,16 @@ def run_loop(
         Bounds the steps of a chunk; results do not depend on it.
     """
     begin, pace = len(run.history), _Pace(min(longest_chunk, BUFFER))
+    chunk = target.programs.bind(run_chunk, method, target)
+    key_words = seed.words(run.seed, seed.STEPS)
     progress.start(steps)
     run.stopped, run.in_a_row = INTERRUPTED, 0
     try:
         while (done := len(run.history) - begin) < steps and run.in_a_row < PATIENCE:
             limit = min(steps, observer.next_look(done)) - done
-            pace.learn(*_advance(run, method, target, timing, min(pace.steps, limit)))
+            before = timing.run
+            advanced = chunk(timing, run.state, key_words, *_counts(run, min(pace.steps, limit)))
+            pace.learn(_take_up(run, advanced), timing.run - before)
             losses = run.history.since(begin)
             progress.update(losses)
             observer.look(run.state, losses)
@@ -182,20 +190,17 @@ def run_loop(
         progress.finish(run.history.since(begin), run.stopped)
 
 
-def _advance(
-    run: Run, method: AbstractMethod, target: Target, timing: Timing, steps: int
-) -> tuple[int, float]:
-    """Take one chunk of steps, and only then change the run; tell its steps and seconds."""
-    before = timing.run
-    chunk: Chunk = target.programs(
-        timing, run_chunk, method, target, run.state, seed.words(run.seed, seed.STEPS),
-        np.int32(run.step), np.int32(steps), np.int32(run.in_a_row),
-    )  # fmt: skip
+def _counts(run: Run, steps: int) -> tuple[np.int32, np.int32, np.int32]:
+    return np.int32(run.step), np.int32(steps), np.int32(run.in_a_row)
+
+
+def _take_up(run: Run, chunk: Chunk) -> int:
+    """Change the run by a chunk that is done; tell its steps."""
     done = int(chunk.done)
     run.history.append(np.asarray(chunk.losses)[:done])
     run.state, run.in_a_row = chunk.state, int(chunk.in_a_row)
     run.step, run.skipped = run.step + done, run.skipped + int(chunk.skipped)
-    return done, timing.run - before
+    return done
 
 
 @dataclass

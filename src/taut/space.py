@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
+
+from taut.types import AnyArray
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Space:
             return np.empty(0)
         return np.concatenate([np.ravel(np.asarray(values[slot.name])) for slot in self.slots])
 
-    def unravel(self, z: Float[Array, " dim"]) -> dict[str, Array]:
-        """Cut a flat vector into named arrays; works on NumPy arrays and traced ones alike."""
+    def unravel(self, z: Float[AnyArray, " dim"]) -> dict[str, Any]:
+        """Cut a flat vector into named arrays, of NumPy or JAX as it is."""
         return {slot.name: z[slot.slice].reshape(slot.shape) for slot in self.slots}
 
     def element_name(self, index: int) -> str:
@@ -121,8 +122,3 @@ class Labels:
 def is_dynamic(leaf: Any) -> bool:
     """Tell the leaves that are passed to a program from those that shape it."""
     return isinstance(leaf, jax.Array | np.ndarray | np.generic)
-
-
-def strong(value: Any, dtype: Any = None) -> np.ndarray:
-    """Give a number a definite dtype: a weakly typed one compiles a program again."""
-    return np.asarray(value, dtype=dtype if dtype is not None else jnp.result_type(float))

@@ -49,7 +49,8 @@ class Target(eqx.Module):
     >>> from taut.space import Space
     >>> from taut.target import Target
     >>> normal = Target(lambda z, data, batch: (-0.5 * jnp.sum(z**2), 0.0), Space.of({"x": (2,)}))
-    >>> float(normal.log_density(jnp.ones(2)))
+    >>> with normal.precision():
+    ...     print(normal.log_density(jnp.ones(2)))
     -1.0
     """
 

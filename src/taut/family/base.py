@@ -5,6 +5,8 @@ from abc import abstractmethod
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from taut.types import AnyArray
+
 
 class AbstractFamily(eqx.Module):
     r"""A density :math:`q(z)` that can be sampled and differentiated through its draws.
@@ -19,7 +21,7 @@ class AbstractFamily(eqx.Module):
         """Elements of a draw."""
 
     @abstractmethod
-    def parameters(self) -> dict[str, Array]:
+    def parameters(self) -> dict[str, AnyArray]:
         """Give the parameters under the names, and in the form, a user reads them in."""
 
     @abstractmethod
@@ -35,7 +37,7 @@ class AbstractFamily(eqx.Module):
         """Evaluate the normalised log density at a point."""
 
     @abstractmethod
-    def mean(self) -> Float[Array, " dim"]:
+    def mean(self) -> Float[AnyArray, " dim"]:
         """Mean of q."""
 
     @abstractmethod

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.family.base import AbstractFamily
 from taut.family.gaussian import inverse_softplus, log_standard_normal
+from taut.types import AnyArray
 
 
 class FullRank(AbstractFamily):
@@ -37,8 +38,8 @@ class FullRank(AbstractFamily):
     [1.0, 2.0]
     """
 
-    mu: Float[Array, " dim"]
-    factor: Float[Array, "dim dim"]
+    mu: Float[AnyArray, " dim"]
+    factor: Float[AnyArray, "dim dim"]
 
     @classmethod
     def at(cls, mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"]) -> Self:
@@ -49,7 +50,7 @@ class FullRank(AbstractFamily):
     def dim(self) -> int:
         return self.mu.shape[0]
 
-    def parameters(self) -> dict[str, Array]:
+    def parameters(self) -> dict[str, AnyArray]:
         return {"mu": self.mu, "L_tril": self.factor[np.tril_indices(self.dim)]}
 
     def noise(self, key: PRNGKeyArray) -> Float[Array, " dim"]:
@@ -57,14 +58,14 @@ class FullRank(AbstractFamily):
 
     def push(self, noise: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Scalar]:
         cholesky = self.cholesky()
-        return self.mu + cholesky @ noise, log_standard_normal(noise) - _log_det(cholesky)
+        return jnp.add(self.mu, cholesky @ noise), log_standard_normal(noise) - _log_det(cholesky)
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
         cholesky = self.cholesky()
         noise = jax.scipy.linalg.solve_triangular(cholesky, z - self.mu, lower=True)
         return log_standard_normal(noise) - _log_det(cholesky)
 
-    def mean(self) -> Float[Array, " dim"]:
+    def mean(self) -> Float[AnyArray, " dim"]:
         return self.mu
 
     def std(self) -> Float[Array, " dim"]:

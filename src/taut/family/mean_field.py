@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.family.base import AbstractFamily
 from taut.family.gaussian import inverse_softplus, log_standard_normal
+from taut.types import AnyArray
 
 
 class MeanField(AbstractFamily):
@@ -40,8 +41,8 @@ class MeanField(AbstractFamily):
     [1.0, 2.0]
     """
 
-    mu: Float[Array, " dim"]
-    rho: Float[Array, " dim"]
+    mu: Float[AnyArray, " dim"]
+    rho: Float[AnyArray, " dim"]
 
     @classmethod
     def at(cls, mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"]) -> Self:
@@ -52,7 +53,7 @@ class MeanField(AbstractFamily):
     def dim(self) -> int:
         return self.mu.shape[0]
 
-    def parameters(self) -> dict[str, Array]:
+    def parameters(self) -> dict[str, AnyArray]:
         return {"mu": self.mu, "rho": self.rho}
 
     def noise(self, key: PRNGKeyArray) -> Float[Array, " dim"]:
@@ -60,13 +61,13 @@ class MeanField(AbstractFamily):
 
     def push(self, noise: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Scalar]:
         std = self.std()
-        return self.mu + std * noise, log_standard_normal(noise) - jnp.sum(jnp.log(std))
+        return jnp.add(self.mu, std * noise), log_standard_normal(noise) - jnp.sum(jnp.log(std))
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
         std = self.std()
         return log_standard_normal((z - self.mu) / std) - jnp.sum(jnp.log(std))
 
-    def mean(self) -> Float[Array, " dim"]:
+    def mean(self) -> Float[AnyArray, " dim"]:
         return self.mu
 
     def std(self) -> Float[Array, " dim"]:

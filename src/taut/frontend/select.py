@@ -53,7 +53,7 @@ def as_target(model: Any = None) -> Target:
     ('sigma_log__',)
     >>> with target.precision():
     ...     print(round(float(target.log_density(np.zeros(1))), 6))
-    -3.381812
+    -3.506816
     """
     return as_source(model).target()
 

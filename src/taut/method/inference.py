@@ -114,7 +114,7 @@ class Inference(ABC):
 
 def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> AbstractMethod:
     if max_norm is not None:
-        if not np.isscalar(max_norm) or not max_norm > 0:
+        if not isinstance(max_norm, int | float | np.number) or not max_norm > 0:
             raise ArgumentError(
                 f"total_grad_norm_constraint must be a number > 0, got {max_norm!r}."
             )

@@ -15,6 +15,7 @@ from taut.family import AbstractFamily
 from taut.objective.base import AbstractObjective
 from taut.objective.estimator import path, total
 from taut.target import Target
+from taut.types import AnyArray
 
 
 class ELBO(AbstractObjective):
@@ -42,7 +43,7 @@ class ELBO(AbstractObjective):
     """
 
     n_mc: int = eqx.field(static=True, default=1)
-    beta: Float[Array, ""] = eqx.field(default_factory=lambda: np.asarray(1.0))
+    beta: Float[AnyArray, ""] = eqx.field(default_factory=lambda: np.asarray(1.0))
     estimator: Callable[..., tuple[Array, Scalar]] = eqx.field(static=True, default=total)
 
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> Float[Array, "n_mc noise"]:
@@ -58,7 +59,7 @@ class ELBO(AbstractObjective):
         def one(noise: Float[Array, " noise"]) -> Scalar:
             z, log_q = self.estimator(family, noise)
             log_prior, log_likelihood = target.split(z, batch)
-            return self.beta.astype(log_q.dtype) * (log_q - log_prior) - log_likelihood
+            return jnp.asarray(self.beta, log_q.dtype) * (log_q - log_prior) - log_likelihood
 
         return jnp.mean(map_draws(one, noise, target.rows_of(batch)))
 

@@ -1,6 +1,6 @@
 """PyTensor's view of an approximation: shared variables that follow its parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,23 +13,25 @@ class Views:
 
     They can be read in any PyTensor expression. Writing to them changes nothing of the
     approximation, whose parameters live elsewhere.
+
+    Parameters
+    ----------
+    read
+        Gives the present values of some names.
     """
 
-    def __init__(self) -> None:
-        self._views: dict[str, tuple[SharedVariable, Callable[[], np.ndarray]]] = {}
+    def __init__(self, read: Callable[[Iterable[str]], Mapping[str, np.ndarray]]) -> None:
+        self._read = read
+        self._views: dict[str, SharedVariable] = {}
 
-    def view(self, name: str, read: Callable[[], np.ndarray]) -> Any:
-        """Give the view of what `read` returns, always the same one for a name."""
+    def __getitem__(self, name: str) -> Any:
+        """Give the view of a name, always the same one."""
         if name not in self._views:
-            value = np.array(read())
-            self._views[name] = pytensor.shared(value, name, shape=value.shape), read
-        return self._views[name][0]
+            value = np.array(self._read([name])[name])
+            self._views[name] = pytensor.shared(value, name, shape=value.shape)
+        return self._views[name]
 
     def refresh(self) -> None:
         """Show the present values."""
-        for view, read in self._views.values():
-            view.set_value(np.array(read()), borrow=True)
-
-    def views(self, values: Mapping[str, Callable[[], np.ndarray]]) -> dict[str, Any]:
-        """Give the views of several values."""
-        return {name: self.view(name, read) for name, read in values.items()}
+        for name, value in self._read(self._views).items():
+            self._views[name].set_value(value)
