@@ -8,7 +8,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TaskProgressColumn,
@@ -23,7 +22,7 @@ FINISHED, INTERRUPTED, NOT_FINITE = "finished", "interrupted", "not finite"
 _LOGGER = logging.getLogger("taut")
 # Losses an average is taken over, as in PyMC.
 _WINDOW = 1000
-_SECONDS_BETWEEN_UPDATES = 0.1
+_SECONDS_BETWEEN_UPDATES = 0.25
 
 
 class AbstractProgress(ABC):
@@ -73,9 +72,8 @@ class RichProgress(AbstractProgress):
         self._steps, self._last, self._begin = steps, -np.inf, time.perf_counter()
         self._bar = Progress(
             TextColumn("Fitting"),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=24),
             TaskProgressColumn(),
-            MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[loss]}"),

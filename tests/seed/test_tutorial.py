@@ -5,10 +5,11 @@ import matplotlib
 import numpy as np
 import pymc as pm
 import pytest
-import taut
 import xarray as xr
 from pymc.variational.callbacks import CheckParametersConvergence as PyMCsCheck
 from scipy.special import gammaln
+
+import taut
 
 matplotlib.use("Agg")
 

@@ -1,0 +1,37 @@
+"""Every Python block of the README and of docs/ runs, and prints the text block after it."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+import taut
+
+matplotlib.use("Agg")
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_runs_and_prints_what_it_shows(page: Path) -> None:
+    namespace: dict[str, object] = {}
+    for code, shown in BLOCKS.findall(page.read_text()):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, str(page), "exec"), namespace)
+        if shown:
+            assert printed.getvalue().rstrip() == shown.rstrip()
+        else:
+            assert printed.getvalue() == ""
+
+
+def test_reference_names_everything_public() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text()
+    missing = [name for name in taut.__all__ if f"`taut.{name}" not in text]
+    assert missing == []
