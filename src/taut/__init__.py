@@ -10,9 +10,14 @@ from taut.approximation import Approximation as Approximation
 from taut.compilation import set_cache_directory as set_cache_directory
 from taut.fit import fit as fit
 from taut.frontend import as_target as as_target
+from taut.group import Group as Group
 from taut.method import ADVI as ADVI
+from taut.method import ASVGD as ASVGD
+from taut.method import SVGD as SVGD
 from taut.method import FullRankADVI as FullRankADVI
+from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
+from taut.method import KLqp as KLqp
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
 from taut.optimizer import adagrad as adagrad
@@ -27,15 +32,27 @@ from taut.optimizer import norm_constraint as norm_constraint
 from taut.optimizer import rmsprop as rmsprop
 from taut.optimizer import sgd as sgd
 from taut.optimizer import total_norm_constraint as total_norm_constraint
+from taut.single_group import Empirical as Empirical
+from taut.single_group import FullRank as FullRank
+from taut.single_group import MeanField as MeanField
+from taut.single_group import sample_approx as sample_approx
 from taut.target import Target as Target
 
 __version__ = version("taut")
 
 __all__ = [
     "ADVI",
+    "ASVGD",
+    "SVGD",
     "Approximation",
+    "Empirical",
+    "FullRank",
     "FullRankADVI",
+    "Group",
+    "ImplicitGradient",
     "Inference",
+    "KLqp",
+    "MeanField",
     "Optimizer",
     "Target",
     "adadelta",
@@ -55,6 +72,7 @@ __all__ = [
     "norm_constraint",
     "objective",
     "rmsprop",
+    "sample_approx",
     "set_cache_directory",
     "sgd",
     "total_norm_constraint",

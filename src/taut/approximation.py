@@ -1,6 +1,6 @@
 """The result of a fit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -8,11 +8,12 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut import seed
-from taut.compilation import Timing
+from taut.compilation import Timing, clock
 from taut.draws import map_draws
 from taut.errors import ArgumentError
-from taut.family import AbstractFamily
-from taut.frontend import AbstractSource
+from taut.family import AbstractFamily, Particles
+from taut.frontend import as_source
+from taut.group import Group, assemble
 from taut.progress import average
 from taut.target import Target
 from taut.types import AnyArray
@@ -29,16 +30,17 @@ class Approximation:
 
     Parameters
     ----------
-    source
-        The model.
-    target
-        Its log density.
-    family
-        The approximation's density.
+    groups
+        Which variables get which family; see `taut.Group`. Together they have every variable.
+    model
+        A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
-        One integer; draws that are given no seed of their own come from it.
-    method
-        What fits it, for the result's attributes.
+        Decides start points that are random, and the draws that are given no seed of their own.
+
+    Raises
+    ------
+    GroupError
+        The groups overlap, or leave a variable out.
 
     Examples
     --------
@@ -52,19 +54,24 @@ class Approximation:
     """
 
     def __init__(
-        self,
-        source: AbstractSource,
-        target: Target,
-        family: AbstractFamily,
-        random_seed: int,
-        method: str,
+        self, groups: Sequence[Group], *, model: Any = None, random_seed: Any = None
     ) -> None:
-        self._source, self._target, self._family = source, target, family
-        self._seed, self._calls, self._method = random_seed, 0, method
-        self._views: Any = None
-        self._in_64_bits = np.dtype(target.dtype).itemsize == 8
-        self.hist: np.ndarray = np.empty(0)
         self.timing = Timing()
+        with clock(self.timing, "lift"):
+            self.source = as_source(model)
+            self.random_seed = seed.entropy(random_seed)
+            self._target = self.source.target()
+            start_seed = int(seed.words(self.random_seed, seed.START)[0])
+            self._family = assemble(
+                groups, self.source, self._target.space, self._target.dtype, start_seed
+            )
+        self._in_64_bits = np.dtype(self._target.dtype).itemsize == 8
+        self._calls = 0
+        self._views: Any = None
+        self._expressions: Any = None
+        self._lifted_expressions: dict[Any, Any] = {}
+        self.method: str | None = None
+        self.hist: np.ndarray = np.empty(0)
         self.include_transformed = False
         self.stopped: str | None = None
         self.skipped = 0
@@ -89,7 +96,7 @@ class Approximation:
     @property
     def model(self) -> Any:
         """The PyMC model, `None` for a target written by hand."""
-        return getattr(self._source, "model", None)
+        return getattr(self.source, "model", None)
 
     @property
     def family(self) -> AbstractFamily:
@@ -105,6 +112,19 @@ class Approximation:
     def ndim(self) -> int:
         """Elements of the unconstrained vector."""
         return self._target.dim
+
+    @property
+    def ddim(self) -> int:
+        """The same as `ndim`."""
+        return self._target.dim
+
+    @property
+    def ordering(self) -> dict[str, tuple[str, slice, tuple[int, ...], str]]:
+        """For each value variable its name, slice of the flat vector, shape and dtype."""
+        return {
+            slot.name: (slot.name, slot.slice, slot.shape, self._target.dtype)
+            for slot in self._target.space
+        }
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -182,8 +202,7 @@ class Approximation:
         ArgumentError
             `draws` is not a positive integer.
         """
-        if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-            raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")
+        _check_draws(draws)
         drawn = self._draw(int(draws), random_seed)
         if not return_inferencedata:
             from taut.frontend.pymc.trace import multi_trace
@@ -195,12 +214,194 @@ class Approximation:
 
         return draws_to_datatree(self, drawn, include_transformed)
 
+    def sample_node(
+        self,
+        node: Any,
+        size: Any = None,
+        deterministic: Any = False,
+        more_replacements: Mapping[Any, Any] | None = None,
+    ) -> Any:
+        """Replace the model's random variables in an expression by draws.
+
+        Parameters
+        ----------
+        node
+            A PyTensor expression of variables of the model, or a list of them, which then share
+            their draws.
+        size
+            `None` for one draw, or how many along a new first axis: an integer or a symbolic
+            integer scalar, whose value is given at evaluation.
+        deterministic
+            Whether the mean of q takes the place of draws; may be symbolic.
+        more_replacements
+            Other variables to replace, such as ``{Xt: X_test}``, by arrays or expressions of the
+            same rank and of any length.
+
+        Returns
+        -------
+        TensorVariable or list
+            Expressions that follow the fit: what they evaluate to changes when it goes on.
+            Repeated ``.eval()`` gives the same draws again; ``size=N`` gives N independent ones.
+
+        Raises
+        ------
+        ArgumentError
+            The node is of another model, the size no scalar, or a replacement does not fit.
+
+        Examples
+        --------
+        >>> import pymc as pm, taut
+        >>> with pm.Model():
+        ...     x = pm.Normal("x", 3.0, 0.1)
+        ...     approx = taut.fit(2000, random_seed=1, progressbar=False,
+        ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+        >>> approx.sample_node(x**2, size=50).shape.eval()
+        array([50])
+        """
+        return self.expressions.sample_node(node, size, deterministic, more_replacements)
+
+    def evaluate(
+        self,
+        node: Any,
+        draws: int = 1000,
+        more_replacements: Mapping[Any, Any] | None = None,
+        random_seed: Any = None,
+    ) -> Any:
+        """Evaluate an expression at draws of the approximation, on JAX.
+
+        The same as `sample_node` with a size, at once: PyTensor's default backend compiles for
+        many seconds where this takes one, and milliseconds from the second call on.
+
+        Parameters
+        ----------
+        node
+            A PyTensor expression of variables of the model, or a list of them, which then share
+            their draws.
+        draws
+            How many.
+        more_replacements
+            Other variables to replace, as in `sample_node`; new arrays of the same shapes compile
+            nothing.
+        random_seed
+            As in `sample`.
+
+        Returns
+        -------
+        xarray.DataArray or list
+            With the axes ``chain`` and ``draw`` first.
+
+        Examples
+        --------
+        >>> import pymc as pm, taut
+        >>> with pm.Model(coords={"side": ["left", "right"]}):
+        ...     x = pm.Normal("x", 3.0, 0.1, dims="side")
+        ...     approx = taut.fit(2000, random_seed=1, progressbar=False)
+        >>> approx.evaluate(x**2, draws=50).shape
+        (1, 50, 2)
+        """
+        _check_draws(draws)
+        nodes = list(node) if isinstance(node, list | tuple) else [node]
+        given = dict(more_replacements or {})
+        lifted = self._lifted(nodes, given)
+        if lifted.function is None:
+            z = self.unconstrained_draws(draws, random_seed)
+            values = lifted.by_pytensor(z, given)
+        else:
+            values = self._in_blocks(
+                draws, random_seed, _evaluate_block, lifted, self._family,
+                lifted.arrays(given),
+            )  # fmt: skip
+        from taut.result import label_draws
+
+        labelled = [
+            label_draws(value, node.name, self._target.labels)
+            for node, value in zip(nodes, values, strict=True)
+        ]
+        return labelled if isinstance(node, list | tuple) else labelled[0]
+
+    def evaluate_over_trace(self, node: Any) -> Any:
+        """Evaluate an expression at every particle of an `Empirical`, in their order.
+
+        Raises
+        ------
+        ArgumentError
+            The approximation has no particles.
+        """
+        if not isinstance(self._family, Particles):
+            raise ArgumentError(
+                f"evaluate_over_trace needs particles, and this is a {type(self._family).__name__}."
+                " Use evaluate or sample_node."
+            )
+        nodes = list(node) if isinstance(node, list | tuple) else [node]
+        lifted = self._lifted(nodes, {})
+        histogram = self.parameters["histogram"]
+        if lifted.function is None:
+            values = lifted.by_pytensor(histogram, {})
+        else:
+            with self._target.precision():
+                values = self._target.programs(
+                    Timing(), _evaluate_at, lifted, histogram, lifted.arrays({})
+                )
+        values = [np.asarray(value) for value in values]
+        return values if isinstance(node, list | tuple) else values[0]
+
+    @property
+    def expressions(self) -> Any:
+        """Builder of PyTensor expressions over the approximation."""
+        if self._expressions is None:
+            from taut.frontend.pymc.expressions import Expressions
+
+            self._expressions = Expressions(
+                self.model, self._target.space, self._family, self._view, self.random_seed
+            )
+        return self._expressions
+
+    @property
+    def symbolic_random(self) -> Any:
+        """Draws as a PyTensor matrix: one row, unless `set_size_and_deterministic` says more."""
+        return self.expressions.symbolic_random
+
+    def set_size_and_deterministic(
+        self, node: Any, s: Any, d: Any = False, more_replacements: Any = None
+    ) -> Any:
+        """Say of an expression of `symbolic_random`, `rslice`, `logp` … how many draws it has."""
+        return self.expressions.set_size_and_deterministic(node, s, d, more_replacements)
+
+    def rslice(self, name: str) -> Any:
+        """Draws of one value variable as a PyTensor expression, along a first axis."""
+        return self.expressions.rslice(name)
+
+    @property
+    def logq(self) -> Any:
+        """PyTensor scalar: mean over the draws of log q."""
+        return self.expressions.logq()
+
+    @property
+    def varlogp(self) -> Any:
+        """PyTensor scalar: mean over the draws of the log prior, log Jacobian included."""
+        return self.expressions.expectation(self.model.varlogp)
+
+    @property
+    def datalogp(self) -> Any:
+        """PyTensor scalar: mean over the draws of the log likelihood and the potentials."""
+        return self.expressions.expectation(self.model.datalogp)
+
+    @property
+    def logp(self) -> Any:
+        """PyTensor scalar: mean over the draws of the model's log joint density."""
+        return self.expressions.expectation(self.model.varlogp + self.model.datalogp)
+
+    def sample_dict_fn(self, draws: int = 100, *, random_seed: Any = None) -> dict[str, np.ndarray]:
+        """Draw raw arrays by value variable, in the unconstrained space."""
+        _check_draws(draws)
+        return self._draw(draws, random_seed)["unconstrained"]
+
     def attributes(self) -> dict[str, Any]:
         """Describe the fit, for the attributes of what is made of it."""
         return {
             "inference_library": "taut",
             "inference_method": "variational inference",
-            "variational_method": self._method,
+            "variational_method": self.method or "none",
             "variational_family": type(self._family).__name__,
             "steps": len(self.hist),
             "skipped_steps": self.skipped,
@@ -253,25 +454,38 @@ class Approximation:
         return rows
 
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
+        return self._in_blocks(draws, random_seed, _draw_block, self._family, self._target)
+
+    def _in_blocks(self, draws: int, random_seed: Any, program: Any, *args: Any) -> Any:
         """Draw in blocks of one program, and cut the last block."""
         if random_seed is None:
             self._calls += 1
-            words = seed.words(self._seed, seed.DRAWS, self._calls)
+            words = seed.words(self.random_seed, seed.DRAWS, self._calls)
         else:
             words = seed.words(seed.entropy(random_seed), seed.DRAWS)
         blocks = []
         with self._target.precision():
             for first in range(0, draws, _BLOCK):
-                block = self._target.programs(
-                    Timing(),
-                    _draw_block,
-                    self._family,
-                    self._target,
-                    words,
-                    np.int32(first),
-                )
+                block = self._target.programs(Timing(), program, *args, words, np.int32(first))
                 blocks.append(jax.tree.map(np.asarray, block))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
+
+    def _lifted(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
+        """Lift an expression once for each set of shapes of its replacements."""
+        from taut.frontend.pymc.evaluate import lift_expression
+
+        kinds = [
+            (id(key), value if hasattr(value, "type") else (np.shape(value), np.result_type(value)))
+            for key, value in given.items()
+        ]
+        cache_key = (*map(id, nodes), *kinds)
+        found = self._lifted_expressions.get(cache_key)
+        if found is None or not found[0].data.is_current():
+            with self._target.precision():
+                lifted = lift_expression(self.model, self._target.space, nodes, given)
+            # The nodes are kept with it, or Python would use their ids again.
+            found = self._lifted_expressions[cache_key] = lifted, nodes, list(given)
+        return found[0]
 
     @property
     def _parameter_names(self) -> tuple[str, ...]:
@@ -303,17 +517,28 @@ class Approximation:
 
 def _read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:
     """Evaluate what is named; moments go before parameters of the same name."""
-    moments = {"mean": family.mean, "std": family.std, "cov": family.cov}
-    return {n: moments[n]() if n in moments else family.parameters()[n] for n in names}
+    values = {"mean": family.mean, "std": family.std, "cov": family.cov}
+    leaves = {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(family))}
+    parameters = family.parameters() | leaves
+    return {name: values[name]() if name in values else parameters[name] for name in names}
+
+
+def _check_draws(draws: Any) -> None:
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
+        raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")
+
+
+def _draw_keys(key_words: Array, first: Array) -> Array:
+    """Make the keys of a block of draws; each depends on the draw's number alone."""
+    key = seed.key(key_words)
+    return jax.vmap(lambda i: jax.random.fold_in(key, first + i))(np.arange(_BLOCK))
 
 
 def _draw_block(
     family: AbstractFamily, target: Target, key_words: Array, first: Array
 ) -> Mapping[str, PyTree]:
-    """Make a block of draws with their densities; the noise of a draw depends on its number."""
-    key = seed.key(key_words)
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, first + i))(np.arange(_BLOCK))
-    z, log_q = jax.vmap(family.sample_and_log_prob)(keys)
+    """Make a block of draws with their densities."""
+    z, log_q = jax.vmap(family.sample_and_log_prob)(_draw_keys(key_words, first))
     rows = target.rows_of(target.batches.all())
     return {
         "unconstrained": jax.vmap(target.space.unravel)(z),
@@ -321,3 +546,15 @@ def _draw_block(
         "lp": map_draws(target.log_density, z, rows),
         "log_q": log_q,
     }
+
+
+def _evaluate_block(
+    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, first: Array
+) -> PyTree:
+    """Evaluate expressions at a block of draws, those `_draw_block` makes."""
+    return _evaluate_at(expression, jax.vmap(family.sample)(_draw_keys(key_words, first)), data)
+
+
+def _evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
+    rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
+    return map_draws(lambda one: expression(one, data), z, rows)

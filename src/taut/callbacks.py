@@ -94,12 +94,24 @@ def _schedule(callback: Callable[..., Any]) -> tuple[int, int]:
             f"callbacks holds {callback!r}, which can not be called. A callback is a function "
             "callback(approx, losses, i), or an object with such a __call__."
         )
-    every = int(getattr(callback, "every", 1))
-    if every < 1:
-        raise ArgumentError(f"{callback!r} asks to be called every {every} steps; write 1 or more.")
+    if isinstance(callback, type):
+        # Called as it is, it would take the approximation for the first of its own arguments.
+        raise ArgumentError(
+            f"callbacks holds a class; make an object of it: {callback.__name__}()."
+        )
     # PyMC's own objects count the steps themselves, and take their first look at step 1.
-    pymcs = type(callback).__module__.startswith("pymc.")
-    return every, int(getattr(callback, "first", 1 if pymcs else every))
+    pymcs = any(cls.__module__.startswith("pymc.") for cls in type(callback).__mro__)
+    every = _steps(callback, "every", 1)
+    return every, _steps(callback, "first", 1 if pymcs else every)
+
+
+def _steps(callback: Callable[..., Any], name: str, default: int) -> int:
+    steps = getattr(callback, name, default)
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+        raise ArgumentError(
+            f"{callback!r} has {name}={steps!r}, where a number of steps, 1 or more, is meant."
+        )
+    return int(steps)
 
 
 def _next(i: int, every: int, first: int) -> int:
@@ -187,6 +199,12 @@ class Tracker(Callback):
 
     def __init__(self, *, every: int = 1, **functions: Callable[..., Any]) -> None:
         self.every = every
+        for name, function in functions.items():
+            if not callable(function):
+                raise ArgumentError(
+                    f"{name} must be a function whose results are recorded, such as "
+                    f"approx.mean.eval; got {function!r}."
+                )
         self._functions = {
             name: (function, _takes_no_arguments(function)) for name, function in functions.items()
         }

@@ -4,6 +4,8 @@ JAX's persistent compilation cache is switched on around taut's own compilations
 unless the user has chosen a cache folder for JAX already, which then serves taut too.
 """
 
+import functools
+import logging
 import os
 import threading
 import time
@@ -20,6 +22,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from taut.space import is_dynamic
 
+_LOGGER = logging.getLogger("taut")
 _ENVIRONMENT = "TAUT_CACHE_DIR"
 _OFF = ("", "0", "off", "none", "false")
 # Read by `cache_directory`: the user's choice in this process, which beats the environment's.
@@ -46,6 +49,7 @@ def set_cache_directory(path: str | Path | None) -> None:
     >>> taut.set_cache_directory(None)
     """
     _choice[:] = [path]
+    _is_usable.cache_clear()
 
 
 def cache_directory() -> Path | None:
@@ -62,7 +66,7 @@ def cache_directory() -> Path | None:
 def persistent_cache() -> Iterator[None]:
     """Let JAX keep on disk what is compiled inside, and leave its configuration as it was."""
     folder = cache_directory()
-    if folder is None or jax.config.jax_compilation_cache_dir:
+    if folder is None or jax.config.jax_compilation_cache_dir or not _is_usable(folder):
         yield
         return
     # JAX reads these states per thread but holds the open cache per process: hence the lock, and
@@ -78,6 +82,26 @@ def persistent_cache() -> Iterator[None]:
             yield
         finally:
             compilation_cache.reset_cache()
+
+
+@functools.cache
+def _is_usable(folder: Path) -> bool:
+    """Tell whether programs can be kept in a folder; if not, log it once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return True
+        reason = "it can not be written to"
+    except OSError as error:
+        reason = str(error)
+    # JAX would warn for each program.
+    _LOGGER.warning(
+        "Compiled programs are not kept in %s: %s. Choose another folder, or none, with "
+        "taut.set_cache_directory.",
+        folder,
+        reason,
+    )
+    return False
 
 
 @dataclass

@@ -5,6 +5,7 @@ TautError
 │   └── DiscreteVariableError
 ├── ArgumentError        an argument of a public call (also a ValueError)
 │   ├── StartError       the start point: a name, a shape
+│   ├── GroupError           groups that do not make one approximation
 │   └── MethodError      an unknown method
 ├── OptimizerError       what was given is no optimizer (also a TypeError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
@@ -37,6 +38,10 @@ class MethodError(ArgumentError, KeyError):
 
     # KeyError shows the repr of its message, which makes a long one unreadable.
     __str__ = Exception.__str__
+
+
+class GroupError(ArgumentError):
+    """Groups of variables do not make one approximation."""
 
 
 class OptimizerError(TautError, TypeError):

@@ -6,9 +6,14 @@ from typing import Any
 from taut.approximation import Approximation
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
-from taut.method import ADVI, FullRankADVI, Inference
+from taut.method import ADVI, ASVGD, SVGD, FullRankADVI, Inference
 
-METHODS: dict[str, type[Inference]] = {"advi": ADVI, "fullrank_advi": FullRankADVI}
+METHODS: dict[str, type[Inference]] = {
+    "advi": ADVI,
+    "fullrank_advi": FullRankADVI,
+    "svgd": SVGD,
+    "asvgd": ASVGD,
+}
 
 
 def fit(
@@ -37,8 +42,8 @@ def fit(
     n
         Steps.
     method
-        A name, in any case (``"advi"``, ``"fullrank_advi"``), a class such as `taut.ADVI`, or an
-        object of one, which then has its model and start already.
+        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``), a class
+        such as `taut.ADVI`, or an object of one, which then has its model and start already.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed

@@ -62,7 +62,7 @@ class RichProgress(AbstractProgress):
     theme
         Colours of the bar.
     console
-        Where it is drawn; by default standard error, as PyMC's messages are.
+        Where it is drawn; by default standard output, as PyMC's bar is.
     """
 
     def __init__(self, theme: Theme | None = None, console: Console | None = None) -> None:
@@ -98,11 +98,14 @@ class RichProgress(AbstractProgress):
         if self._last > -np.inf:
             self._show(losses, time.perf_counter())
         self._bar.stop()
-        self._console.print(last_line(losses, self._steps, stopped), highlight=False)
+        # A callback's reason is shown as it is, brackets included.
+        line = last_line(losses, self._steps, stopped)
+        self._console.print(line, highlight=False, markup=False)
 
     def _show(self, losses: np.ndarray, now: float) -> None:
         steps = len(losses) - self._counted
-        speed = f"{steps / (now - self._begin):,.0f} steps/s" if steps else ""
+        seconds = now - self._begin
+        speed = f"{steps / seconds:,.0f} steps/s" if steps and seconds > 0 else ""
         loss = f"Average Loss = {average(losses):,.5g}"
         self._bar.update(self._task, completed=len(losses), loss=loss, speed=speed, refresh=True)
 
@@ -117,8 +120,10 @@ def average(losses: np.ndarray) -> float:
 def last_line(losses: np.ndarray, steps: int, stopped: str | None) -> str:
     """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
     done = len(losses)
-    loss = "Loss" if done < 10 else "Average Loss"
-    value = f"{loss} = {average(losses):,.5g}"
+    if steps < 10:
+        value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
+    else:
+        value = f"Average Loss = {average(losses):,.5g}"
     if stopped == FINISHED:
         return f"Finished [100%]: {value}"
     line = f"Interrupted at {done:,d} [{100 * done // max(steps, 1)}%]: {value}"

@@ -34,7 +34,7 @@ def draws_to_datatree(
     groups: dict[str, Any] = {
         "posterior": posterior,
         "unconstrained_posterior": drawn["unconstrained"],
-        "sample_stats": {"lp": drawn["lp"], "log_q": drawn["log_q"]},
+        "sample_stats": {"lp": drawn["lp"]} | _density_of_q(drawn["log_q"]),
     }
     tree = arviz_base.from_dict(
         {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
@@ -48,6 +48,23 @@ def draws_to_datatree(
     for node in (tree, tree["posterior"]):
         node.attrs.update(approx.attributes())
     return tree
+
+
+def _density_of_q(log_q: np.ndarray) -> dict[str, np.ndarray]:
+    """Leave out what particles do not have."""
+    return {} if np.isnan(log_q).all() else {"log_q": log_q}
+
+
+def label_draws(values: np.ndarray, name: str | None, labels: Labels) -> xr.DataArray:
+    """Label the draws of one expression, by the dims of the variable it is, if it is one."""
+    own = labels.dims.get(name or "", ())
+    generic = tuple(f"{name or 'node'}_dim_{i}" for i in range(values.ndim - 1))
+    dims = (
+        [a or b for a, b in zip(own, generic, strict=True)] if len(own) == len(generic) else generic
+    )
+    coords = {dim: labels.coords[dim] for dim in dims if dim in labels.coords}
+    coords |= {"chain": np.arange(1), "draw": np.arange(len(values))}
+    return xr.DataArray(values[None], dims=("chain", "draw", *dims), coords=coords, name=name)
 
 
 def to_dataset(values: Mapping[str, Any], labels: Labels) -> xr.Dataset:

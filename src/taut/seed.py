@@ -6,8 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, UInt32
 
+from taut.errors import ArgumentError
+
 # Streams of one seed, so that steps and draws never share a number.
-STEPS, DRAWS, START = range(3)
+STEPS, DRAWS, START, NODES = range(4)
 
 
 def entropy(random_seed: Any) -> int:
@@ -18,6 +20,11 @@ def entropy(random_seed: Any) -> int:
     random_seed
         `None`, an integer, a sequence of integers, a `numpy.random.SeedSequence`, or a
         `Generator` or `RandomState`, from which one number is drawn.
+
+    Raises
+    ------
+    ArgumentError
+        It is none of these.
     """
     if isinstance(random_seed, np.random.Generator):
         return int(random_seed.integers(2**63))
@@ -25,7 +32,14 @@ def entropy(random_seed: Any) -> int:
         return int(random_seed.randint(2**31 - 1))
     if isinstance(random_seed, np.random.SeedSequence):
         return int(random_seed.generate_state(1, np.uint64)[0])
-    return int(np.random.SeedSequence(random_seed).generate_state(1, np.uint64)[0])
+    try:
+        sequence = np.random.SeedSequence(random_seed)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            "random_seed must be an integer from 0 on, several of them, a NumPy generator or None, "
+            f"got {random_seed!r}."
+        ) from error
+    return int(sequence.generate_state(1, np.uint64)[0])
 
 
 def words(seed: int, *path: int) -> UInt32[np.ndarray, " 2"]:

@@ -71,7 +71,7 @@ class Target(eqx.Module):
     def rows_of(self, batch: PyTree) -> int:
         """Give the longest leading axis among the arrays one evaluation on `batch` reads."""
         leaves = jax.tree.leaves((self.data, batch))
-        return max((leaf.shape[0] for leaf in leaves if leaf.ndim), default=1)
+        return max((np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf)), default=1)
 
     def precision(self) -> Any:
         """Scope in which JAX computes in the target's dtype; the user's setting is kept."""

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray, PyTree
 
 from taut.batches.base import AbstractBatches
+from taut.types import AnyArray
 
 
 class RandomRows(AbstractBatches):
@@ -19,7 +20,7 @@ class RandomRows(AbstractBatches):
         For each group the rows of a batch.
     """
 
-    groups: tuple[tuple[Array, ...], ...]
+    groups: tuple[tuple[AnyArray, ...], ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
 
     def draw(self, key: PRNGKeyArray) -> PyTree:
@@ -33,8 +34,9 @@ class RandomRows(AbstractBatches):
         return self.groups
 
 
-def _rows(group: tuple[Array, ...], size: int, key: PRNGKeyArray) -> tuple[Array, ...]:
+def _rows(group: tuple[AnyArray, ...], size: int, key: PRNGKeyArray) -> tuple[Array, ...]:
     index = jax.random.randint(key, (size,), 0, group[0].shape[0], dtype=jnp.int32)
     # Without the barrier XLA draws the numbers anew for each array that is indexed by them.
     index = jax.lax.optimization_barrier(index)
-    return tuple(array.at[index].get(mode="promise_in_bounds") for array in group)
+    # The arrays may be NumPy's: they are until they have gone through a program.
+    return tuple(jnp.asarray(array).at[index].get(mode="promise_in_bounds") for array in group)

@@ -25,5 +25,13 @@ class AbstractSource(ABC):
         """Give the scale to start with, in the unconstrained space; NaN where none is given."""
 
     @abstractmethod
+    def slot_name(self, variable: Any) -> str:
+        """Give the name a variable, or its name, has in the unconstrained space."""
+
+    @abstractmethod
+    def histogram(self, trace: Any) -> np.ndarray:
+        """Lay draws of a container out as a matrix in the unconstrained space."""
+
+    @abstractmethod
     def blame(self, z: np.ndarray) -> str | None:
         """Name the terms of the density that are not finite at a point; `None` if all are."""

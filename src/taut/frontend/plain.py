@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
-from taut.errors import StartError
+from taut.errors import GroupError, StartError
 from taut.frontend.base import AbstractSource
 from taut.frontend.matching import nearest
 from taut.space import Space
@@ -33,12 +34,34 @@ class PlainSource(AbstractSource):
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return fill(self._target.space, values, np.nan, "start_sigma")
 
+    def slot_name(self, variable: Any) -> str:
+        return known_name(str(variable), {name: name for name in self._target.space.names})
+
+    def histogram(self, trace: Any) -> np.ndarray:
+        return np.atleast_2d(np.asarray(trace, self._target.dtype))
+
     def blame(self, z: np.ndarray) -> str | None:
         with self._target.precision():
-            prior, likelihood = (float(term) for term in self._target.split(np.asarray(z)))
+            prior, likelihood = (float(term) for term in self._target.split(jnp.asarray(z)))
         terms = {"the log prior": prior, "the log likelihood": likelihood}
         bad = [f"{name} is {value}" for name, value in terms.items() if not np.isfinite(value)]
         return "; ".join(bad) or None
+
+
+def known_name(name: str, known: Mapping[str, str]) -> str:
+    """Look a variable's name up.
+
+    Raises
+    ------
+    GroupError
+        It is none of them.
+    """
+    if name not in known:
+        raise GroupError(
+            f"A group names {name!r}, which is no free variable of the model"
+            f"{nearest(name, known)}. There are: {', '.join(known)}."
+        )
+    return known[name]
 
 
 def fill(

@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-import numpy as np
-
-from taut.family import MeanField
+from taut.approximation import Approximation
+from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
-from taut.objective import ELBO, AbstractObjective, Gradient, as_elbo
-
-# PyMC starts at rho = 0.
-_SCALE = float(np.log(2.0))
+from taut.objective import AbstractObjective, Gradient, as_elbo
 
 
 @final
@@ -66,9 +62,9 @@ class ADVI(Inference):
         gradient: Gradient = "total",
     ) -> None:
         self._elbo = as_elbo(beta, gradient)
-        self._session = Session(
-            "ADVI", model, random_seed, start, start_sigma, MeanField.at, _SCALE
-        )
+        group = Group(None, "mf", start=start, start_sigma=start_sigma)
+        approx = Approximation([group], model=model, random_seed=random_seed)
+        self._session = Session("ADVI", approx)
 
-    def _objective(self, n_mc: int) -> AbstractObjective:
-        return ELBO(n_mc, self._elbo.beta, self._elbo.estimator)
+    def _objective(self, n_mc: int | None) -> AbstractObjective:
+        return self._elbo.with_draws(n_mc)

@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-import numpy as np
-
-from taut.family import FullRank
+from taut.approximation import Approximation
+from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
-from taut.objective import ELBO, AbstractObjective, Gradient, as_elbo
-
-# PyMC starts with ones on the diagonal of L_tril.
-_SCALE = float(np.log1p(np.e))
+from taut.objective import AbstractObjective, Gradient, as_elbo
 
 
 @final
@@ -63,9 +59,9 @@ class FullRankADVI(Inference):
         gradient: Gradient = "total",
     ) -> None:
         self._elbo = as_elbo(beta, gradient)
-        self._session = Session(
-            "FullRankADVI", model, random_seed, start, start_sigma, FullRank.at, _SCALE
-        )
+        group = Group(None, "fr", start=start, start_sigma=start_sigma)
+        approx = Approximation([group], model=model, random_seed=random_seed)
+        self._session = Session("FullRankADVI", approx)
 
-    def _objective(self, n_mc: int) -> AbstractObjective:
-        return ELBO(n_mc, self._elbo.beta, self._elbo.estimator)
+    def _objective(self, n_mc: int | None) -> AbstractObjective:
+        return self._elbo.with_draws(n_mc)

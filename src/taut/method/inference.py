@@ -22,8 +22,8 @@ class Inference(ABC):
     _session: Session
 
     @abstractmethod
-    def _objective(self, n_mc: int) -> AbstractObjective:
-        """Give the objective, estimated from so many draws a step."""
+    def _objective(self, n_mc: int | None) -> AbstractObjective:
+        """Give the objective, estimated from so many draws a step; `None` for its default."""
 
     @property
     def approx(self) -> Approximation:
@@ -64,7 +64,7 @@ class Inference(ABC):
         progressbar_theme
             A `rich.theme.Theme`.
         obj_n_mc
-            Draws for one gradient; by default 1.
+            Draws for one gradient; by default 1 for the ELBO.
         obj_optimizer
             One of `taut`'s optimizers, or any `optax.GradientTransformation`; by default
             ``taut.adagrad_window()``, as in PyMC.
@@ -91,7 +91,7 @@ class Inference(ABC):
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
         method = _descent(
-            self._objective(_positive("obj_n_mc", 1 if obj_n_mc is None else obj_n_mc)),
+            self._objective(None if obj_n_mc is None else _positive("obj_n_mc", obj_n_mc)),
             obj_optimizer,
             total_grad_norm_constraint,
         )

@@ -1,18 +1,16 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from taut import seed
 from taut.approximation import Approximation
 from taut.callbacks import Callbacks
-from taut.compilation import Timing, clock
+from taut.compilation import clock
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError
 from taut.family import AbstractFamily
-from taut.frontend import as_source
 from taut.loop import PATIENCE, Run, run_loop
 from taut.method.base import AbstractMethod
 from taut.progress import NOT_FINITE, AbstractProgress
@@ -28,35 +26,13 @@ class Session:
     ----------
     name
         The method's name, for results.
-    model, random_seed, start, start_sigma
-        As in `taut.fit`.
-    family
-        Builds the approximation of a start point and a scale.
-    scale
-        The scale where `start_sigma` gives none.
+    approx
+        What is fitted.
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: Any,
-        random_seed: Any,
-        start: Mapping[str, Any] | None,
-        start_sigma: Mapping[str, Any] | None,
-        family: Callable[[np.ndarray, np.ndarray], AbstractFamily],
-        scale: float,
-    ) -> None:
-        timing = Timing()
-        with clock(timing, "lift"):
-            self._source = as_source(model)
-            self._seed = seed.entropy(random_seed)
-            target = self._source.target()
-            mean = self._source.start(start, int(seed.words(self._seed, seed.START)[0]))
-            std = self._source.start_sigma(start_sigma)
-            std = np.where(np.isnan(std), scale, std)
-            began = family(mean.astype(target.dtype), std.astype(target.dtype))
-        self.approx = Approximation(self._source, target, began, self._seed, name)
-        self.approx.timing = timing
+    def __init__(self, name: str, approx: Approximation) -> None:
+        self.approx = approx
+        approx.method = name
         self._run: Run | None = None
         self._method: AbstractMethod | None = None
         self._callbacks: tuple[Callable[..., Any], ...] = ()
@@ -87,7 +63,7 @@ class Session:
                 self.approx.timing, _init, method, self.approx.family
             )
         if self._run is None:
-            self._run = Run(state, self._seed)
+            self._run = Run(state, self.approx.random_seed)
         self._run.state = state
         self._first = self._run.step
         return self._go_on(n, observer, progress)
@@ -136,7 +112,7 @@ class Session:
     def _refresh_target(self) -> None:
         """Take up what was set by `pymc.set_data` since."""
         with clock(self.approx.timing, "lift"):
-            target = self._source.target()
+            target = self.approx.source.target()
         if target.space != self.approx.target.space:
             raise ArgumentError(
                 "The model's variables have changed their shapes since this inference was made: "
@@ -147,7 +123,7 @@ class Session:
 
     def _check_start(self) -> None:
         with clock(self.approx.timing, "lift"):
-            blame = self._source.blame(np.asarray(self.approx.family.mean()))
+            blame = self.approx.source.blame(np.asarray(self.approx.family.mean()))
         if blame is not None:
             raise NotFiniteError(
                 f"The model's log density is not finite at the start point:\n{blame}\n"
@@ -164,9 +140,9 @@ class Session:
         return f"{head}\n{self._blame_a_draw()}\n{advice}"
 
     def _blame_a_draw(self) -> str:
-        draws = self.approx.unconstrained_draws(_TRIES, random_seed=self._seed)
+        draws = self.approx.unconstrained_draws(_TRIES, random_seed=self.approx.random_seed)
         for z in draws:
-            blame = self._source.blame(z)
+            blame = self.approx.source.blame(z)
             if blame is not None:
                 return f"At a draw of the approximation:\n{blame}"
         index = int(np.argmax(np.abs(draws).max(axis=0)))

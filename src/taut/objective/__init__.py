@@ -6,5 +6,22 @@ from taut.objective.elbo import Gradient as Gradient
 from taut.objective.elbo import as_elbo as as_elbo
 from taut.objective.estimator import path as path
 from taut.objective.estimator import total as total
+from taut.objective.kernel import IMQ as IMQ
+from taut.objective.kernel import RBF as RBF
+from taut.objective.kernel import AbstractKernel as AbstractKernel
+from taut.objective.kernel import as_kernel as as_kernel
+from taut.objective.stein import Stein as Stein
 
-__all__ = ["ELBO", "AbstractObjective", "Gradient", "as_elbo", "path", "total"]
+__all__ = [
+    "ELBO",
+    "IMQ",
+    "RBF",
+    "AbstractKernel",
+    "AbstractObjective",
+    "Gradient",
+    "Stein",
+    "as_elbo",
+    "as_kernel",
+    "path",
+    "total",
+]

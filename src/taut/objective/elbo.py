@@ -46,6 +46,10 @@ class ELBO(AbstractObjective):
     beta: Float[AnyArray, ""] = eqx.field(default_factory=lambda: np.asarray(1.0))
     estimator: Callable[..., tuple[Array, Scalar]] = eqx.field(static=True, default=total)
 
+    def with_draws(self, n_mc: int | None) -> "ELBO":
+        """Give the same objective, estimated from so many draws; one by default."""
+        return ELBO(1 if n_mc is None else n_mc, self.beta, self.estimator)
+
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> Float[Array, "n_mc noise"]:
         return jax.vmap(family.noise)(jax.random.split(key, self.n_mc))
 
@@ -76,7 +80,8 @@ def as_elbo(beta: float, gradient: Gradient) -> ELBO:
     ArgumentError
         `beta` is no positive number, or `gradient` no known estimator.
     """
-    if not np.isscalar(beta) or not np.isfinite(beta) or beta <= 0:
+    number = isinstance(beta, int | float | np.number) and not isinstance(beta, bool)
+    if not number or not 0 < beta < np.inf:
         raise ArgumentError(f"beta, the weight of the KL term, must be a number > 0, got {beta!r}.")
     if gradient not in _ESTIMATORS:
         raise ArgumentError(f'gradient must be "total" or "path", got {gradient!r}.')

@@ -1,6 +1,6 @@
 """Which terms of a model's log density are not finite at a point, and at which rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,9 @@ class Blame:
     """
 
     def __init__(self) -> None:
-        self._factors: Callable[..., Sequence[np.ndarray]] | None = None
+        self._factors: Callable[..., Any] | None = None
 
-    def __call__(self, model: Any, point: dict[str, np.ndarray]) -> str | None:
+    def __call__(self, model: Any, point: Mapping[str, Any]) -> str | None:
         """Describe the terms that are not finite at a point; `None` if all are."""
         variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
         if self._factors is None:
@@ -34,7 +34,7 @@ class Blame:
         return "\n".join(lines) or None
 
 
-def _compile_factors(model: Any, variables: list[Any]) -> Callable[..., Sequence[np.ndarray]]:
+def _compile_factors(model: Any, variables: list[Any]) -> Callable[..., Any]:
     factors = [
         as_tensor(factor, allow_xtensor_conversion=True)
         for factor in model.logp(vars=variables, sum=False)
@@ -44,7 +44,7 @@ def _compile_factors(model: Any, variables: list[Any]) -> Callable[..., Sequence
     )
 
 
-def _describe(model: Any, variable: Any, factor: np.ndarray, point: dict[str, np.ndarray]) -> str:
+def _describe(model: Any, variable: Any, factor: np.ndarray, point: Mapping[str, Any]) -> str:
     bad = np.argwhere(~np.isfinite(factor))
     kinds = ", ".join(sorted({str(factor[tuple(index)]) for index in bad}))
     where = f"{len(bad)} of its {factor.size} terms are {kinds}" if factor.ndim else f"is {kinds}"

@@ -1,5 +1,6 @@
 """PyTensor's own compiled functions inside a JAX program, for graphs JAX can not express."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytensor
 from jaxtyping import Array, PyTree
 from pymc.pytensorf import compile as compile_function
 from pytensor.graph.basic import Variable
+from pytensor.graph.replace import clone_replace
+from pytensor.graph.rewriting.utils import rewrite_graph
 
 from taut.frontend.pymc.graph import ModelGraph
 
@@ -23,15 +26,16 @@ def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, Array]]:
     inputs = [*graph.values, *graph.batch_inputs]
     dtype = np.dtype(pytensor.config.floatX)
     weights = [pytensor.tensor.scalar(dtype=dtype), pytensor.tensor.scalar(dtype=dtype)]
-    weighted = weights[0] * graph.terms[0] + weights[1] * graph.terms[1]
-    gradient = pytensor.grad(weighted, graph.values, disconnected_inputs="ignore")
+    prior, likelihood = _lowered(graph.terms)
+    weighted = weights[0] * prior + weights[1] * likelihood
+    gradient: Any = pytensor.grad(weighted, graph.values, disconnected_inputs="ignore")
     forward, backward = _Host(inputs, graph.terms), _Host([*inputs, *weights], gradient)
     count = len(graph.values)
 
     @jax.custom_vjp
     def terms(*args: Array) -> tuple[Array, Array]:
-        prior, likelihood = forward([jax.ShapeDtypeStruct((), dtype)] * 2, *args)
-        return prior, likelihood
+        values = forward([jax.ShapeDtypeStruct((), dtype)] * 2, *args)
+        return values[0], values[1]
 
     def terms_forward(*args: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
         return terms(*args), args
@@ -57,9 +61,12 @@ class _Host:
     """A PyTensor function that can be called from a JAX program."""
 
     def __init__(self, inputs: list[Variable], outputs: list[Variable]) -> None:
-        self.function: Callable[..., Any] = compile_function(
-            inputs, outputs, on_unused_input="ignore"
-        )
+        with warnings.catch_warnings():
+            # taut's own warning has named the op already.
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            self.function: Callable[..., Any] = compile_function(
+                inputs, outputs, on_unused_input="ignore"
+            )
         self._dtypes = [variable.type.dtype for variable in inputs]
 
     def __call__(self, results: list[jax.ShapeDtypeStruct], *args: Array) -> list[Array]:
@@ -70,6 +77,11 @@ class _Host:
 
         # One draw at a time: PyTensor's function takes no batch of them.
         return jax.pure_callback(run, results, *args, vmap_method="sequential")
+
+
+def _lowered(outputs: list[Any]) -> Any:
+    """Rewrite ops on named dims, which have no gradient, to ops that have."""
+    return rewrite_graph(clone_replace(outputs, {}), include=("lower_xtensor",), clone=False)
 
 
 def _no_cotangent(arg: Array) -> Any:

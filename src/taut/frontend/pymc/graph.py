@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pymc.data import MinibatchOp
 from pymc.pytensorf import rvs_in_graph
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Apply, Constant
 from pytensor.graph.replace import clone_replace
-from pytensor.graph.traversal import ancestors, graph_inputs
+from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor import as_tensor
 from pytensor.tensor.math import variadic_add
 from pytensor.tensor.random.type import RandomType
 from pytensor.tensor.type import TensorType
 
 from taut.errors import DiscreteVariableError, ModelError
+from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs
 
 # Constants from this size on are passed at run time instead of being built into the program.
 _LARGE = 64
@@ -42,15 +42,15 @@ class ModelGraph:
         The nodes that were replaced.
     """
 
-    values: list[Variable]
-    terms: list[Variable]
+    values: list[Any]
+    terms: list[Any]
     names: list[str]
-    constrained: list[Variable]
-    batch: list[list[Variable]]
+    constrained: list[Any]
+    batch: list[list[Any]]
     minibatches: list[Apply]
 
     @property
-    def batch_inputs(self) -> list[Variable]:
+    def batch_inputs(self) -> list[Any]:
         return [variable for group in self.batch for variable in group]
 
 
@@ -66,15 +66,9 @@ def read_model(model: Any) -> ModelGraph:
     """
     _check_free_variables(model)
     constrained = model.replace_rvs_by_values(model.unobserved_RVs)
-    outputs = [*_terms(model), *constrained]
-    minibatches = _minibatches(outputs)
-    batch = [[_input_like(out) for out in _drawn(node)] for node in minibatches]
-    replace = {
-        out: variable
-        for node, group in zip(minibatches, batch, strict=True)
-        for out, variable in zip(_drawn(node), group, strict=True)
-    }
-    outputs = clone_replace(outputs, replace, rebuild_strict=False)
+    factors, lengths = log_factors(model)
+    outputs = [*_terms(factors, len(model.free_RVs)), *constrained]
+    outputs, minibatches, batch = rows_as_inputs(outputs, lengths)
     _check_randomness(outputs[:2])
     names = [rv.name for rv in model.unobserved_RVs]
     return ModelGraph(model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches)
@@ -96,9 +90,9 @@ class DataInputs:
         Shared variables built into the graph with the value they had.
     """
 
-    outputs: list[Variable]
-    inputs: list[Variable]
-    sources: list[Variable]
+    outputs: list[Any]
+    inputs: list[Any]
+    sources: list[Any]
     frozen: list[tuple[SharedVariable, np.ndarray]]
 
     def is_current(self) -> bool:
@@ -106,21 +100,23 @@ class DataInputs:
         return all(np.array_equal(s.get_value(borrow=True), value) for s, value in self.frozen)
 
 
-def lift_data(outputs: Sequence[Variable], freeze_discrete: bool = False) -> DataInputs:
+def lift_data(outputs: Sequence[Any], freeze_shapes: bool = False) -> DataInputs:
     """Turn shared variables and large constants into inputs.
 
     Lengths (shared integer scalars) stay in the graph with their value, since JAX needs shapes
-    when it traces; with `freeze_discrete` all integers and booleans do, for graphs in which they
-    decide a shape.
+    when it traces; with `freeze_shapes` all integers, booleans and scalars do, for graphs in
+    which they decide a shape (``pymc.Data("n", 7)`` is a float).
     """
-    found = [v for v in graph_inputs(outputs) if isinstance(v, SharedVariable | Constant)]
+    found: list[Any] = [
+        v for v in graph_inputs(outputs) if isinstance(v, SharedVariable | Constant)
+    ]
     shared = [v for v in found if isinstance(v, SharedVariable) and not _is_random(v)]
-    frozen = [v for v in shared if _decides_shapes(v, freeze_discrete)]
+    frozen = [v for v in shared if _decides_shapes(v, freeze_shapes)]
     lifted = [v for v in shared if v not in frozen]
-    lifted += [v for v in found if isinstance(v, Constant) and _is_large(v, freeze_discrete)]
+    lifted += [v for v in found if isinstance(v, Constant) and _is_large(v, freeze_shapes)]
     inputs = [v.type(name=v.name) for v in lifted]
     constants = [v.type.filter_variable(v.type.make_constant(_value(v))) for v in frozen]
-    replace = dict(zip([*lifted, *frozen], [*inputs, *constants], strict=True))
+    replace: dict[Any, Any] = dict(zip([*lifted, *frozen], [*inputs, *constants], strict=True))
     return DataInputs(
         clone_replace(list(outputs), replace, rebuild_strict=False),
         inputs,
@@ -133,15 +129,11 @@ def _value(source: Any) -> Any:
     return source.data if isinstance(source, Constant) else source.get_value(borrow=True)
 
 
-def _terms(model: Any) -> list[Variable]:
-    variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
-    factors = [
-        as_tensor(factor, allow_xtensor_conversion=True).sum()
-        for factor in model.logp(vars=variables, sum=False)
-    ]
-    free = len(model.free_RVs)
-    likelihood = variadic_add(*factors[free:]) if factors[free:] else as_tensor(0.0)
-    return [variadic_add(*factors[:free]), likelihood]
+def _terms(factors: list[Any], free: int) -> list[Any]:
+    """Sum the factors of the free variables, which come first, and those of the rest."""
+    sums = [as_tensor(factor, allow_xtensor_conversion=True).sum() for factor in factors]
+    likelihood = variadic_add(*sums[free:]) if sums[free:] else as_tensor(0.0)
+    return [variadic_add(*sums[:free]), likelihood]
 
 
 def _check_free_variables(model: Any) -> None:
@@ -163,7 +155,7 @@ def _check_free_variables(model: Any) -> None:
         )
 
 
-def _check_randomness(outputs: list[Variable]) -> None:
+def _check_randomness(outputs: list[Any]) -> None:
     random = rvs_in_graph(outputs)
     if random:
         ops = ", ".join(sorted({str(variable.owner.op) for variable in random}))
@@ -173,22 +165,7 @@ def _check_randomness(outputs: list[Variable]) -> None:
         )
 
 
-def _minibatches(outputs: list[Variable]) -> list[Apply]:
-    owners = (v.owner for v in ancestors(outputs) if v.owner is not None)
-    return list(dict.fromkeys(node for node in owners if isinstance(node.op, MinibatchOp)))
-
-
-def _drawn(node: Apply) -> list[Variable]:
-    """Outputs of a minibatch node that hold rows; the last one is the generator's state."""
-    return node.outputs[:-1]
-
-
-def _input_like(variable: Variable) -> Variable:
-    kind = variable.type
-    return kind.clone(shape=(None, *kind.shape[1:]))(name=variable.name)
-
-
-def _is_random(variable: Variable) -> bool:
+def _is_random(variable: Any) -> bool:
     return isinstance(variable.type, RandomType)
 
 
@@ -196,13 +173,14 @@ def _is_discrete(dtype: str) -> bool:
     return np.dtype(dtype).kind in "biu"
 
 
-def _decides_shapes(variable: Any, freeze_discrete: bool) -> bool:
+def _decides_shapes(variable: Any, freeze_shapes: bool) -> bool:
     discrete = _is_discrete(variable.type.dtype)
-    return discrete and (freeze_discrete or variable.type.ndim == 0)
+    scalar = variable.type.ndim == 0
+    return discrete or scalar if freeze_shapes else discrete and scalar
 
 
-def _is_large(constant: Any, freeze_discrete: bool) -> bool:
+def _is_large(constant: Any, freeze_shapes: bool) -> bool:
     if not isinstance(constant.type, TensorType) or constant.data.size < _LARGE:
         return False
     kind = np.dtype(constant.type.dtype).kind
-    return kind != "b" and not (freeze_discrete and kind in "iu")
+    return kind != "b" and not (freeze_shapes and kind in "iu")

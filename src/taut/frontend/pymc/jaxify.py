@@ -5,8 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import pytensor
 from pytensor.graph.basic import Variable
 from pytensor.graph.fg import FunctionGraph
+from pytensor.scalar.basic import Cast
+from pytensor.tensor import cast
+from pytensor.tensor.elemwise import Elemwise
 
 
 def jaxify(
@@ -33,10 +37,12 @@ def jaxify(
     )
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     mode.including(checks).optimizer.rewrite(graph)
-    with warnings.catch_warnings():
+    _widen(graph)
+    with warnings.catch_warnings(), jax.ensure_compile_time_eval():
         # Assertions can not run in a JAX program; PyTensor says so for each one of them.
         warnings.filterwarnings("ignore", message="Skipping .* Op", category=UserWarning)
-        return dispatch(graph)
+        # The scope keeps constants concrete where this is called while JAX traces.
+        return _quiet(dispatch(graph))
 
 
 def load_backend() -> tuple[Callable[..., Any], Any]:
@@ -52,3 +58,31 @@ def load_backend() -> tuple[Callable[..., Any], Any]:
     if jax.config.jax_enable_x64 != before:
         jax.config.update("jax_enable_x64", before)
     return jax_funcify, JAX
+
+
+def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Trace without being told, in 32 bits, that the 64 in which PyTensor sums are missing."""
+
+    def quiet(*args: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Explicitly requested dtype .*64")
+            return function(*args)
+
+    return quiet
+
+
+def _widen(graph: FunctionGraph) -> None:
+    """Cast what an elementwise op mixes to the dtype of its result, as NumPy does.
+
+    JAX takes float32 × int64 for float32, and so it does float32 × whatever came of a scalar
+    constant, whose dtype PyTensor's JAX backend drops.
+    """
+    if pytensor.config.floatX != "float64":
+        return
+    for node in graph.toposort():
+        if not isinstance(node.op, Elemwise) or isinstance(node.op.scalar_op, Cast):
+            continue
+        dtype = node.outputs[0].type.dtype
+        for index, variable in enumerate(node.inputs):
+            if dtype == "float64" and variable.type.dtype in ("float16", "float32"):
+                graph.change_node_input(node, index, cast(variable, dtype), check=False)

@@ -11,6 +11,7 @@ import numpy as np
 import pytensor
 from jaxtyping import Array, Float, PyTree, Scalar
 from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.utils import MissingInputError
 
 from taut.batches import AbstractBatches, AllRows, RandomRows
 from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
@@ -19,8 +20,8 @@ from taut.frontend.pymc.jaxify import jaxify
 from taut.space import Space
 
 # What tracing raises where JAX can not express a graph: an op without a JAX version, or a shape
-# that depends on data.
-_INEXPRESSIBLE = (NotImplementedError, TypeError, IndexError, ValueError)
+# that depends on data, or a deterministic variable that draws random numbers.
+INEXPRESSIBLE = (NotImplementedError, TypeError, IndexError, ValueError, MissingInputError)
 
 
 @dataclass(eq=False)
@@ -45,7 +46,7 @@ class LiftedModel:
     check_bounds: bool
     _constrain: Callable[..., Sequence[Array]] | None = None
     _constants: dict[Variable, Array] = field(default_factory=dict)
-    _evaluators: dict[Apply, Callable[[], list[np.ndarray]]] = field(default_factory=dict)
+    _evaluators: dict[Apply, Callable[[], Any]] = field(default_factory=dict)
 
     def is_current(self) -> bool:
         """Tell whether what was built into the functions still holds."""
@@ -75,7 +76,7 @@ class LiftedModel:
             function = jaxify(inputs, self.data.outputs[2:], self.check_bounds)
             jax.eval_shape(function, *args)
             return function
-        except _INEXPRESSIBLE as error:
+        except INEXPRESSIBLE as error:
             _warn_fallback("deterministic variables", error)
         values, batch = len(self.graph.values), len(self.graph.batch_inputs)
         example = [np.zeros(arg.shape, arg.dtype) for arg in args]
@@ -86,9 +87,9 @@ class LiftedModel:
 
     def _array(self, source: Any) -> Array:
         if not isinstance(source, Constant):
-            return _on_device(source.get_value(borrow=True))
+            return on_device(source.get_value(borrow=True))
         if source not in self._constants:
-            self._constants[source] = _on_device(source.data)
+            self._constants[source] = on_device(source.data)
         return self._constants[source]
 
     def _rows(self, node: Apply) -> list[np.ndarray]:
@@ -127,20 +128,20 @@ class Constrain:
 def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
     """Lift a model whose value variables have these shapes.
 
-    First with all data as inputs; if a shape depends on them, with integers and booleans built
-    in; else PyTensor evaluates the density, and a warning says what stood in the way.
+    First with all data as inputs; if a shape depends on them, with integers, booleans and scalars
+    built in; else PyTensor evaluates the density, and a warning says what stood in the way.
     """
     graph = read_model(model)
     reason: Exception | None = None
-    for freeze_discrete in (False, True):
-        data = lift_data([*graph.terms, *graph.constrained], freeze_discrete)
+    for freeze_shapes in (False, True):
+        data = lift_data([*graph.terms, *graph.constrained], freeze_shapes)
         inputs = [*graph.values, *data.inputs, *graph.batch_inputs]
         try:
             function = jaxify(inputs, data.outputs[:2], model.check_bounds)
             lifted = LiftedModel(graph, data, function, model.check_bounds)
             jax.eval_shape(function, *_example(lifted, shapes))
             return lifted
-        except _INEXPRESSIBLE as error:
+        except INEXPRESSIBLE as error:
             reason = error
     _warn_fallback("log density", reason)
     no_data = DataInputs([*graph.terms, *graph.constrained], [], [], [])
@@ -148,25 +149,27 @@ def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
 
 
 def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:
-    return [*space.unravel(z).values(), *data, *jax.tree.leaves(batch)]
+    # What PyTensor generates calls methods that only JAX's arrays have.
+    return [*space.unravel(jnp.asarray(z)).values(), *data, *jax.tree.leaves(batch)]
 
 
 def _example(lifted: LiftedModel, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    pairs = zip(lifted.graph.values, shapes, strict=True)
-    values = [jax.ShapeDtypeStruct(shape, v.type.dtype) for v, shape in pairs]
+    values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
     batch = jax.eval_shape(lifted.batches().draw, jax.random.key(0))
     return [*values, *lifted.arrays(), *jax.tree.leaves(batch)]
 
 
 def _batch_size(node: Apply) -> int:
-    first = node.outputs[0]
+    first: Any = node.outputs[0]
     known = first.type.shape[0]
     if known is not None:
         return int(known)
-    return int(pytensor.function([], first.shape[0], mode="FAST_COMPILE")())
+    length: Any = pytensor.function([], first.shape[0], mode="FAST_COMPILE")
+    return int(length())
 
 
-def _on_device(value: Any) -> Any:
+def on_device(value: Any) -> Any:
+    """Copy a value to the device, in the type PyTensor's JAX code expects."""
     # A copy: JAX may otherwise share memory with an array that the user goes on changing.
     if isinstance(value, np.ndarray | np.generic | float | int):
         return jnp.array(value)

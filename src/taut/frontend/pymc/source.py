@@ -14,7 +14,9 @@ from pymc.model.core import modelcontext
 from taut.compilation import Programs
 from taut.errors import ArgumentError
 from taut.frontend.base import AbstractSource
+from taut.frontend.plain import known_name
 from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.histogram import histogram
 from taut.frontend.pymc.jaxify import load_backend
 from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, lift
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
@@ -76,6 +78,15 @@ class PyMCSource(AbstractSource):
 
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return start_scale(self.model, values or {}, self._built().space())
+
+    def slot_name(self, variable: Any) -> str:
+        values = {rv.name: self.model.rvs_to_values[rv].name for rv in self.model.free_RVs}
+        names = values | {name: name for name in values.values()}
+        return known_name(str(getattr(variable, "name", variable)), names)
+
+    def histogram(self, trace: Any) -> np.ndarray:
+        with jax.enable_x64(pytensor.config.floatX == "float64"):
+            return histogram(self.model, trace, self._built().space())
 
     def blame(self, z: np.ndarray) -> str | None:
         built = self._built()

@@ -48,7 +48,8 @@ def data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
         if (rows := _all_rows(model.rvs_to_values[rv])) is not None
     }
     whole = [rv for rv in model.observed_RVs if rv.name not in batched]
-    observed = find_observations(_Observed(whole, model.rvs_to_values)) | batched
+    rest: Any = _Observed(whole, model.rvs_to_values)
+    observed = find_observations(rest) | batched
     return {"observed_data": observed, "constant_data": find_constants(model)}
 
 

@@ -1,0 +1,68 @@
+"""Equally weighted points."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
+
+from taut.family.base import AbstractFamily
+from taut.types import AnyArray
+
+
+class Particles(AbstractFamily):
+    r"""The empirical distribution of some points.
+
+    .. math:: q = \frac1n \sum_{i=1}^n \delta_{x_i}
+
+    A draw is one of the points. There is no density: `log_prob`, and the log density `push` gives,
+    are not a number.
+
+    Parameters
+    ----------
+    histogram
+        The points, one a row, in the unconstrained space.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from taut.family import Particles
+    >>> print(Particles(np.array([[0.0, 1.0], [2.0, 3.0]])).mean())
+    [1. 2.]
+    """
+
+    histogram: Float[AnyArray, "particles dim"]
+
+    @classmethod
+    def around(
+        cls, start: Float[np.ndarray, " dim"], size: int, jitter: float, seed: int
+    ) -> "Particles":
+        """Scatter points around a start, with normal noise of one scale."""
+        noise = np.random.default_rng(seed).normal(0.0, jitter, (size, len(start)))
+        return cls((start + noise).astype(start.dtype))
+
+    @property
+    def dim(self) -> int:
+        return self.histogram.shape[1]
+
+    def parameters(self) -> dict[str, AnyArray]:
+        return {"histogram": self.histogram}
+
+    def noise(self, key: PRNGKeyArray) -> Int[Array, ""]:
+        return jax.random.randint(key, (), 0, self.histogram.shape[0])
+
+    def push(self, noise: Int[Array, ""]) -> tuple[Float[Array, " dim"], Scalar]:
+        z = jnp.asarray(self.histogram)[noise]
+        return z, self.log_prob(z)
+
+    def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
+        return jnp.full((), jnp.nan, self.histogram.dtype)
+
+    def mean(self) -> Float[AnyArray, " dim"]:
+        return jnp.mean(self.histogram, axis=0)
+
+    def std(self) -> Float[Array, " dim"]:
+        return jnp.std(self.histogram, axis=0)
+
+    def cov(self) -> Float[Array, "dim dim"]:
+        centred = jnp.subtract(self.histogram, jnp.mean(self.histogram, axis=0))
+        return centred.T @ centred / self.histogram.shape[0]

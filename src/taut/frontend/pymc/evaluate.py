@@ -1,0 +1,105 @@
+"""Expressions over an approximation, evaluated at once on JAX."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytensor
+from jaxtyping import Array, Float
+from pytensor.compile.sharedvalue import SharedVariable
+from pytensor.graph.basic import Constant, Variable
+
+from taut.frontend.pymc.graph import DataInputs, lift_data
+from taut.frontend.pymc.jaxify import jaxify
+from taut.frontend.pymc.lift import INEXPRESSIBLE, on_device
+from taut.frontend.pymc.nodes import in_values, on_flat_vector, warn_if_constant
+from taut.space import Space
+
+
+@dataclass(frozen=True, eq=False)
+class LiftedExpression:
+    """Expressions of one flat vector as a JAX function, with the data they read.
+
+    Parameters
+    ----------
+    function
+        ``function(z, *data)``, or `None` where JAX can not express them.
+    data
+        The data inputs.
+    replaced
+        For each replaced variable that took an array the input that stands for it.
+    z, nodes
+        The expressions in PyTensor.
+    """
+
+    function: Any
+    data: DataInputs
+    replaced: Mapping[Any, Variable]
+    z: Any
+    nodes: list[Any]
+
+    def arrays(self, more_replacements: Mapping[Any, Any]) -> tuple[Array, ...]:
+        """Copy the data of this moment to the device."""
+        given = {self.replaced[key]: value for key, value in more_replacements.items()
+                 if key in self.replaced}  # fmt: skip
+        return tuple(on_device(_value(source, given)) for source in self.data.sources)
+
+    def __call__(self, z: Float[Array, " dim"], data: Sequence[Array]) -> tuple[Array, ...]:
+        return tuple(jnp.asarray(out) for out in self.function(z, *data))
+
+    def by_pytensor(
+        self, draws: np.ndarray, more_replacements: Mapping[Any, Any]
+    ) -> list[np.ndarray]:
+        """Evaluate draw by draw with PyTensor, where JAX can not."""
+        inputs = [self.z, *self.replaced.values()]
+        function = pytensor.function(inputs, self.nodes, on_unused_input="ignore")
+        given = [np.asarray(more_replacements[key]) for key in self.replaced]
+        rows = [function(z, *given) for z in draws]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+def lift_expression(
+    model: Any, space: Space, nodes: Sequence[Any], more_replacements: Mapping[Any, Any]
+) -> LiftedExpression:
+    """Lift expressions; replacing arrays become inputs, so new ones compile nothing."""
+    replaced = {
+        key: _input_for(key, value)
+        for key, value in more_replacements.items()
+        if not isinstance(value, Variable) and isinstance(key, Variable)
+    }
+    graph = in_values(model, nodes, {**more_replacements, **replaced})
+    z, graph = on_flat_vector(model, graph, space)
+    warn_if_constant(z, graph)
+    data = lift_data(graph)
+    sources = [*data.sources, *replaced.values()]
+    inputs = [*data.inputs, *replaced.values()]
+    data = DataInputs(data.outputs, inputs, sources, data.frozen)
+    try:
+        function = jaxify([z, *inputs], data.outputs)
+        arrays = [on_device(_value(s, _by_input(replaced, more_replacements))) for s in sources]
+        jax.eval_shape(function, jax.ShapeDtypeStruct((space.dim,), z.type.dtype), *arrays)
+    except INEXPRESSIBLE:
+        function = None
+    return LiftedExpression(function, data, replaced, z, graph)
+
+
+def _input_for(key: Any, value: Any) -> Any:
+    array = np.asarray(value)
+    shape = (None,) * array.ndim
+    return pytensor.tensor.TensorType(array.dtype, shape=shape)(name=key.name)
+
+
+def _by_input(replaced: Mapping[Any, Any], given: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {variable: given[key] for key, variable in replaced.items()}
+
+
+def _value(source: Any, given: Mapping[Any, Any]) -> Any:
+    if source in given:
+        return np.asarray(given[source])
+    if isinstance(source, Constant):
+        return source.data
+    assert isinstance(source, SharedVariable)
+    return source.get_value(borrow=True)

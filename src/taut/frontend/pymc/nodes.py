@@ -1,0 +1,123 @@
+"""Expressions of a model's variables, in terms of one flat vector."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pymc.pytensorf import rvs_in_graph
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
+from pytensor.graph.traversal import ancestors
+
+from taut.errors import ArgumentError
+from taut.frontend.pymc.minibatch import find_minibatches
+from taut.space import Space
+
+
+def in_values(model: Any, nodes: Sequence[Any], more_replacements: Mapping[Any, Any]) -> list[Any]:
+    """Write expressions in the model's value variables, with replacements made.
+
+    A `pymc.Minibatch` in them is replaced by all its rows.
+
+    Raises
+    ------
+    ArgumentError
+        A node is no PyTensor variable or belongs to another model, or a replacement does not fit.
+    """
+    for node in nodes:
+        if not isinstance(node, Variable):
+            raise ArgumentError(
+                f"{node!r} is no PyTensor expression. Give a variable of the model, or an "
+                "expression of its variables."
+            )
+    replacements = check_replacements(more_replacements)
+    _check_model(model, list(nodes))
+    # Variables are found by identity, so what is computed from others is replaced before random
+    # variables are; roots keep theirs, and are replaced when static shapes no longer matter.
+    computed = {key: value for key, value in replacements.items() if key.owner is not None}
+    roots = {key: value for key, value in replacements.items() if key.owner is None}
+    graph = graph_replace(list(nodes), computed, strict=False) if computed else list(nodes)
+    graph = clone_replace(model.replace_rvs_by_values(graph), roots, rebuild_strict=False)
+    all_rows = {
+        out: rows
+        for minibatch in find_minibatches(graph)
+        for out, rows in zip(minibatch.outputs[:-1], minibatch.inputs[:-1], strict=True)
+    }
+    return clone_replace(graph, all_rows, rebuild_strict=False)
+
+
+def on_flat_vector(model: Any, nodes: Sequence[Any], space: Space) -> tuple[Any, list[Any]]:
+    """Cut the value variables in expressions out of one vector; give it and the expressions."""
+    z = pt.vector("z", shape=(space.dim,))
+    slices = {}
+    for value in model.value_vars:
+        slot = space[value.name]
+        slices[value] = z[slot.slice].reshape(slot.shape).astype(value.type.dtype)
+    return z, graph_replace(list(nodes), slices, strict=False)
+
+
+def warn_if_constant(z: Any, nodes: Sequence[Any]) -> None:
+    """Say of an expression without a random variable that it is none of the approximation."""
+    if z not in set(ancestors(nodes)):
+        warnings.warn(
+            "The expression has no random variable of the model: its value is always the same.",
+            stacklevel=5,
+        )
+
+
+def over_draws(z: Any, nodes: Sequence[Any], draws: Any) -> list[Any]:
+    """Evaluate expressions of a vector at each row of a matrix, along a new first axis."""
+    several: list[Any] = vectorize_graph(list(nodes), {z: draws})
+    return [
+        pt.broadcast_to(out, (draws.shape[0], *node.shape)) if out.ndim == node.ndim else out
+        for node, out in zip(nodes, several, strict=True)
+    ]
+
+
+def check_replacements(more_replacements: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Turn what replaces a variable into variables of its kind, of any length.
+
+    Raises
+    ------
+    ArgumentError
+        A key is no variable, or a value has another rank or a type that does not fit.
+    """
+    return {key: _replacement(key, value) for key, value in more_replacements.items()}
+
+
+def _replacement(key: Any, value: Any) -> Any:
+    if not isinstance(key, Variable):
+        raise ArgumentError(
+            f"more_replacements replaces {key!r}, which is no PyTensor variable. Write it as "
+            "{variable: array}, such as {Xt: X_test}."
+        )
+    kind: Any = key.type
+    replacement: Any = value if isinstance(value, Variable) else pt.as_tensor(np.asarray(value))
+    if replacement.type.ndim != kind.ndim:
+        raise ArgumentError(
+            f"more_replacements gives {key} an array of {replacement.type.ndim} axes; it has "
+            f"{kind.ndim}."
+        )
+    if not np.can_cast(replacement.type.dtype, kind.dtype, "same_kind"):
+        raise ArgumentError(
+            f"more_replacements gives {key} values of type {replacement.type.dtype}; it has "
+            f"{kind.dtype}, to which they can not be cast."
+        )
+    return replacement.astype(kind.dtype)
+
+
+def _check_model(model: Any, nodes: list[Any]) -> None:
+    own = {*model.basic_RVs, *model.deterministics}
+    strangers = sorted(
+        str(variable.name)
+        for variable in rvs_in_graph(nodes)
+        if variable not in own and variable.name is not None
+    )
+    if strangers:
+        raise ArgumentError(
+            f"The expression has random variables that are not of this model: "
+            f"{', '.join(strangers)}. The model has: "
+            f"{', '.join(rv.name for rv in model.basic_RVs)}."
+        )

@@ -1,0 +1,51 @@
+"""Descent on the ELBO, for any approximation."""
+
+from typing import final
+
+from taut.approximation import Approximation
+from taut.errors import ArgumentError
+from taut.family import Particles
+from taut.method.inference import Inference
+from taut.method.session import Session
+from taut.objective import AbstractObjective, Gradient, as_elbo
+
+
+@final
+class KLqp(Inference):
+    r"""Maximise the ELBO over any approximation with a density.
+
+    .. math:: \mathrm{ELBO}_\beta = E_q \log p(y \mid z) - \beta \, \mathrm{KL}(q \,\|\, p)
+
+    Parameters
+    ----------
+    approx
+        What is fitted, such as ``taut.Approximation([taut.Group([mu], "fr"),
+        taut.Group(None, "mf")])``.
+    beta
+        Weight of the KL term; 1 for the posterior.
+    gradient
+        ``"total"`` as in PyMC, or ``"path"`` for sticking the landing.
+
+    Examples
+    --------
+    >>> import pymc as pm, taut
+    >>> with pm.Model():
+    ...     mu = pm.Normal("mu", 1.0, 2.0, shape=3)
+    ...     approx = taut.Approximation([taut.Group([mu], vfam="lr")], random_seed=1)
+    >>> taut.KLqp(approx).fit(200, progressbar=False) is approx
+    True
+    """
+
+    def __init__(
+        self, approx: Approximation, beta: float = 1.0, *, gradient: Gradient = "total"
+    ) -> None:
+        if isinstance(approx.family, Particles):
+            raise ArgumentError(
+                "KLqp needs the density of an approximation, and particles have none. "
+                "Fit them by taut.SVGD or taut.ImplicitGradient."
+            )
+        self._elbo = as_elbo(beta, gradient)
+        self._session = Session("KLqp", approx)
+
+    def _objective(self, n_mc: int | None) -> AbstractObjective:
+        return self._elbo.with_draws(n_mc)

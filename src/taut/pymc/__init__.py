@@ -1,0 +1,48 @@
+"""PyMC's namespace with taut's inference: ``import taut.pymc as pm``.
+
+Every public name of PyMC is here. Those of its variational module are taut's, with the same names,
+arguments and defaults; all others are PyMC's own.
+"""
+
+from typing import Any
+
+import pymc
+
+from taut import ADVI as ADVI
+from taut import ASVGD as ASVGD
+from taut import SVGD as SVGD
+from taut import Approximation as Approximation
+from taut import Empirical as Empirical
+from taut import FullRank as FullRank
+from taut import FullRankADVI as FullRankADVI
+from taut import Group as Group
+from taut import ImplicitGradient as ImplicitGradient
+from taut import Inference as Inference
+from taut import KLqp as KLqp
+from taut import MeanField as MeanField
+from taut import adadelta as adadelta
+from taut import adagrad as adagrad
+from taut import adagrad_window as adagrad_window
+from taut import adam as adam
+from taut import adamax as adamax
+from taut import apply_momentum as apply_momentum
+from taut import apply_nesterov_momentum as apply_nesterov_momentum
+from taut import callbacks as callbacks
+from taut import fit as fit
+from taut import momentum as momentum
+from taut import nesterov_momentum as nesterov_momentum
+from taut import norm_constraint as norm_constraint
+from taut import rmsprop as rmsprop
+from taut import sample_approx as sample_approx
+from taut import sgd as sgd
+from taut import total_norm_constraint as total_norm_constraint
+from taut.pymc import variational as variational
+
+
+def __getattr__(name: str) -> Any:
+    """Give PyMC's own for every name taut does not replace."""
+    return getattr(pymc, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(pymc)})
