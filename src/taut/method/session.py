@@ -122,7 +122,7 @@ class Session:
         self.approx.retarget(target)
 
     def _check_start(self) -> None:
-        with clock(self.approx.timing, "lift"):
+        with clock(self.approx.timing, "lift"), self.approx.target.precision():
             blame = self.approx.source.blame(np.asarray(self.approx.family.mean()))
         if blame is not None:
             raise NotFiniteError(

@@ -13,7 +13,6 @@ from pytensor.graph.traversal import graph_inputs
 from pytensor.tensor import as_tensor
 from pytensor.tensor.math import variadic_add
 from pytensor.tensor.random.type import RandomType
-from pytensor.tensor.type import TensorType
 
 from taut.errors import DiscreteVariableError, ModelError
 from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs
@@ -180,7 +179,7 @@ def _decides_shapes(variable: Any, freeze_shapes: bool) -> bool:
 
 
 def _is_large(constant: Any, freeze_shapes: bool) -> bool:
-    if not isinstance(constant.type, TensorType) or constant.data.size < _LARGE:
+    if not isinstance(constant.data, np.ndarray) or constant.data.size < _LARGE:
         return False
     kind = np.dtype(constant.type.dtype).kind
     return kind != "b" and not (freeze_shapes and kind in "iu")

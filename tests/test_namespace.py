@@ -1,0 +1,55 @@
+"""``import taut.pymc as pm`` stands in for ``import pymc as pm``."""
+
+import inspect
+
+import pymc
+import pymc.variational
+import pytest
+
+import taut
+import taut.pymc
+
+REPLACED = [*pymc.variational.__all__, "KLqp", "ImplicitGradient", "Inference", "Approximation"]
+
+
+def test_every_public_name_of_pymc_is_there() -> None:
+    missing = [name for name in dir(pymc) if not hasattr(taut.pymc, name)]
+    assert missing == []
+    assert set(dir(pymc)) <= set(dir(taut.pymc))
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_variational_names_are_tauts(name: str) -> None:
+    for namespace in (taut.pymc, taut.pymc.variational):
+        assert getattr(namespace, name) is getattr(taut, name)
+
+
+@pytest.mark.parametrize("name", ["Normal", "Model", "Minibatch", "math", "sample"])
+def test_other_names_are_pymcs(name: str) -> None:
+    assert getattr(taut.pymc, name) is getattr(pymc, name)
+
+
+def test_callbacks_have_pymcs_names() -> None:
+    theirs = [n for n in dir(pymc.variational.callbacks) if n in pymc.variational.callbacks.__all__]
+    assert theirs
+    for name in theirs:
+        assert hasattr(taut.pymc.variational.callbacks, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["sgd", "momentum", "nesterov_momentum", "adagrad", "adagrad_window", "rmsprop",
+             "adadelta", "adam", "adamax"]
+)  # fmt: skip
+def test_optimizers_have_pymcs_defaults(name: str) -> None:
+    ours = inspect.signature(getattr(taut, name)).parameters
+    theirs = inspect.signature(getattr(pymc, name)).parameters
+    for argument, parameter in ours.items():
+        assert parameter.default == theirs[argument].default
+    assert set(theirs) - {"loss_or_grads", "params"} == set(ours)
+
+
+def test_fit_has_pymcs_leading_arguments_and_defaults() -> None:
+    ours = inspect.signature(taut.fit).parameters
+    for name, parameter in inspect.signature(pymc.fit).parameters.items():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            assert ours[name].default == parameter.default
