@@ -100,7 +100,7 @@ def _schedule(callback: Callable[..., Any]) -> tuple[int, int]:
             f"callbacks holds a class; make an object of it: {callback.__name__}()."
         )
     # PyMC's own objects count the steps themselves, and take their first look at step 1.
-    pymcs = any(cls.__module__.startswith("pymc.") for cls in type(callback).__mro__)
+    pymcs = any(cls.__module__.startswith("pymc.") for cls in inspect.getmro(type(callback)))
     every = _steps(callback, "every", 1)
     return every, _steps(callback, "first", 1 if pymcs else every)
 

@@ -12,6 +12,11 @@ TautError
 └── NotFittedError       a result is asked for before there is one
 """
 
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent)
+
 
 class TautError(Exception):
     """Whatever taut raises on purpose."""
@@ -54,3 +59,8 @@ class NotFiniteError(TautError, FloatingPointError):
 
 class NotFittedError(TautError, RuntimeError):
     """A result is asked for before there is one."""
+
+
+def warn(message: str) -> None:
+    """Warn, at the first line of code outside of taut."""
+    warnings.warn(message, UserWarning, skip_file_prefixes=(_PACKAGE,))

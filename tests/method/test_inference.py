@@ -192,3 +192,18 @@ def test_descent_serves_a_target_written_by_hand() -> None:
     draws = approx.sample(500, random_seed=1)
     assert float(draws["posterior"]["x"].mean()) == pytest.approx(3.0, abs=0.3)
     assert Descent(ELBO(), adam()) is not None
+
+
+def test_a_short_fit_without_one_finite_step_is_an_error() -> None:
+    with pm.Model() as model:
+        x = pm.Flat("x", initval=0.0)
+        pm.Potential("point", pm.math.log(1e-12 - x**2))
+    advi = taut.ADVI(model=model, random_seed=1)
+    with pytest.raises(errors.NotFiniteError, match="The last 20 steps"):
+        advi.fit(20, progressbar=False)
+    assert advi.approx.stopped == "not finite"
+
+
+def test_callbacks_have_to_be_a_list(advi: taut.ADVI) -> None:
+    with pytest.raises(errors.ArgumentError, match="has to be a list"):
+        advi.fit(5, callbacks=print, progressbar=False)  # pyright: ignore[reportArgumentType]

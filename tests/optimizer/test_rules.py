@@ -184,7 +184,9 @@ def test_types_stay(optimizer: AbstractOptimizer, kind: str) -> None:
 
 def test_structs_know_weak_types() -> None:
     weak, strong = jax.eval_shape(lambda: (jnp.asarray(1.0), jnp.asarray(1.0, float)))
-    assert weak.weak_type and not strong.weak_type and weak != strong
+    assert weak.weak_type
+    assert not strong.weak_type
+    assert weak != strong
 
 
 @pytest.mark.parametrize("optimizer", everyone(), ids=repr)

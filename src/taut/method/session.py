@@ -1,17 +1,17 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from taut import errors
 from taut.approximation import Approximation
 from taut.callbacks import Callbacks
 from taut.compilation import clock
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError
 from taut.family import AbstractFamily
-from taut.loop import PATIENCE, Run, run_loop
+from taut.loop import Run, run_loop
 from taut.method.base import AbstractMethod
 from taut.progress import NOT_FINITE, AbstractProgress
 
@@ -53,6 +53,8 @@ class Session:
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
         _check_steps(n)
+        if callable(callbacks):
+            raise ArgumentError("callbacks has to be a list of callables: write callbacks=[...].")
         self._callbacks, self._score = tuple(callbacks or ()), score
         observer = self._observer(offset=0)
         self._refresh_target()
@@ -92,13 +94,13 @@ class Session:
             finally:
                 self._publish(self._run.state)
                 self.approx.stopped = self._run.stopped
-        if self._run.stopped == NOT_FINITE:
+        if self._run.stopped == NOT_FINITE or self._run.in_a_row == n:
+            self.approx.stopped = NOT_FINITE
             raise NotFiniteError(self._why_not_finite())
         if self._run.skipped > skipped:
-            warnings.warn(
+            errors.warn(
                 f"{self._run.skipped - skipped} of {n} steps were skipped, because the loss or "
-                "the new parameters were not finite. A smaller learning rate may help.",
-                stacklevel=4,
+                "the new parameters were not finite. A smaller learning rate may help."
             )
         return self.approx
 
@@ -133,8 +135,8 @@ class Session:
     def _why_not_finite(self) -> str:
         assert self._run is not None
         head = (
-            f"The last {PATIENCE} steps had a loss or parameters that are not finite; the fit is "
-            f"stopped after {self._run.step:,d} steps and keeps the last good parameters."
+            f"The last {self._run.in_a_row} steps had a loss or parameters that are not finite; "
+            f"the fit is stopped after {self._run.step:,d} steps and keeps the last good parameters."
         )
         advice = "Try a smaller learning rate, another start, or narrower priors."
         return f"{head}\n{self._blame_a_draw()}\n{advice}"

@@ -15,6 +15,13 @@ from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 
 from taut.frontend.pymc.graph import ModelGraph
+from taut.frontend.pymc.words import (
+    from_host_words,
+    from_words,
+    to_host_words,
+    to_words,
+    words_like,
+)
 
 
 def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, Array]]:
@@ -70,13 +77,23 @@ class _Host:
         self._dtypes = [variable.type.dtype for variable in inputs]
 
     def __call__(self, results: list[jax.ShapeDtypeStruct], *args: Array) -> list[Array]:
-        def run(*args: Any) -> list[np.ndarray]:
-            arrays = (np.asarray(a, d) for a, d in zip(args, self._dtypes, strict=True))
+        sent = [arg.dtype for arg in args]
+
+        def run(*words: Any) -> list[np.ndarray]:
+            arrays = [from_host_words(w, dtype) for w, dtype in zip(words, sent, strict=True)]
+            arrays = [np.asarray(a, d) for a, d in zip(arrays, self._dtypes, strict=True)]
             outputs = zip(self.function(*arrays), results, strict=True)
-            return [np.asarray(out, like.dtype).reshape(like.shape) for out, like in outputs]
+            return [
+                to_host_words(np.asarray(out, like.dtype).reshape(like.shape))
+                for out, like in outputs
+            ]
 
         # One draw at a time: PyTensor's function takes no batch of them.
-        return jax.pure_callback(run, results, *args, vmap_method="sequential")
+        received = jax.pure_callback(
+            run, [words_like(like) for like in results], *map(to_words, args),
+            vmap_method="sequential",
+        )  # fmt: skip
+        return [from_words(w, like.dtype) for w, like in zip(received, results, strict=True)]
 
 
 def _lowered(outputs: list[Any]) -> Any:

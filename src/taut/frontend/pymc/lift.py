@@ -1,6 +1,5 @@
 """A model's log density as a JAX function, by the first way that works."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.utils import MissingInputError
 
 from taut.batches import AbstractBatches, AllRows, RandomRows
+from taut.errors import warn
 from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
 from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data, read_model
 from taut.frontend.pymc.jaxify import jaxify
@@ -61,7 +61,7 @@ class LiftedModel:
         nodes = self.graph.minibatches
         if not nodes:
             return AllRows()
-        groups = tuple(tuple(jnp.array(v) for v in self._rows(node)) for node in nodes)
+        groups = tuple(tuple(on_device(v) for v in self._rows(node)) for node in nodes)
         return RandomRows(groups, tuple(_batch_size(node) for node in nodes))
 
     def constrain(self, *args: Array) -> Sequence[Array]:
@@ -155,7 +155,8 @@ def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:
 
 def _example(lifted: LiftedModel, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
-    batch = jax.eval_shape(lifted.batches().draw, jax.random.key(0))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    batch = jax.eval_shape(lifted.batches().draw, key)
     return [*values, *lifted.arrays(), *jax.tree.leaves(batch)]
 
 
@@ -172,7 +173,8 @@ def on_device(value: Any) -> Any:
     """Copy a value to the device, in the type PyTensor's JAX code expects."""
     # A copy: JAX may otherwise share memory with an array that the user goes on changing.
     if isinstance(value, np.ndarray | np.generic | float | int):
-        return jnp.array(value)
+        # Put there as it is: jnp.array would compile a small program for each shape.
+        return jax.device_put(np.array(value))
     from pytensor.link.jax.dispatch import jax_typify
 
     return jax_typify(value)
@@ -180,8 +182,7 @@ def on_device(value: Any) -> Any:
 
 def _warn_fallback(what: str, reason: Exception | None) -> None:
     first_line = str(reason).strip().split("\n")[0]
-    warnings.warn(
+    warn(
         f"JAX can not evaluate the model's {what} ({first_line}). PyTensor evaluates it instead: "
-        "results are the same, steps are slower.",
-        stacklevel=2,
+        "results are the same, steps are slower."
     )

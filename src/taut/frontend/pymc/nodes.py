@@ -1,6 +1,5 @@
 """Expressions of a model's variables, in terms of one flat vector."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
-from taut.errors import ArgumentError
+from taut.errors import ArgumentError, warn
 from taut.frontend.pymc.minibatch import find_minibatches
 from taut.space import Space
 
@@ -61,10 +60,7 @@ def on_flat_vector(model: Any, nodes: Sequence[Any], space: Space) -> tuple[Any,
 def warn_if_constant(z: Any, nodes: Sequence[Any]) -> None:
     """Say of an expression without a random variable that it is none of the approximation."""
     if z not in set(ancestors(nodes)):
-        warnings.warn(
-            "The expression has no random variable of the model: its value is always the same.",
-            stacklevel=5,
-        )
+        warn("The expression has no random variable of the model: its value is always the same.")
 
 
 def over_draws(z: Any, nodes: Sequence[Any], draws: Any) -> list[Any]:

@@ -1,0 +1,89 @@
+"""What holds for every source of batches."""
+
+import jax
+import numpy as np
+import pytest
+
+from cases import BATCHES
+from taut.batches import AllRows, RandomRows
+
+each_source = pytest.mark.parametrize("name", BATCHES)
+
+
+@each_source
+def test_a_batch_has_the_structure_of_all_rows(name: str) -> None:
+    source = BATCHES[name]()
+    batch, rows = source.draw(jax.random.key(0)), source.all()
+    assert jax.tree.structure(batch) == jax.tree.structure(rows)
+    for part, whole in zip(jax.tree.leaves(batch), jax.tree.leaves(rows), strict=True):
+        assert part.shape[1:] == whole.shape[1:]
+        assert jax.dtypes.canonicalize_dtype(whole.dtype) == part.dtype
+
+
+@each_source
+def test_a_batch_is_decided_by_its_key(name: str) -> None:
+    source = BATCHES[name]()
+    batches = [source.draw(jax.random.key(seed)) for seed in (1, 1, 2)]
+    for one, same, other in zip(*map(jax.tree.leaves, batches), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert not np.array_equal(one, other)
+
+
+@each_source
+def test_a_batch_can_be_drawn_in_a_program(name: str) -> None:
+    source, key = BATCHES[name](), jax.random.key(3)
+    inside = jax.jit(lambda source, key: source.draw(key))(source, key)
+    for one, other in zip(*map(jax.tree.leaves, (inside, source.draw(key))), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_all_rows_leave_the_data_to_the_target() -> None:
+    assert AllRows().draw(jax.random.key(0)) == AllRows().all() == ()
+
+
+def rows(count: int = 10, size: int = 4) -> RandomRows:
+    """Rows that carry their number, twice."""
+    number = np.arange(count)
+    return RandomRows(((number, np.stack([number, number], axis=1)),), (size,))
+
+
+def drawn(source: RandomRows, times: int) -> np.ndarray:
+    """The numbers of the rows in many batches."""
+    keys = jax.random.split(jax.random.key(5), times)
+    return np.asarray(jax.jit(jax.vmap(lambda key: source.draw(key)[0][0]))(keys))
+
+
+def test_arrays_of_a_group_are_drawn_by_one_index() -> None:
+    ((number, pair),) = rows().draw(jax.random.key(1))
+    np.testing.assert_array_equal(pair[:, 0], number)
+    np.testing.assert_array_equal(pair[:, 1], number)
+
+
+def test_groups_are_drawn_apart() -> None:
+    number = np.arange(1000)
+    source = RandomRows(((number,), (number,)), (50, 50))
+    (one,), (other,) = source.draw(jax.random.key(1))
+    assert not np.array_equal(one, other)
+
+
+def test_every_row_is_drawn_equally_often() -> None:
+    """The statistic is chi-squared with 9 degrees of freedom: beyond 44 once in a million."""
+    counts = np.bincount(drawn(rows(), 5000).ravel(), minlength=10)
+    assert counts.sum() == 20_000
+    assert np.sum((counts - 2000) ** 2 / 2000) < 44
+
+
+def test_rows_are_drawn_with_replacement_as_in_pymc() -> None:
+    """Of 4 rows among 10, two are the same in half of all batches."""
+    batches = drawn(rows(), 5000)
+    double = np.mean([len(np.unique(batch)) < 4 for batch in batches])
+    assert double == pytest.approx(1 - 0.9 * 0.8 * 0.7, abs=0.04)
+
+
+def test_a_batch_may_be_larger_than_all_rows() -> None:
+    assert drawn(rows(count=3, size=20), 1).shape == (1, 20)
+
+
+def test_all_rows_come_in_their_order() -> None:
+    ((number, _),) = rows().all()
+    np.testing.assert_array_equal(number, np.arange(10))

@@ -1,0 +1,238 @@
+"""One row for everything that can be chosen: a row buys all the laws of its kind.
+
+A name stands before a function without arguments, so that nothing is made before it is tested.
+`tests/architecture/test_cases.py` fails for a public class or rule without a row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array
+
+import taut
+from taut.batches import AbstractBatches, AllRows, RandomRows
+from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
+from taut.family.gaussian import inverse_softplus
+from taut.method import AbstractMethod, Descent
+from taut.objective import ELBO, AbstractObjective, Stein, path, total
+from taut.optimizer import AbstractOptimizer, as_optimizer
+from taut.space import Space
+
+
+def mean_field(dim: int) -> MeanField:
+    """A member with different means and scales, drawn once and for all."""
+    rng = np.random.default_rng(dim)
+    return MeanField(rng.normal(0.0, 2.0, dim), rng.normal(0.0, 1.0, dim))
+
+
+def full_rank(dim: int) -> FullRank:
+    """A correlated member; what stands above the diagonal means nothing."""
+    rng = np.random.default_rng(dim)
+    return FullRank(rng.normal(0.0, 2.0, dim), rng.normal(0.0, 1.0, (dim, dim)))
+
+
+def low_rank(dim: int) -> LowRank:
+    """A member with two directions."""
+    rng = np.random.default_rng(dim)
+    mu, rho, factor = rng.normal(0.0, 2.0, dim), rng.normal(size=dim), rng.normal(size=(dim, 2))
+    return LowRank(mu, rho, factor)
+
+
+def product() -> Product:
+    """Two families whose elements are interleaved, in 5 dimensions."""
+    return Product((mean_field(2), full_rank(3)), ((4, 1), (0, 3, 2)))
+
+
+def full_rank_of(mean: np.ndarray, cov: np.ndarray) -> FullRank:
+    """The member with this mean and covariance."""
+    cholesky = np.linalg.cholesky(cov)
+    diagonal = np.diag(inverse_softplus(np.diag(cholesky)))
+    return FullRank(np.asarray(mean), np.tril(cholesky, -1) + diagonal)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian:
+    r"""Linear regression with known noise, whose every expectation has a closed form.
+
+    .. math:: z \sim \mathcal N(m, S), \quad y_i \sim \mathcal N(x_i^\top z, \sigma^2)
+
+    Parameters
+    ----------
+    mean, cov
+        Of the prior.
+    x, y
+        The rows.
+    sigma
+        Scale of the noise.
+    batch_rows
+        Rows of a random batch; `None` for all rows in every step.
+    """
+
+    mean: np.ndarray
+    cov: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    sigma: float = 0.7
+    batch_rows: int | None = None
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Precision of the posterior."""
+        return np.linalg.inv(self.cov) + self.x.T @ self.x / self.sigma**2
+
+    @property
+    def posterior_cov(self) -> np.ndarray:
+        """Covariance of the posterior."""
+        return np.linalg.inv(self.precision)
+
+    @property
+    def posterior_mean(self) -> np.ndarray:
+        """Mean of the posterior."""
+        shift = np.linalg.solve(self.cov, self.mean) + self.x.T @ self.y / self.sigma**2
+        return np.linalg.solve(self.precision, shift)
+
+    def target(self, dtype: str = "float64") -> taut.Target:
+        """The same for taut: prior and likelihood apart, the latter scaled to all rows."""
+        rows = tuple(np.asarray(part, dtype) for part in (self.x, self.y))
+        data = {
+            "mean": self.mean,
+            "inverse": np.linalg.inv(self.cov),
+            "log_det": np.linalg.slogdet(2 * np.pi * self.cov)[1],
+            "sigma": self.sigma,
+            "rows": len(self.y),
+        }
+        data = {name: np.asarray(value, dtype) for name, value in data.items()}
+        batches: AbstractBatches = AllRows()
+        if self.batch_rows is None:
+            data["whole"] = rows
+        else:
+            batches = RandomRows((rows,), (self.batch_rows,))
+        space = Space.of({"z": self.mean.shape})
+        return taut.Target(gaussian_terms, space, data, batches, dtype=dtype)
+
+    def loss(self, family: AbstractFamily, beta: float = 1.0) -> Array:
+        """The negative ELBO of a Gaussian family, without noise; can be differentiated."""
+        m, s = jnp.asarray(family.mean()), family.cov()
+        dim, rows = len(self.mean), len(self.y)
+        inverse = jnp.linalg.inv(self.cov)
+        away = m - self.mean
+        log_prior = -0.5 * (
+            np.linalg.slogdet(2 * np.pi * self.cov)[1]
+            + away @ inverse @ away
+            + jnp.trace(inverse @ s)
+        )
+        residual = self.y - self.x @ m
+        squares = residual @ residual + jnp.trace(self.x @ s @ self.x.T)
+        log_likelihood = (
+            -rows * np.log(np.sqrt(2 * np.pi) * self.sigma) - 0.5 * squares / self.sigma**2
+        )
+        entropy = 0.5 * (dim * np.log(2 * np.pi * np.e) + jnp.linalg.slogdet(s)[1])
+        return beta * (-entropy - log_prior) - log_likelihood
+
+
+def gaussian_terms(z: Array, data: Any, batch: Any) -> tuple[Array, Array]:
+    """Log prior and log likelihood of `Gaussian`."""
+    x, y = batch[0] if batch else data["whole"]
+    away, sigma = z - data["mean"], data["sigma"]
+    log_prior = -0.5 * (away @ data["inverse"] @ away + data["log_det"])
+    each = -0.5 * ((y - x @ z) / sigma) ** 2 - jnp.log(jnp.sqrt(2 * jnp.pi) * sigma)
+    return log_prior, jnp.sum(each) * (data["rows"] / y.shape[0])
+
+
+def regression(dim: int, rows: int = 12, batch_rows: int | None = None) -> Gaussian:
+    """A regression whose posterior is correlated, and far from its prior."""
+    rng = np.random.default_rng(10 + dim)
+    half = rng.normal(size=(dim, dim))
+    x = rng.normal(size=(rows, dim))
+    y = x @ rng.normal(size=dim) + 0.7 * rng.normal(size=rows)
+    return Gaussian(rng.normal(size=dim), half @ half.T + np.eye(dim), x, y, batch_rows=batch_rows)
+
+
+def independent(dim: int) -> Gaussian:
+    """A posterior without correlations, which mean field can represent."""
+    rng = np.random.default_rng(20 + dim)
+    scales = 1.0 + rng.random(dim)
+    return Gaussian(rng.normal(size=dim), np.diag(scales), np.eye(dim), rng.normal(size=dim))
+
+
+FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
+    "mean field, 1-d": lambda: mean_field(1),
+    "mean field, 5-d": lambda: mean_field(5),
+    "full rank, 1-d": lambda: full_rank(1),
+    "full rank, 5-d": lambda: full_rank(5),
+    "low rank, 1-d": lambda: low_rank(1),
+    "low rank, 5-d": lambda: low_rank(5),
+    "product, 5-d": product,
+    "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
+}
+# Those with a density.
+DENSE = [name for name in FAMILIES if not name.startswith("particles")]
+
+OBJECTIVES: dict[str, Callable[[], AbstractObjective]] = {
+    "elbo, total, 1 draw": lambda: ELBO(1, np.asarray(1.0), total),
+    "elbo, total, 3 draws": lambda: ELBO(3, np.asarray(1.0), total),
+    "elbo, total, 1 draw, beta 0.5": lambda: ELBO(1, np.asarray(0.5), total),
+    "elbo, total, 3 draws, beta 0.5": lambda: ELBO(3, np.asarray(0.5), total),
+    "elbo, path, 1 draw": lambda: ELBO(1, np.asarray(1.0), path),
+    "elbo, path, 3 draws": lambda: ELBO(3, np.asarray(1.0), path),
+    "elbo, path, 1 draw, beta 0.5": lambda: ELBO(1, np.asarray(0.5), path),
+    "elbo, path, 3 draws, beta 0.5": lambda: ELBO(3, np.asarray(0.5), path),
+    "stein": lambda: Stein(n_mc=20),
+}
+# Those that are negative evidence lower bounds.
+ELBOS = [name for name in OBJECTIVES if name.startswith("elbo")]
+
+# What takes steps, and the classes of what a user holds.
+STEPPERS: dict[str, Callable[[], AbstractMethod]] = {
+    "descent": lambda: Descent(ELBO(), taut.adam(learning_rate=0.05)),
+    "descent with a bound": lambda: Descent(
+        ELBO(estimator=path), taut.sgd(learning_rate=0.01), np.asarray(10.0)
+    ),
+}
+
+METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
+    "advi": lambda: taut.ADVI,
+    "fullrank_advi": lambda: taut.FullRankADVI,
+    "klqp": lambda: taut.KLqp,
+    "svgd": lambda: taut.SVGD,
+    "asvgd": lambda: taut.ASVGD,
+    "implicit_gradient": lambda: taut.ImplicitGradient,
+}
+
+OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {
+    "sgd": lambda: taut.sgd(learning_rate=0.01),
+    "momentum": lambda: taut.momentum(learning_rate=0.005),
+    "nesterov_momentum": lambda: taut.nesterov_momentum(learning_rate=0.005),
+    "adagrad": lambda: taut.adagrad(learning_rate=0.3),
+    "adagrad_window": lambda: taut.adagrad_window(learning_rate=0.05),
+    "rmsprop": lambda: taut.rmsprop(learning_rate=0.02),
+    "adadelta": lambda: taut.adadelta(learning_rate=3.0),
+    "adam": lambda: taut.adam(learning_rate=0.05),
+    "adamax": lambda: taut.adamax(learning_rate=0.05),
+    "adam by a schedule": lambda: taut.adam(learning_rate=optax.exponential_decay(0.1, 500, 0.5)),
+    "apply_momentum": lambda: taut.apply_momentum(taut.sgd(learning_rate=0.005)),
+    "apply_nesterov_momentum": lambda: taut.apply_nesterov_momentum(taut.sgd(learning_rate=0.005)),
+    "optax": lambda: as_optimizer(optax.chain(optax.clip(10.0), optax.adam(0.05))),
+}
+
+TARGETS: dict[str, Callable[[], Gaussian]] = {
+    "regression, 1-d": lambda: regression(1),
+    "regression, 5-d": lambda: regression(5),
+    "independent, 5-d": lambda: independent(5),
+    "regression, 5-d, in batches": lambda: regression(5, batch_rows=4),
+}
+
+BATCHES: dict[str, Callable[[], AbstractBatches]] = {
+    "all rows": AllRows,
+    "random rows": lambda: RandomRows((_group(12), _group(7)), (4, 9)),
+}
+
+
+def _group(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays whose rows can be told, and told to belong together."""
+    number = np.arange(rows)
+    return number.astype(float), np.stack([number, number + 100], axis=1)
