@@ -159,7 +159,7 @@ def test_nothing_is_compiled_before_a_bad_start_is_refused(model: pm.Model) -> N
     with pm.Model() as bad:
         alpha = pm.Exponential("alpha", 1.0)
         pm.Gamma("y", alpha, 1.0, observed=np.array([1.0, -1.0, 2.0]))
-    with pytest.raises(errors.NotFiniteError, match=r"'y': 1 of its 3 terms are -inf \(row 1\)"):
+    with pytest.raises(errors.NotFiniteError, match=r"'y': 1 of its 3 terms is -inf \(row 1\)"):
         taut.fit(10, model=bad, progressbar=False)
     assert taut.as_target(bad).programs.count == 0
 

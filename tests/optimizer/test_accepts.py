@@ -86,7 +86,7 @@ def test_refuses_pymcs_symbolic_rates(symbol: Any) -> None:
     )
     with pytest.raises(OptimizerError, match=wanted):
         as_optimizer(pymc.adam(learning_rate=symbol))
-    with pytest.raises(OptimizerError, match="^learning_rate must be"):
+    with pytest.raises(OptimizerError, match=r"^learning_rate must be"):
         ours.adam(learning_rate=symbol)
 
 
@@ -101,7 +101,7 @@ def test_refuses_arguments_of_other_functions() -> None:
 
 
 def test_refuses_pymcs_numbers_out_of_range() -> None:
-    with pytest.raises(OptimizerError, match="^learning_rate must be a finite number > 0.* -1"):
+    with pytest.raises(OptimizerError, match=r"^learning_rate must be a finite number > 0.* -1"):
         as_optimizer(pymc.adam(learning_rate=-1))
 
 
@@ -217,14 +217,14 @@ PASS = r", or pass any optax\.GradientTransformation\.$"
 )
 def test_refuses(obj: Any, message: str) -> None:
     with pytest.raises(
-        OptimizerError, match="^obj_optimizer must be an optimizer, " + message + PASS
+        OptimizerError, match=r"^obj_optimizer must be an optimizer, " + message + PASS
     ):
         as_optimizer(obj)
 
 
 def test_error_is_ours_and_a_type_error() -> None:
     for kind in (TautError, TypeError):
-        with pytest.raises(kind, match="^method must be an optimizer"):
+        with pytest.raises(kind, match=r"^method must be an optimizer"):
             as_optimizer(0.01, argument="method")
 
 

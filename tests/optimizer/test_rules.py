@@ -349,12 +349,12 @@ def test_refuses_windows(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [-1e-8, NAN, INF, "x"])
 def test_refuses_epsilons(value: Any) -> None:
-    with pytest.raises(OptimizerError, match="^epsilon must be a finite number >= 0, got"):
+    with pytest.raises(OptimizerError, match=r"^epsilon must be a finite number >= 0, got"):
         ours.adam(epsilon=value)
 
 
 def test_refuses_a_traced_vector() -> None:
-    with pytest.raises(OptimizerError, match="^learning_rate must be"):
+    with pytest.raises(OptimizerError, match=r"^learning_rate must be"):
         jax.jit(lambda rate: ours.sgd(rate).init(jnp.ones(1)))(jnp.ones(2))
 
 

@@ -136,7 +136,7 @@ class Session:
         assert self._run is not None
         head = (
             f"The last {self._run.in_a_row} steps had a loss or parameters that are not finite; "
-            f"the fit is stopped after {self._run.step:,d} steps and keeps the last good parameters."
+            f"it is stopped after {self._run.step:,d} steps and keeps the last good parameters."
         )
         advice = "Try a smaller learning rate, another start, or narrower priors."
         return f"{head}\n{self._blame_a_draw()}\n{advice}"

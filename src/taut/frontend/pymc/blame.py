@@ -7,6 +7,8 @@ import numpy as np
 from pymc.pytensorf import compile as compile_function
 from pytensor.tensor import as_tensor
 
+from taut.frontend.pymc.minibatch import find_minibatches, log_factors, with_all_rows
+
 # Rows and values a message names before it stops counting them out.
 _NAMED = 5
 
@@ -24,8 +26,12 @@ class Blame:
         """Describe the terms that are not finite at a point; `None` if all are."""
         variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
         if self._factors is None:
-            self._factors = _compile_factors(model, variables)
-        factors = [np.asarray(factor) for factor in self._factors(*point.values())]
+            self._factors = _compile_factors(model)
+        try:
+            factors = [np.asarray(factor) for factor in self._factors(*point.values())]
+        except (IndexError, ValueError) as error:
+            # An index or a shape that JAX would let pass, and compute something else with.
+            return f"  - it can not be evaluated: {str(error).splitlines()[0]}"
         lines = [
             f"  - {_describe(model, variable, factor, point)}"
             for variable, factor in zip(variables, factors, strict=True)
@@ -34,20 +40,24 @@ class Blame:
         return "\n".join(lines) or None
 
 
-def _compile_factors(model: Any, variables: list[Any]) -> Callable[..., Any]:
+def _compile_factors(model: Any) -> Callable[..., Any]:
     factors = [
         as_tensor(factor, allow_xtensor_conversion=True)
-        for factor in model.logp(vars=variables, sum=False)
+        for factor in with_all_rows(*log_factors(model))
     ]
-    return compile_function(
-        model.value_vars, factors, mode="FAST_COMPILE", on_unused_input="ignore"
-    )
+    # On the context, where PyMC looks for `check_bounds`.
+    with model:
+        return compile_function(
+            model.value_vars, factors, mode="FAST_COMPILE", on_unused_input="ignore"
+        )
 
 
 def _describe(model: Any, variable: Any, factor: np.ndarray, point: Mapping[str, Any]) -> str:
     bad = np.argwhere(~np.isfinite(factor))
     kinds = ", ".join(sorted({str(factor[tuple(index)]) for index in bad}))
-    where = f"{len(bad)} of its {factor.size} terms are {kinds}" if factor.ndim else f"is {kinds}"
+    verb = "are" if len(bad) > 1 else "is"
+    terms = f"{len(bad)} of its {factor.size} terms " if factor.ndim else ""
+    where = f"{terms}{verb} {kinds}"
     if variable in model.observed_RVs:
         rows = _rows(model.rvs_to_values[variable], factor, bad)
         return f"observed variable {variable.name!r}: {where}{rows}"
@@ -61,8 +71,10 @@ def _describe(model: Any, variable: Any, factor: np.ndarray, point: Mapping[str,
 def _rows(value: Any, factor: np.ndarray, bad: np.ndarray) -> str:
     if not factor.ndim:
         return ""
+    if (node := value.owner) is not None and node in find_minibatches([value]):
+        value = node.inputs[node.outputs.index(value)]
     data = value.get_value() if hasattr(value, "get_value") else getattr(value, "data", None)
-    if data is None or np.shape(data) != factor.shape:
+    if data is None or np.shape(data)[: factor.ndim] != factor.shape:
         return _listed(bad, "row")
     values = ", ".join(str(data[tuple(index)]) for index in bad[:_NAMED])
     return f"{_listed(bad, 'row')}, where the data are {values}"

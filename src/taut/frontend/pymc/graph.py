@@ -59,13 +59,16 @@ def read_model(model: Any) -> ModelGraph:
     Raises
     ------
     ModelError
-        The model has no free variables, or its density draws random numbers.
+        The model has no free variables, or its density draws random numbers or is unknown.
     DiscreteVariableError
         A free variable is discrete.
     """
     _check_free_variables(model)
     constrained = model.replace_rvs_by_values(model.unobserved_RVs)
-    factors, lengths = log_factors(model)
+    try:
+        factors, lengths = log_factors(model)
+    except (ValueError, NotImplementedError) as error:
+        raise ModelError(f"PyMC can not derive the model's log density: {error}") from error
     outputs = [*_terms(factors, len(model.free_RVs)), *constrained]
     outputs, minibatches, batch = rows_as_inputs(outputs, lengths)
     _check_randomness(outputs[:2])

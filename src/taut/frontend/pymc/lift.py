@@ -145,7 +145,9 @@ def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
             reason = error
     _warn_fallback("log density", reason)
     no_data = DataInputs([*graph.terms, *graph.constrained], [], [], [])
-    return LiftedModel(graph, no_data, terms_by_callback(graph), model.check_bounds)
+    # On the context, where PyMC looks for `check_bounds`.
+    with model:
+        return LiftedModel(graph, no_data, terms_by_callback(graph), model.check_bounds)
 
 
 def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:

@@ -52,6 +52,17 @@ def rows_as_inputs(
     return replaced, list(nodes.values()), list(inputs.values())
 
 
+def with_all_rows(outputs: list[Any], lengths: Mapping[Any, Any]) -> list[Any]:
+    """Replace the rows that minibatches draw by all rows; `lengths` as in `rows_as_inputs`."""
+    replace: dict[Any, Any] = {}
+    for node in find_minibatches(outputs):
+        arrays: list[Any] = node.inputs[:-1]
+        generator = node.inputs[-1]
+        replace |= zip(node.outputs[:-1], arrays, strict=True)
+        replace |= {length: arrays[0].shape[0] for length, of in lengths.items() if of == generator}
+    return replace_loosely(outputs, replace)
+
+
 def log_factors(model: Any) -> tuple[list[Any], dict[Any, Any]]:
     """Give the log densities of free and observed variables and potentials, not yet summed.
 

@@ -40,7 +40,7 @@ def start_point(model: Any, values: Mapping[Any, Any], default: Point, seed: int
     StartError
         For an unknown name, or a value of another shape.
     """
-    values = {str(getattr(key, "name", key)): value for key, value in values.items()}
+    values = _by_name(values, "start")
     known = [rv.name for rv in model.free_RVs] + list(default)
     for name in values:
         if name not in known:
@@ -49,31 +49,54 @@ def start_point(model: Any, values: Mapping[Any, Any], default: Point, seed: int
                 f"{nearest(name, known)}. There are: {', '.join(known)}."
             )
     try:
-        point = make_initial_point_fn(model=model, overrides=dict(values))(seed % 2**32)
+        overrides: Any = dict(values)
+        point = make_initial_point_fn(model=model, overrides=overrides)(seed % 2**32)
     except (TypeError, ValueError) as error:
-        raise StartError(f"start can not be used: {error}. {_expected(model, values)}") from error
-    for name, value in point.items():
-        if np.shape(value) != np.shape(default[name]):
-            raise StartError(f"start has a value of a wrong shape. {_expected(model, values)}")
+        reason = _misshapen(model, values, default) or f"start can not be used: {error}"
+        raise StartError(reason) from error
+    if any(np.shape(point[name]) != np.shape(default[name]) for name in default):
+        raise StartError(_misshapen(model, values, default) or "A shape in start does not fit.")
     return Space.of({name: np.shape(value) for name, value in point.items()}).ravel(point)
 
 
 def start_scale(model: Any, values: Mapping[Any, Any], space: Space) -> np.ndarray:
-    """Lay start scales into a flat vector; they may be named like variables or value variables."""
+    """Lay start scales into a flat vector; they may be named like variables or value variables.
+
+    Raises
+    ------
+    StartError
+        For an unknown name, another shape, or what is no scale.
+    """
     to_value = {rv.name: model.rvs_to_values[rv].name for rv in model.free_RVs}
     renamed = {}
-    for key, value in values.items():
-        name = str(getattr(key, "name", key))
-        renamed[to_value.get(name, name)] = np.abs(value)
+    for name, value in _by_name(values, "start_sigma").items():
+        try:
+            scale = np.abs(np.asarray(value, float))
+        except (TypeError, ValueError):
+            scale = np.array(0.0)
+        if not np.all((scale > 0) & np.isfinite(scale)):
+            raise StartError(f"start_sigma[{name!r}] must be > 0 and finite, got {value!r}.")
+        renamed[to_value.get(name, name)] = scale
     return fill(space, renamed, np.nan, "start_sigma")
 
 
-def _expected(model: Any, values: Mapping[str, Any]) -> str:
-    """Say which shape each given value has, and which it should have."""
+def _by_name(values: Any, argument: str) -> dict[str, Any]:
+    """Let variables stand for their names."""
+    if not isinstance(values, Mapping):
+        raise StartError(
+            f"{argument} must map variables, or their names, to values, got {values!r} "
+            f"({type(values).__name__})."
+        )
+    return {str(getattr(key, "name", key)): value for key, value in values.items()}
+
+
+def _misshapen(model: Any, values: Mapping[str, Any], default: Point) -> str:
+    """Say which shape values have, and which they should have; empty if all fit."""
     own = make_initial_point_fn(model=model, return_transformed=False)(0)
+    shapes = {name: np.shape(value) for name, value in (own | default).items()}
     lines = [
-        f"start[{name!r}] has shape {np.shape(value)}, {name} has shape {np.shape(own[name])}"
+        f"start[{name!r}] has shape {np.shape(value)}, but {name} has shape {shapes[name]}."
         for name, value in values.items()
-        if name in own and np.shape(value) != np.shape(own[name])
+        if np.shape(value) != shapes[name]
     ]
-    return "; ".join(lines) + "." if lines else ""
+    return " ".join(lines)
