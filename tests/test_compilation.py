@@ -450,3 +450,16 @@ def test_the_clock_counts_what_fails() -> None:
         raise ZeroDivisionError
     assert timing.run > 0
     assert timing.lift == timing.compile == 0
+
+
+def test_an_xla_that_does_not_know_an_option_is_used_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from taut import compilation
+
+    options = {"xla_cpu_no_such_option": True}
+    monkeypatch.setattr(compilation, "_CPU_OPTIONS", options)
+    programs = compilation.Programs()
+    result = programs(compilation.Timing(), lambda x: x + 1, np.float32(1.0))
+    assert float(result) == 2.0
+    assert options == {}

@@ -30,6 +30,14 @@ _choice: list[str | Path | None] = []
 _switching = threading.Lock()
 
 
+# For programs on a CPU. XLA's own choice hands reductions to a pool of threads, which costs a step
+# on 500 x 100 rows twice the time it takes; the wider vectors save another fifth.
+_CPU_OPTIONS: dict[str, Any] = {
+    "xla_cpu_experimental_ynn_fusion_type": "",
+    "xla_cpu_prefer_vector_width": 512,
+}
+
+
 def set_cache_directory(path: str | Path | None) -> None:
     """Choose the folder of compiled programs, or turn the cache off.
 
@@ -203,4 +211,18 @@ def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Any:
     program.__name__ = getattr(function, "__name__", "program")
     lowered = jax.jit(program).lower(*(leaf for leaf in leaves if is_dynamic(leaf)))
     with persistent_cache():
+        return _compile_with_options(lowered)
+
+
+def _compile_with_options(lowered: Any) -> Any:
+    """Compile with the options above, or without where this XLA does not know them."""
+    if not _CPU_OPTIONS or jax.default_backend() != "cpu":
+        return lowered.compile()
+    try:
+        return lowered.compile(compiler_options=_CPU_OPTIONS)
+    except jax.errors.JaxRuntimeError as error:
+        if "option" not in str(error).lower():
+            raise
+        _LOGGER.info("XLA does not know taut's options for CPUs: %s", error)
+        _CPU_OPTIONS.clear()
         return lowered.compile()

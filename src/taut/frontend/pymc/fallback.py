@@ -56,12 +56,10 @@ def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, Array]]:
     return terms
 
 
-def constrain_by_callback(graph: ModelGraph, *example: np.ndarray) -> Callable[..., Any]:
-    """Evaluate the constrained variables by PyTensor; `example` arguments tell their shapes."""
+def constrain_by_callback(graph: ModelGraph) -> Callable[..., list[Array]]:
+    """Evaluate the constrained variables by PyTensor."""
     host = _Host([*graph.values, *graph.batch_inputs], graph.constrained)
-    outputs = [np.asarray(out) for out in host.function(*example)]
-    results = [jax.ShapeDtypeStruct(out.shape, out.dtype) for out in outputs]
-    return lambda *args: host(results, *args)
+    return lambda *args: host(host.results_like(*args), *args)
 
 
 class _Host:
@@ -75,6 +73,13 @@ class _Host:
                 inputs, outputs, on_unused_input="ignore"
             )
         self._dtypes = [variable.type.dtype for variable in inputs]
+
+    def results_like(self, *args: Array) -> list[jax.ShapeDtypeStruct]:
+        """Tell the shapes and types of the results for arguments of these shapes."""
+        pairs = zip(args, self._dtypes, strict=True)
+        outputs = self.function(*(np.zeros(arg.shape, dtype) for arg, dtype in pairs))
+        arrays = [np.asarray(out) for out in outputs]
+        return [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
 
     def __call__(self, results: list[jax.ShapeDtypeStruct], *args: Array) -> list[Array]:
         sent = [arg.dtype for arg in args]

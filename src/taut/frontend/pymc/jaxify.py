@@ -12,6 +12,8 @@ from pytensor.scalar.basic import Cast
 from pytensor.tensor import cast
 from pytensor.tensor.elemwise import Elemwise
 
+from taut.frontend.pymc.rewrites import thin_out_sums
+
 
 def jaxify(
     inputs: Sequence[Variable], outputs: Sequence[Variable], check_bounds: bool = True
@@ -37,6 +39,7 @@ def jaxify(
     )
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     mode.including(checks).optimizer.rewrite(graph)
+    thin_out_sums(graph)
     _widen(graph)
     with warnings.catch_warnings(), jax.ensure_compile_time_eval():
         # Assertions can not run in a JAX program; PyTensor says so for each one of them.

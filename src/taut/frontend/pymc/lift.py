@@ -33,7 +33,8 @@ class LiftedModel:
     graph
         The graphs.
     data
-        The data inputs; none where PyTensor evaluates the graphs and reads the data itself.
+        The data inputs. Where PyTensor evaluates the graphs it reads the data itself, and these
+        only tell programs for data of one shape from those for another.
     terms
         Gives the log prior and the log likelihood.
     check_bounds
@@ -78,12 +79,7 @@ class LiftedModel:
             return function
         except INEXPRESSIBLE as error:
             _warn_fallback("deterministic variables", error)
-        values, batch = len(self.graph.values), len(self.graph.batch_inputs)
-        example = [np.zeros(arg.shape, arg.dtype) for arg in args]
-        host = constrain_by_callback(
-            self.graph, *example[:values], *example[len(example) - batch :]
-        )
-        return lambda *args: host(*args[:values], *args[len(args) - batch :])
+        return _without_data(self.graph, constrain_by_callback(self.graph))
 
     def _array(self, source: Any) -> Array:
         if not isinstance(source, Constant):
@@ -144,10 +140,17 @@ def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
         except INEXPRESSIBLE as error:
             reason = error
     _warn_fallback("log density", reason)
-    no_data = DataInputs([*graph.terms, *graph.constrained], [], [], [])
     # On the context, where PyMC looks for `check_bounds`.
     with model:
-        return LiftedModel(graph, no_data, terms_by_callback(graph), model.check_bounds)
+        function = _without_data(graph, terms_by_callback(graph))
+    data = lift_data([*graph.terms, *graph.constrained])
+    return LiftedModel(graph, data, function, model.check_bounds)
+
+
+def _without_data(graph: ModelGraph, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave out the data inputs: PyTensor reads the data themselves."""
+    values, batch = len(graph.values), len(graph.batch_inputs)
+    return lambda *args: function(*args[:values], *args[len(args) - batch :])
 
 
 def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:

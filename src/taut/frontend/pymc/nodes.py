@@ -11,7 +11,7 @@ from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from taut.errors import ArgumentError, warn
-from taut.frontend.pymc.minibatch import find_minibatches
+from taut.frontend.pymc.minibatch import with_all_rows
 from taut.space import Space
 
 
@@ -39,12 +39,7 @@ def in_values(model: Any, nodes: Sequence[Any], more_replacements: Mapping[Any, 
     roots = {key: value for key, value in replacements.items() if key.owner is None}
     graph = graph_replace(list(nodes), computed, strict=False) if computed else list(nodes)
     graph = clone_replace(model.replace_rvs_by_values(graph), roots, rebuild_strict=False)
-    all_rows = {
-        out: rows
-        for minibatch in find_minibatches(graph)
-        for out, rows in zip(minibatch.outputs[:-1], minibatch.inputs[:-1], strict=True)
-    }
-    return clone_replace(graph, all_rows, rebuild_strict=False)
+    return with_all_rows(graph, {})
 
 
 def on_flat_vector(model: Any, nodes: Sequence[Any], space: Space) -> tuple[Any, list[Any]]:
