@@ -110,8 +110,11 @@ def _factors(product: Any) -> tuple[list[Any], list[Any]]:
     if isinstance(operation, scalar.TrueDiv):
         return [product.inputs[0]], [product.inputs[1]]
     quotient = product.inputs[0].owner
-    is_quotient = quotient is not None and isinstance(quotient.op, Elemwise)
-    if is_quotient and isinstance(quotient.op.scalar_op, scalar.TrueDiv):
+    if (
+        quotient is not None
+        and isinstance(quotient.op, Elemwise)
+        and isinstance(quotient.op.scalar_op, scalar.TrueDiv)
+    ):
         return [pt.sqr(quotient.inputs[0])], [pt.sqr(quotient.inputs[1])]
     return [product.outputs[0]], []
 

@@ -1,0 +1,1 @@
+"""taut against its peers: ``python -m benchmarks``."""
