@@ -6,6 +6,8 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
 
 import taut.pymc as pm
 
@@ -106,23 +108,9 @@ def test_symbolic_size(mixture: pm.Model, svgd_approx: pm.Approximation) -> None
     assert a_samples_i.eval({i: 10_000}).shape == (10_000,)
 
 
-@pytest.fixture(scope="module")
-def iris() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Three classes of flowers, simulated with the means and covariances of Fisher's iris data."""
-    means = np.array([[5.0, 3.4, 1.5, 0.2], [5.9, 2.8, 4.3, 1.3], [6.6, 3.0, 5.6, 2.0]])
-    sds = np.array([[0.35, 0.38, 0.17, 0.11], [0.52, 0.31, 0.47, 0.20], [0.64, 0.32, 0.55, 0.27]])
-    rng = np.random.default_rng(3)
-    y = np.repeat(np.arange(3), 50)
-    X = means[y] + sds[y] * (0.7 * rng.normal(size=(150, 1)) + 0.7 * rng.normal(size=(150, 4)))
-    order = rng.permutation(150)
-    X, y = X[order], y[order]
-    return X[:112], X[112:], y[:112], y[112:]
-
-
-def test_iris_accuracy_is_tracked_and_rises_above_nine_tenths(
-    iris: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-) -> None:
-    X_train, X_test, y_train, y_test = iris
+def test_iris_accuracy_is_tracked_and_rises_above_nine_tenths() -> None:
+    X, y = load_iris(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=3)
     Xt = pytensor.shared(X_train)
     yt = pytensor.shared(y_train)
     with pm.Model() as iris_model:

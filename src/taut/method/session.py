@@ -37,6 +37,8 @@ class Session:
         self._method: AbstractMethod | None = None
         self._callbacks: tuple[Callable[..., Any], ...] = ()
         self._score = True
+        # Steps taken before the last `fit`, from which callbacks count.
+        self._first = 0
 
     @property
     def hist(self) -> np.ndarray:
