@@ -76,3 +76,11 @@ def test_equal_points_have_a_scale() -> None:
 def test_a_kernel_is_taken_as_it_is() -> None:
     kernel = IMQ()
     assert as_kernel(kernel) is kernel
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 101, 5000])
+def test_the_median_is_numpys(size: int) -> None:
+    from taut.objective.kernel import _median
+
+    values = np.random.default_rng(size).exponential(size=size) ** 3
+    assert float(_median(jnp.asarray(values))) == pytest.approx(np.median(values), rel=1e-14)

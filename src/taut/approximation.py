@@ -5,21 +5,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, PyTree
 
 from taut import seed
 from taut.compilation import Timing, clock
-from taut.draws import map_draws
+from taut.drawing import draw_block, evaluate_at, evaluate_block, in_blocks, read_off
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, Particles
 from taut.frontend import as_source
 from taut.group import Group, assemble
 from taut.progress import average
 from taut.target import Target
-from taut.types import AnyArray
-
-# Draws made by one call of the program, which so serves every number of them.
-_BLOCK = 250
 
 
 class Approximation:
@@ -308,7 +303,7 @@ class Approximation:
             values = lifted.by_pytensor(z, given)
         else:
             values = self._in_blocks(
-                draws, random_seed, _evaluate_block, lifted, self._family,
+                draws, random_seed, evaluate_block, lifted, self._family,
                 lifted.arrays(given),
             )  # fmt: skip
         from taut.result import label_draws
@@ -340,7 +335,7 @@ class Approximation:
         else:
             with self._target.precision():
                 values = self._target.programs(
-                    Timing(), _evaluate_at, lifted, histogram, lifted.arrays({})
+                    Timing(), evaluate_at, lifted, histogram, lifted.arrays({})
                 )
         values = [np.asarray(value) for value in values]
         return values if isinstance(node, list | tuple) else values[0]
@@ -454,21 +449,15 @@ class Approximation:
         return rows
 
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
-        return self._in_blocks(draws, random_seed, _draw_block, self._family, self._target)
+        return self._in_blocks(draws, random_seed, draw_block, self._family, self._target)
 
     def _in_blocks(self, draws: int, random_seed: Any, program: Any, *args: Any) -> Any:
-        """Draw in blocks of one program, and cut the last block."""
         if random_seed is None:
             self._calls += 1
             words = seed.words(self.random_seed, seed.DRAWS, self._calls)
         else:
             words = seed.words(seed.entropy(random_seed), seed.DRAWS)
-        blocks = []
-        with self._target.precision():
-            for first in range(0, draws, _BLOCK):
-                block = self._target.programs(Timing(), program, *args, words, np.int32(first))
-                blocks.append(jax.tree.map(np.asarray, block))
-        return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
+        return in_blocks(self._target, draws, words, program, *args)
 
     def _lifted(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
         """Lift an expression once for each set of shapes of its replacements."""
@@ -499,7 +488,7 @@ class Approximation:
         # Not target.precision(): a bound method of an equinox module costs 50 µs to look up, and
         # callbacks may come here at every step.
         with jax.enable_x64(self._in_64_bits):
-            values = self._target.programs(Timing(), _read_off, tuple(names), self._family)
+            values = self._target.programs(Timing(), read_off, tuple(names), self._family)
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _view(self, name: str) -> Any:
@@ -515,46 +504,6 @@ class Approximation:
         return to_dataset(self._target.space.unravel(flat), self._target.labels)
 
 
-def _read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:
-    """Evaluate what is named; moments go before parameters of the same name."""
-    values = {"mean": family.mean, "std": family.std, "cov": family.cov}
-    leaves = {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(family))}
-    parameters = family.parameters() | leaves
-    return {name: values[name]() if name in values else parameters[name] for name in names}
-
-
 def _check_draws(draws: Any) -> None:
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
         raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")
-
-
-def _draw_keys(key_words: Array, first: Array) -> Array:
-    """Make the keys of a block of draws; each depends on the draw's number alone."""
-    key = seed.key(key_words)
-    return jax.vmap(lambda i: jax.random.fold_in(key, first + i))(np.arange(_BLOCK))
-
-
-def _draw_block(
-    family: AbstractFamily, target: Target, key_words: Array, first: Array
-) -> Mapping[str, PyTree]:
-    """Make a block of draws with their densities."""
-    z, log_q = jax.vmap(family.sample_and_log_prob)(_draw_keys(key_words, first))
-    rows = target.rows_of(target.batches.all())
-    return {
-        "unconstrained": jax.vmap(target.space.unravel)(z),
-        "constrained": map_draws(target.constrain, z, rows),
-        "lp": map_draws(target.log_density, z, rows),
-        "log_q": log_q,
-    }
-
-
-def _evaluate_block(
-    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, first: Array
-) -> PyTree:
-    """Evaluate expressions at a block of draws, those `_draw_block` makes."""
-    return _evaluate_at(expression, jax.vmap(family.sample)(_draw_keys(key_words, first)), data)
-
-
-def _evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
-    rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
-    return map_draws(lambda one: expression(one, data), z, rows)

@@ -12,7 +12,7 @@ LAYERS = (
     ("space", "seed", "draws", "progress"),
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
-    ("objective", "frontend", "loop"),
+    ("objective", "frontend", "loop", "drawing"),
     ("group",),
     ("result", "approximation", "single_group"),
     ("method",),

@@ -1,0 +1,85 @@
+"""The programs that read an approximation: its moments, its draws, expressions at its draws."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from taut import seed
+from taut.compilation import Timing
+from taut.draws import map_draws
+from taut.family import AbstractFamily
+from taut.target import Target
+from taut.types import AnyArray
+
+# Draws made by one call of a program, which so serves every number of them.
+_BLOCK = 250
+
+
+def in_blocks(
+    target: Target, draws: int, key_words: np.ndarray, program: Callable[..., PyTree], *args: Any
+) -> Any:
+    """Call a program for as many blocks as hold the draws, and cut the last one.
+
+    Parameters
+    ----------
+    target
+        Keeps the compiled program.
+    draws
+        How many.
+    key_words
+        Of the stream the draws come from.
+    program
+        ``program(*args, key_words, first)``, which makes the block that begins with draw `first`.
+    *args
+        Its first arguments.
+    """
+    blocks = []
+    with target.precision():
+        for first in range(0, draws, _BLOCK):
+            block = target.programs(Timing(), program, *args, key_words, np.int32(first))
+            blocks.append(jax.tree.map(np.asarray, block))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
+
+
+def draw_block(
+    family: AbstractFamily, target: Target, key_words: Array, first: Array
+) -> Mapping[str, PyTree]:
+    """Make a block of draws with their densities."""
+    z, log_q = jax.vmap(family.sample_and_log_prob)(_keys(key_words, first))
+    rows = target.rows_of(target.batches.all())
+    return {
+        "unconstrained": jax.vmap(target.space.unravel)(z),
+        "constrained": map_draws(target.constrain, z, rows),
+        "lp": map_draws(target.log_density, z, rows),
+        "log_q": log_q,
+    }
+
+
+def evaluate_block(
+    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, first: Array
+) -> PyTree:
+    """Evaluate expressions at a block of draws, those `draw_block` makes."""
+    return evaluate_at(expression, jax.vmap(family.sample)(_keys(key_words, first)), data)
+
+
+def evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
+    """Evaluate expressions at the rows of a matrix."""
+    rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
+    return map_draws(lambda one: expression(one, data), z, rows)
+
+
+def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:
+    """Evaluate what is named: a moment, a parameter, or ``leaf_`` and a number."""
+    values = {"mean": family.mean, "std": family.std, "cov": family.cov}
+    leaves = {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(family))}
+    parameters = family.parameters() | leaves
+    return {name: values[name]() if name in values else parameters[name] for name in names}
+
+
+def _keys(key_words: Array, first: Array) -> Array:
+    """Make the keys of a block of draws; each depends on the draw's number alone."""
+    key = seed.key(key_words)
+    return jax.vmap(lambda i: jax.random.fold_in(key, first + i))(np.arange(_BLOCK))
