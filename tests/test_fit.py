@@ -146,6 +146,7 @@ def test_a_whole_float_for_n_is_written_out() -> None:
         ("inf_kwargs", {"gradient": "score"}, 'gradient must be "total" or "path"'),
         ("inf_kwargs", {"beta": -1.0}, "beta, the weight of the KL term"),
         ("obj_optimizer", 0.01, "obj_optimizer"),
+        ("inf_kwargs", {"n_particles": 5}, "ADVI does not take n_particles. It takes: model,"),
     ],
 )
 def test_bad_arguments_are_named(
@@ -177,3 +178,8 @@ def test_masked_data_are_imputed() -> None:
     assert float(posterior["mu"].mean()) == pytest.approx(0.997, abs=0.2)
     assert float(posterior["y_unobserved"].mean()) == pytest.approx(0.997, abs=0.2)
     assert posterior["y"].shape == (1, 2000, 4)
+
+
+def test_an_argument_another_method_takes_is_named(model: pm.Model) -> None:
+    with pytest.raises(errors.ArgumentError, match="SVGD does not take start_sigma"):
+        taut.fit(5, "svgd", model=model, start_sigma={"mu": 1.0}, progressbar=False)

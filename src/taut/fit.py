@@ -1,5 +1,6 @@
 """The front door."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -115,7 +116,16 @@ def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> Inf
                 f"{', '.join(ignored)}. Give them where that object is made."
             )
         return method
-    return _class(method)(model=model, **(dict(inf_kwargs or {}) | given))
+    build = _class(method)
+    arguments = dict(inf_kwargs or {}) | given
+    taken = inspect.signature(build).parameters
+    unknown = [name for name in arguments if name not in taken]
+    if unknown:
+        raise ArgumentError(
+            f"{getattr(build, '__name__', build)} does not take {', '.join(unknown)}. It takes: "
+            f"{', '.join(taken)}."
+        )
+    return build(model=model, **arguments)
 
 
 def _class(method: Any) -> Callable[..., Inference]:
