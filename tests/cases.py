@@ -14,7 +14,14 @@ import optax
 from jaxtyping import Array
 
 import taut
-from taut.batches import AbstractBatches, AllRows, RandomRows
+from taut.batches import (
+    AbstractBatches,
+    AllRows,
+    CircleFeed,
+    Partition,
+    RandomRows,
+    ScaledRows,
+)
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
 from taut.family.gaussian import inverse_softplus
 from taut.method import AbstractMethod, Descent
@@ -107,12 +114,14 @@ class Gaussian:
         }
         data = {name: np.asarray(value, dtype) for name, value in data.items()}
         batches: AbstractBatches = AllRows()
+        whole: Any = ()
         if self.batch_rows is None:
             data["whole"] = rows
         else:
-            batches = RandomRows((rows,), (self.batch_rows,))
+            whole = (rows,)
+            batches = RandomRows(whole, (self.batch_rows,))
         space = Space.of({"z": self.mean.shape})
-        return taut.Target(gaussian_terms, space, data, batches, dtype=dtype)
+        return taut.Target(gaussian_terms, space, data, batches, whole, dtype=dtype)
 
     def loss(self, family: AbstractFamily, beta: float = 1.0) -> Array:
         """The negative ELBO of a Gaussian family, without noise; can be differentiated."""
@@ -229,7 +238,22 @@ TARGETS: dict[str, Callable[[], Gaussian]] = {
 BATCHES: dict[str, Callable[[], AbstractBatches]] = {
     "all rows": AllRows,
     "random rows": lambda: RandomRows((_group(12), _group(7)), (4, 9)),
+    "random rows with their scale": lambda: ScaledRows(
+        RandomRows((_group(12),), (4,)), (np.asarray(3.0),)
+    ),
+    "epochs": lambda: _circles((12, 4), (7, 3)),
+    "packed batches": lambda: PackedRows(
+        _group(12), np.array([False, True, True]), np.asarray(5), np.asarray(3.0), 4
+    ),
 }
+
+
+def _circles(*sizes: tuple[int, int]) -> AbstractBatches:
+    """Groups of so many rows, in batches of at most so many."""
+    groups = tuple(_group(rows) for rows, _ in sizes)
+    partitions = tuple(Partition.of(*size) for size in sizes)
+    feed = CircleFeed(groups, partitions, shuffle=True, random_seed=1, dtype="float64")
+    return feed.at(0)[0]
 
 
 def _group(rows: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, PyTree
 
 import taut
 from cases import regression
+from taut.batches import Endless
 from taut.callbacks import AbstractObserver
 from taut.compilation import Timing
 from taut.errors import NotFiniteError
@@ -82,7 +83,9 @@ class Walk(AbstractMethod):
     def init(self, family: AbstractFamily) -> PyTree:
         return family
 
-    def step(self, state: PyTree, target: taut.Target, key: Any) -> tuple[PyTree, Array]:
+    def step(
+        self, state: PyTree, target: taut.Target, batch: PyTree, key: Any
+    ) -> tuple[PyTree, Array]:
         loss = self.loss(state.mu[0], key)
         return MeanField(self.where(state.mu, key), state.rho), loss
 
@@ -109,6 +112,7 @@ def go(
         run,
         method,
         target,
+        Endless(target.batches),
         steps,
         observer=observer or Watch(every=10**9),
         progress=progress or SilentProgress(),

@@ -7,6 +7,10 @@ from taut import errors as errors
 from taut import family as family
 from taut import objective as objective
 from taut.approximation import Approximation as Approximation
+from taut.batches import ArrayRows as ArrayRows
+from taut.batches import IterableRows as IterableRows
+from taut.batches import ParquetRows as ParquetRows
+from taut.batches import ZarrRows as ZarrRows
 from taut.compilation import set_cache_directory as set_cache_directory
 from taut.fit import fit as fit
 from taut.frontend import as_target as as_target
@@ -18,6 +22,7 @@ from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
+from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
 from taut.optimizer import adagrad as adagrad
@@ -45,16 +50,21 @@ __all__ = [
     "ASVGD",
     "SVGD",
     "Approximation",
+    "ArrayRows",
     "Empirical",
     "FullRank",
     "FullRankADVI",
     "Group",
     "ImplicitGradient",
     "Inference",
+    "IterableRows",
     "KLqp",
     "MeanField",
+    "Minibatch",
     "Optimizer",
+    "ParquetRows",
     "Target",
+    "ZarrRows",
     "adadelta",
     "adagrad",
     "adagrad_window",

@@ -1,18 +1,27 @@
 """The result of a fit."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 
 from taut import seed
 from taut.compilation import Timing, clock
-from taut.drawing import draw_block, evaluate_at, evaluate_block, in_blocks, read_off
+from taut.drawing import (
+    block_for,
+    draw_block,
+    evaluate_at,
+    evaluate_block,
+    in_blocks,
+    read_off,
+)
 from taut.errors import ArgumentError
+from taut.evaluation import Estimate, elbo, streamed_log_likelihood
 from taut.family import AbstractFamily, Particles
-from taut.frontend import as_source
+from taut.frontend import Stepping, Streamed, as_source
 from taut.group import Group, assemble
+from taut.printing import Rows, as_html, as_text, moments_table
 from taut.progress import average
 from taut.target import Target
 
@@ -64,12 +73,13 @@ class Approximation:
         self._calls = 0
         self._views: Any = None
         self._expressions: Any = None
-        self._lifted_expressions: dict[Any, Any] = {}
+        self._lifted: Any = None
         self.method: str | None = None
         self.hist: np.ndarray = np.empty(0)
         self.include_transformed = False
         self.stopped: str | None = None
         self.skipped = 0
+        self.stepping: Stepping | None = None
 
     def update(self, family: AbstractFamily) -> None:
         """Show other parameters; for those who write a method."""
@@ -209,6 +219,90 @@ class Approximation:
 
         return draws_to_datatree(self, drawn, include_transformed)
 
+    def elbo(
+        self, draws: int = 1000, *, rows: Literal["all"] = "all", random_seed: Any = None
+    ) -> Estimate:
+        r"""Estimate the evidence lower bound from fresh draws, on all rows.
+
+        .. math:: \mathrm{ELBO} = E_q[\log p(y, z) - \log q(z)]
+
+        In nats, in the unconstrained space, with its own sign: a lower bound of the log evidence.
+        Rows of a source are read once, in the blocks of the fit.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        rows
+            Only ``"all"``: the history has the estimates from batches.
+        random_seed
+            As in `sample`.
+
+        Returns
+        -------
+        Estimate
+            With ``mean`` and its standard error ``se``; ``float(...)`` gives the mean.
+
+        Raises
+        ------
+        ArgumentError
+            The approximation has no density, as particles.
+        RowsError
+            Rows can not be read.
+        """
+        _check_draws(draws)
+        if rows != "all":
+            raise ArgumentError(f'rows must be "all", got {rows!r}.')
+        words = self._draw_words(random_seed)
+        return elbo(self._family, self._target, self._streamed, draws, words)
+
+    def log_likelihood(self, draws: int = 500, *, random_seed: Any = None) -> Any:
+        """Draw, and evaluate the log likelihood of each row at each draw.
+
+        Parameters
+        ----------
+        draws
+            How many. The result has draws times rows numbers for each observed variable.
+        random_seed
+            As in `sample`, which gives the same draws for the same seed.
+
+        Returns
+        -------
+        xarray.DataTree
+            What `sample` returns, and the group ``log_likelihood`` with all rows of each observed
+            variable, as `arviz_stats.loo` and ``waic`` take it.
+
+        Raises
+        ------
+        RowsError
+            Rows can not be read.
+
+        Examples
+        --------
+        >>> import arviz_stats, numpy as np, pymc as pm, taut
+        >>> with pm.Model():
+        ...     mu = pm.Normal("mu", 0.0, 10.0)
+        ...     y = pm.Normal("y", mu, 1.0, observed=np.linspace(-2.0, 2.0, 50))
+        ...     approx = taut.fit(5000, random_seed=1, progressbar=False,
+        ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+        >>> tree = approx.log_likelihood(1000, random_seed=1)
+        >>> round(float(arviz_stats.loo(tree).elpd))
+        -80
+        """
+        random_seed = self._draw_words(random_seed) if random_seed is None else random_seed
+        tree = self.sample(draws, random_seed=random_seed)
+        if self._streamed is not None:
+            z = self.unconstrained_draws(draws, random_seed)
+            with self._target.precision():
+                values = streamed_log_likelihood(self._streamed, z)
+        else:
+            nodes = self.source.observed_factors()
+            found = self._evaluate(list(nodes.values()), draws, {}, random_seed)
+            values = dict(zip(nodes, found, strict=True))
+        from taut.result import with_log_likelihood
+
+        return with_log_likelihood(tree, values, self._target.labels)
+
     def sample_node(
         self,
         node: Any,
@@ -296,16 +390,7 @@ class Approximation:
         """
         _check_draws(draws)
         nodes = list(node) if isinstance(node, list | tuple) else [node]
-        given = dict(more_replacements or {})
-        lifted = self._lifted(nodes, given)
-        if lifted.function is None:
-            z = self.unconstrained_draws(draws, random_seed)
-            values = lifted.by_pytensor(z, given)
-        else:
-            values = self._in_blocks(
-                draws, random_seed, evaluate_block, lifted, self._family,
-                lifted.arrays(given),
-            )  # fmt: skip
+        values = self._evaluate(nodes, draws, dict(more_replacements or {}), random_seed)
         from taut.result import label_draws
 
         labelled = [
@@ -313,6 +398,25 @@ class Approximation:
             for node, value in zip(nodes, values, strict=True)
         ]
         return labelled if isinstance(node, list | tuple) else labelled[0]
+
+    def _evaluate(
+        self,
+        nodes: list[Any],
+        draws: int,
+        given: Mapping[Any, Any],
+        random_seed: Any,
+    ) -> Sequence[np.ndarray]:
+        lifted = self._lift(nodes, given)
+        if lifted.function is None:
+            z = self.unconstrained_draws(draws, random_seed)
+            values = lifted.by_pytensor(z, given)
+        else:
+            data = lifted.arrays(given)
+            values = in_blocks(
+                self._target, draws, self._draw_words(random_seed), evaluate_block, lifted,
+                self._family, data, block=block_for(data),
+            )  # fmt: skip
+        return values
 
     def evaluate_over_trace(self, node: Any) -> Any:
         """Evaluate an expression at every particle of an `Empirical`, in their order.
@@ -328,7 +432,7 @@ class Approximation:
                 " Use evaluate or sample_node."
             )
         nodes = list(node) if isinstance(node, list | tuple) else [node]
-        lifted = self._lifted(nodes, {})
+        lifted = self._lift(nodes, {})
         histogram = self.parameters["histogram"]
         if lifted.function is None:
             values = lifted.by_pytensor(histogram, {})
@@ -339,6 +443,17 @@ class Approximation:
                 )
         values = [np.asarray(value) for value in values]
         return values if isinstance(node, list | tuple) else values[0]
+
+    @property
+    def symbolic_normalizing_constant(self) -> Any:
+        """PyTensor scalar: rows over batch rows in the last fit, by which PyMC divides its loss.
+
+        The largest, where variables have different ones; 1 where steps use all rows. What PyMC
+        calls ``hist`` is ``approx.hist / approx.symbolic_normalizing_constant.eval()``.
+        """
+        from taut.frontend.pymc.views import constant
+
+        return constant(1.0 if self.stepping is None else self.stepping.scale)
 
     @property
     def expressions(self) -> Any:
@@ -391,27 +506,6 @@ class Approximation:
         _check_draws(draws)
         return self._draw(draws, random_seed)["unconstrained"]
 
-    def attributes(self) -> dict[str, Any]:
-        """Describe the fit, for the attributes of what is made of it."""
-        return {
-            "inference_library": "taut",
-            "inference_method": "variational inference",
-            "variational_method": self.method or "none",
-            "variational_family": type(self._family).__name__,
-            "steps": len(self.hist),
-            "skipped_steps": self.skipped,
-            "stopped": self.stopped or "not fitted",
-            "fitting_time": self.timing.total,
-        }
-
-    def data_groups(self) -> dict[str, dict[str, np.ndarray]]:
-        """Collect the model's data by the group ArviZ has them in."""
-        if self.model is None:
-            return {}
-        from taut.frontend.pymc.trace import data_groups
-
-        return data_groups(self.model)
-
     def __repr__(self) -> str:
         family = type(self._family).__name__
         loss = f", average loss {average(self.hist):,.5g}" if len(self.hist) else ""
@@ -422,59 +516,40 @@ class Approximation:
         )
 
     def __str__(self) -> str:
-        return "\n".join([repr(self), *(" ".join(row) for row in self._table())])
+        return as_text(repr(self), self._table())
 
     def _repr_html_(self) -> str:
-        from html import escape
+        return as_html(repr(self), self._table())
 
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell.strip())}</td>" for cell in row) + "</tr>"
-            for row in self._table()
-        )
-        return f"<p>{escape(repr(self))}</p><table>{rows}</table>"
+    def _table(self) -> Rows:
+        return moments_table(self._target.space, self._moment("mean"), self._moment("std"))
 
-    def _table(self, longest: int = 12) -> list[tuple[str, ...]]:
-        """Lay out mean and sd of the first elements in the unconstrained space."""
-        mean, std = self._moment("mean"), self._moment("std")
-        shown = range(min(longest, self.ndim))
-        names = ["unconstrained", *(self._target.space.element_name(i) for i in shown)]
-        width = max(map(len, names))
-        rows = [(names[0].ljust(width), f"{'mean':>10}", f"{'sd':>10}")]
-        rows += [
-            (name.ljust(width), f"{mean[i]:10.4g}", f"{std[i]:10.4g}")
-            for i, name in zip(shown, names[1:], strict=True)
-        ]
-        if self.ndim > longest:
-            rows.append((f"… {self.ndim - longest} more".ljust(width), "", ""))
-        return rows
+    @property
+    def _streamed(self) -> Streamed | None:
+        """Rows that were read from a source, if the last fit read them."""
+        return None if self.stepping is None else self.stepping.streamed
 
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
-        return self._in_blocks(draws, random_seed, draw_block, self._family, self._target)
+        words = self._draw_words(random_seed)
+        drawn = in_blocks(self._target, draws, words, draw_block, self._family, self._target)
+        if self._streamed is not None:
+            # The density on the few rows the model holds is none of the posterior.
+            drawn["lp"] = np.full(draws, np.nan)
+        return drawn
 
-    def _in_blocks(self, draws: int, random_seed: Any, program: Any, *args: Any) -> Any:
-        if random_seed is None:
-            self._calls += 1
-            words = seed.words(self.random_seed, seed.DRAWS, self._calls)
-        else:
-            words = seed.words(seed.entropy(random_seed), seed.DRAWS)
-        return in_blocks(self._target, draws, words, program, *args)
+    def _draw_words(self, random_seed: Any) -> np.ndarray:
+        if random_seed is not None:
+            return seed.words(seed.entropy(random_seed), seed.DRAWS)
+        self._calls += 1
+        return seed.words(self.random_seed, seed.DRAWS, self._calls)
 
-    def _lifted(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
-        """Lift an expression once for each set of shapes of its replacements."""
-        from taut.frontend.pymc.evaluate import lift_expression
+    def _lift(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
+        if self._lifted is None:
+            from taut.frontend.pymc.evaluate import LiftedExpressions
 
-        kinds = [
-            (id(key), value if hasattr(value, "type") else (np.shape(value), np.result_type(value)))
-            for key, value in given.items()
-        ]
-        cache_key = (*map(id, nodes), *kinds)
-        found = self._lifted_expressions.get(cache_key)
-        if found is None or not found[0].data.is_current():
-            with self._target.precision():
-                lifted = lift_expression(self.model, self._target.space, nodes, given)
-            # The nodes are kept with it, or Python would use their ids again.
-            found = self._lifted_expressions[cache_key] = lifted, nodes, list(given)
-        return found[0]
+            self._lifted = LiftedExpressions(self.model, self._target.space)
+        with self._target.precision():
+            return self._lifted(nodes, given)
 
     @property
     def _parameter_names(self) -> tuple[str, ...]:

@@ -124,19 +124,23 @@ class Timing:
         Tracing and compiling programs, or reading them from the disk cache.
     run
         Running them.
+    read
+        Waiting for rows: shuffling those in memory, or reading others.
     """
 
     lift: float = 0.0
     compile: float = 0.0
     run: float = 0.0
+    read: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.lift + self.compile + self.run
+        return self.lift + self.compile + self.run + self.read
 
     def __str__(self) -> str:
+        read = f", read {self.read:.2f} s" if self.read >= 0.005 else ""
         return (
-            f"lift {self.lift:.2f} s, compile {self.compile:.2f} s, run {self.run:.2f} s "
+            f"lift {self.lift:.2f} s, compile {self.compile:.2f} s, run {self.run:.2f} s{read} "
             f"(total {self.total:.2f} s)"
         )
 

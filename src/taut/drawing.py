@@ -16,10 +16,17 @@ from taut.types import AnyArray
 
 # Draws made by one call of a program, which so serves every number of them.
 _BLOCK = 250
+# Values for each row and draw that one call may make.
+_ROW_VALUES = 20_000_000
 
 
 def in_blocks(
-    target: Target, draws: int, key_words: np.ndarray, program: Callable[..., PyTree], *args: Any
+    target: Target,
+    draws: int,
+    key_words: np.ndarray,
+    program: Callable[..., PyTree],
+    *args: Any,
+    block: int = _BLOCK,
 ) -> Any:
     """Call a program for as many blocks as hold the draws, and cut the last one.
 
@@ -32,24 +39,33 @@ def in_blocks(
     key_words
         Of the stream the draws come from.
     program
-        ``program(*args, key_words, first)``, which makes the block that begins with draw `first`.
+        ``program(*args, key_words, numbers)``, which makes the draws of these numbers.
     *args
         Its first arguments.
+    block
+        Draws of one call; what is drawn does not depend on it.
     """
     blocks = []
     with target.precision():
-        for first in range(0, draws, _BLOCK):
-            block = target.programs(Timing(), program, *args, key_words, np.int32(first))
-            blocks.append(jax.tree.map(np.asarray, block))
+        for first in range(0, draws, block):
+            numbers = np.arange(first, first + block, dtype=np.int32)
+            made = target.programs(Timing(), program, *args, key_words, numbers)
+            blocks.append(jax.tree.map(np.asarray, made))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
 
 
+def block_for(data: PyTree) -> int:
+    """Choose draws for one call, so that values for each row of data and draw fit in memory."""
+    rows = max((leaf.shape[0] for leaf in jax.tree.leaves(data) if leaf.ndim), default=1)
+    return max(1, min(_BLOCK, _ROW_VALUES // rows))
+
+
 def draw_block(
-    family: AbstractFamily, target: Target, key_words: Array, first: Array
+    family: AbstractFamily, target: Target, key_words: Array, numbers: Array
 ) -> Mapping[str, PyTree]:
     """Make a block of draws with their densities."""
-    z, log_q = jax.vmap(family.sample_and_log_prob)(_keys(key_words, first))
-    rows = target.rows_of(target.batches.all())
+    z, log_q = jax.vmap(family.sample_and_log_prob)(_keys(key_words, numbers))
+    rows = target.rows_of(target.whole)
     return {
         "unconstrained": jax.vmap(target.space.unravel)(z),
         "constrained": map_draws(target.constrain, z, rows),
@@ -58,11 +74,16 @@ def draw_block(
     }
 
 
+def sample_block(family: AbstractFamily, key_words: Array, numbers: Array) -> tuple[Array, Array]:
+    """Make a block of draws with their density, those `draw_block` makes."""
+    return jax.vmap(family.sample_and_log_prob)(_keys(key_words, numbers))
+
+
 def evaluate_block(
-    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, first: Array
+    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, numbers: Array
 ) -> PyTree:
     """Evaluate expressions at a block of draws, those `draw_block` makes."""
-    return evaluate_at(expression, jax.vmap(family.sample)(_keys(key_words, first)), data)
+    return evaluate_at(expression, jax.vmap(family.sample)(_keys(key_words, numbers)), data)
 
 
 def evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
@@ -79,7 +100,7 @@ def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArr
     return {name: values[name]() if name in values else parameters[name] for name in names}
 
 
-def _keys(key_words: Array, first: Array) -> Array:
+def _keys(key_words: Array, numbers: Array) -> Array:
     """Make the keys of a block of draws; each depends on the draw's number alone."""
     key = seed.key(key_words)
-    return jax.vmap(lambda i: jax.random.fold_in(key, first + i))(np.arange(_BLOCK))
+    return jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)

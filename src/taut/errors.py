@@ -7,6 +7,7 @@ TautError
 │   ├── StartError       the start point: a name, a shape
 │   ├── GroupError           groups that do not make one approximation
 │   └── MethodError      an unknown method
+├── RowsError            rows of data can not be read, or are not what was declared
 ├── OptimizerError       what was given is no optimizer (also a TypeError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
 └── NotFittedError       a result is asked for before there is one
@@ -47,6 +48,10 @@ class MethodError(ArgumentError, KeyError):
 
 class GroupError(ArgumentError):
     """Groups of variables do not make one approximation."""
+
+
+class RowsError(TautError, ValueError):
+    """Rows of data can not be read, or are not what they were declared to be."""
 
 
 class OptimizerError(TautError, TypeError):

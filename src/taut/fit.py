@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from taut.approximation import Approximation
+from taut.batches import AbstractRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
 from taut.method import ADVI, ASVGD, SVGD, FullRankADVI, Inference
@@ -35,6 +36,12 @@ def fit(
     total_grad_norm_constraint: float | None = None,
     backend: str | None = None,
     include_transformed: bool = False,
+    batch_size: int | None = None,
+    rows: Mapping[str, int] | AbstractRows | None = None,
+    shuffle: bool = True,
+    replace: bool = False,
+    more_replacements: Mapping[Any, Any] | None = None,
+    require_total_size: bool = True,
 ) -> Approximation:
     """Approximate the posterior of a PyMC model.
 
@@ -59,6 +66,12 @@ def fit(
         As in `taut.ADVI.fit`.
     total_grad_norm_constraint, backend, include_transformed
         As in `taut.ADVI.fit`.
+    batch_size
+        Rows of the data that a step reads, of a model that is written for all of them.
+    rows
+        Which data have rows, if that is not plain, or a source to read them from.
+    shuffle, replace, more_replacements, require_total_size
+        As in `taut.ADVI.fit`.
 
     Returns
     -------
@@ -72,7 +85,9 @@ def fit(
     ArgumentError, OptimizerError, StartError
         An argument makes no sense.
     ModelError
-        The model can not be fitted as it is written.
+        The model can not be fitted as it is written, or not in batches.
+    RowsError
+        Rows can not be read.
     NotFiniteError
         The density is not finite at the start, or stops being so.
 
@@ -103,6 +118,12 @@ def fit(
         total_grad_norm_constraint=total_grad_norm_constraint,
         backend=backend,
         include_transformed=include_transformed,
+        batch_size=batch_size,
+        rows=rows,
+        shuffle=shuffle,
+        replace=replace,
+        more_replacements=more_replacements,
+        require_total_size=require_total_size,
     )
 
 

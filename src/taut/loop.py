@@ -1,5 +1,6 @@
 """The only training loop: chunks of steps on the device, callbacks and progress between them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from taut import seed
+from taut.batches import AbstractBatches, AbstractFeed
 from taut.callbacks import AbstractObserver
-from taut.compilation import Timing
+from taut.compilation import Timing, clock
+from taut.errors import RowsError
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
 
@@ -41,6 +44,7 @@ class Chunk(eqx.Module):
 def run_chunk(
     method: "AbstractMethod",
     target: Target,
+    batches: AbstractBatches,
     state: PyTree,
     key_words: Array,
     first: Int[Array, ""],
@@ -59,8 +63,10 @@ def run_chunk(
         return (chunk.done < steps) & (chunk.in_a_row < PATIENCE)
 
     def step(chunk: Chunk) -> Chunk:
-        step_key = jax.random.fold_in(key, first + chunk.done)
-        state, loss = method.step(chunk.state, target, step_key)
+        number = first + chunk.done
+        noise_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
+        batch = batches.draw(batch_key, number)
+        state, loss = method.step(chunk.state, target, batch, noise_key)
         finite = jnp.isfinite(loss) & _all_finite(method.family(state))
         return Chunk(
             jax.tree.map(lambda new, old: jnp.where(finite, new, old), state, chunk.state),
@@ -140,6 +146,7 @@ def run_loop(
     run: Run,
     method: "AbstractMethod",
     target: Target,
+    feed: AbstractFeed,
     steps: int,
     *,
     observer: AbstractObserver,
@@ -155,6 +162,8 @@ def run_loop(
         Changed in place.
     method, target
         What is stepped, and on what.
+    feed
+        Brings the batches.
     steps
         How many.
     observer
@@ -167,13 +176,14 @@ def run_loop(
         Bounds the steps of a chunk; results do not depend on it.
     """
     begin, pace = len(run.history), _Pace(min(longest_chunk, BUFFER))
-    chunk = target.programs.bind(run_chunk, method, target)
+    chunks = _Chunks(method, target, feed, timing)
     key_words = seed.words(run.seed, seed.STEPS)
     progress.start(steps)
     run.stopped, run.in_a_row = INTERRUPTED, 0
     try:
         while (done := len(run.history) - begin) < steps and run.in_a_row < PATIENCE:
-            limit = min(steps, observer.next_look(done)) - done
+            chunk, served = chunks.at(run.step)
+            limit = min(min(steps, observer.next_look(done)) - done, served)
             before = timing.run
             advanced = chunk(timing, run.state, key_words, *_counts(run, min(pace.steps, limit)))
             pace.learn(_take_up(run, advanced), timing.run - before)
@@ -184,10 +194,34 @@ def run_loop(
     except KeyboardInterrupt:
         # Ctrl-C ends a fit, as it does in PyMC; what was fitted is kept.
         run.stopped = INTERRUPTED
+    except RowsError as error:
+        # What was fitted is kept, and the error goes on its way.
+        run.stopped = str(error).splitlines()[0]
+        raise
     except StopIteration as stop:
         run.stopped = str(stop) or "a callback raised StopIteration"
     finally:
         progress.finish(run.history.since(begin), run.stopped)
+
+
+class _Chunks:
+    """The program of a chunk, bound to the batches of its steps."""
+
+    def __init__(
+        self, method: "AbstractMethod", target: Target, feed: AbstractFeed, timing: Timing
+    ) -> None:
+        self._method, self._target, self._feed, self._timing = method, target, feed, timing
+        self._batches: AbstractBatches | None = None
+        self._bound: Callable[..., Chunk]
+
+    def at(self, step: int) -> tuple[Callable[..., Chunk], int]:
+        """Give the program for the steps from `step` on, and how many it may take."""
+        with clock(self._timing, "read"):
+            batches, served = self._feed.at(step)
+        if batches is not self._batches:
+            self._batches = batches
+            self._bound = self._target.programs.bind(run_chunk, self._method, self._target, batches)
+        return self._bound, served
 
 
 def _counts(run: Run, steps: int) -> tuple[np.int32, np.int32, np.int32]:

@@ -34,25 +34,55 @@ def draws_to_datatree(
     groups: dict[str, Any] = {
         "posterior": posterior,
         "unconstrained_posterior": drawn["unconstrained"],
-        "sample_stats": {"lp": drawn["lp"]} | _density_of_q(drawn["log_q"]),
+        "sample_stats": _known({"lp": drawn["lp"], "log_q": drawn["log_q"]}),
     }
     tree = arviz_base.from_dict(
         {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
         coords=dict(labels.coords),
         dims={name: list(dims) for name, dims in labels.dims.items()},
     )
-    for group, values in approx.data_groups().items():
+    for group, values in _data_groups(approx.model).items():
         if values:
             tree[group] = xr.DataTree(to_dataset(values, labels))
     tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(approx.hist))}))
     for node in (tree, tree["posterior"]):
-        node.attrs.update(approx.attributes())
+        node.attrs.update(_attributes(approx))
     return tree
 
 
-def _density_of_q(log_q: np.ndarray) -> dict[str, np.ndarray]:
-    """Leave out what particles do not have."""
-    return {} if np.isnan(log_q).all() else {"log_q": log_q}
+def with_log_likelihood(
+    tree: xr.DataTree, values: Mapping[str, np.ndarray], labels: Labels
+) -> xr.DataTree:
+    """Add the log likelihood of each row, draws along the first axis, to labelled draws."""
+    arrays = {name: label_draws(value, name, labels) for name, value in values.items()}
+    tree["log_likelihood"] = xr.DataTree(xr.Dataset(arrays))
+    return tree
+
+
+def _known(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave out what there is not: log q of particles, log p of rows that are not in memory."""
+    return {name: value for name, value in values.items() if not np.isnan(value).all()}
+
+
+def _attributes(approx: "Approximation") -> dict[str, Any]:
+    return {
+        "inference_library": "taut",
+        "inference_method": "variational inference",
+        "variational_method": approx.method or "none",
+        "variational_family": type(approx.family).__name__,
+        "steps": len(approx.hist),
+        "skipped_steps": approx.skipped,
+        "stopped": approx.stopped or "not fitted",
+        "fitting_time": approx.timing.total,
+    }
+
+
+def _data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
+    if model is None:
+        return {}
+    from taut.frontend.pymc.trace import data_groups
+
+    return data_groups(model)
 
 
 def label_draws(values: np.ndarray, name: str | None, labels: Labels) -> xr.DataArray:
@@ -62,7 +92,10 @@ def label_draws(values: np.ndarray, name: str | None, labels: Labels) -> xr.Data
     dims = (
         [a or b for a, b in zip(own, generic, strict=True)] if len(own) == len(generic) else generic
     )
-    coords = {dim: labels.coords[dim] for dim in dims if dim in labels.coords}
+    # Rows that were read from a source are not those the model has coordinates for.
+    lengths = dict(zip(dims, values.shape[1:], strict=True))
+    own_coords = {dim: labels.coords[dim] for dim in dims if dim in labels.coords}
+    coords: dict[str, Any] = {d: c for d, c in own_coords.items() if len(c) == lengths[d]}
     coords |= {"chain": np.arange(1), "draw": np.arange(len(values))}
     return xr.DataArray(values[None], dims=("chain", "draw", *dims), coords=coords, name=name)
 

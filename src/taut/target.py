@@ -36,6 +36,8 @@ class Target(eqx.Module):
         Arrays the terms read. New values of the same shapes compile nothing.
     batches
         Where batches of rows come from; by default all rows are used in every step.
+    whole
+        The batch of all rows, which is read where no other is given.
     constrain_terms
         ``constrain_terms(z, data, batch) -> {name: array}``, the variables in their own space.
     labels
@@ -58,6 +60,7 @@ class Target(eqx.Module):
     space: Space = eqx.field(static=True)
     data: PyTree = ()
     batches: AbstractBatches = AllRows()
+    whole: PyTree = ()
     constrain_terms: Constrain | None = eqx.field(static=True, default=None)
     labels: Labels = eqx.field(static=True, default=Labels())
     dtype: Any = eqx.field(static=True, default="float64")
@@ -79,7 +82,7 @@ class Target(eqx.Module):
 
     def split(self, z: Float[Array, " dim"], batch: PyTree | None = None) -> tuple[Scalar, Scalar]:
         """Evaluate the log prior and the log likelihood; all rows without a batch."""
-        batch = self.batches.all() if batch is None else batch
+        batch = self.whole if batch is None else batch
         prior, likelihood = self.terms(z, self.data, batch)
         return jnp.asarray(prior, self.dtype), jnp.asarray(likelihood, self.dtype)
 
@@ -100,4 +103,4 @@ class Target(eqx.Module):
         """Map the flat vector to the model's variables in their own space."""
         if self.constrain_terms is None:
             return self.space.unravel(z)
-        return self.constrain_terms(z, self.data, self.batches.all())
+        return self.constrain_terms(z, self.data, self.whole)

@@ -11,34 +11,32 @@ each_source = pytest.mark.parametrize("name", BATCHES)
 
 
 @each_source
-def test_a_batch_has_the_structure_of_all_rows(name: str) -> None:
+def test_batches_of_all_steps_have_one_shape(name: str) -> None:
     source = BATCHES[name]()
-    batch, rows = source.draw(jax.random.key(0)), source.all()
-    assert jax.tree.structure(batch) == jax.tree.structure(rows)
-    for part, whole in zip(jax.tree.leaves(batch), jax.tree.leaves(rows), strict=True):
-        assert part.shape[1:] == whole.shape[1:]
-        assert jax.dtypes.canonicalize_dtype(whole.dtype) == part.dtype
+    one, other = (jax.eval_shape(source.draw, jax.random.key(i), np.int32(5 + i)) for i in range(2))
+    assert one == other
 
 
 @each_source
-def test_a_batch_is_decided_by_its_key(name: str) -> None:
+def test_a_batch_is_decided_by_its_key_and_step(name: str) -> None:
     source = BATCHES[name]()
-    batches = [source.draw(jax.random.key(seed)) for seed in (1, 1, 2)]
-    for one, same, other in zip(*map(jax.tree.leaves, batches), strict=True):
-        np.testing.assert_array_equal(one, same)
-        assert not np.array_equal(one, other)
+    steps = [(1, 5), (1, 5), (2, 6)]
+    batches = [source.draw(jax.random.key(seed), np.int32(step)) for seed, step in steps]
+    one, same, other = map(jax.tree.leaves, batches)
+    jax.tree.map(np.testing.assert_array_equal, one, same)
+    assert not one or any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @each_source
 def test_a_batch_can_be_drawn_in_a_program(name: str) -> None:
     source, key = BATCHES[name](), jax.random.key(3)
-    inside = jax.jit(lambda source, key: source.draw(key))(source, key)
-    for one, other in zip(*map(jax.tree.leaves, (inside, source.draw(key))), strict=True):
+    inside = jax.jit(lambda source, key, step: source.draw(key, step))(source, key, 6)
+    for one, other in zip(*map(jax.tree.leaves, (inside, source.draw(key, 6))), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_all_rows_leave_the_data_to_the_target() -> None:
-    assert AllRows().draw(jax.random.key(0)) == AllRows().all() == ()
+    assert AllRows().draw(jax.random.key(0)) == ()
 
 
 def rows(count: int = 10, size: int = 4) -> RandomRows:
@@ -85,5 +83,5 @@ def test_a_batch_may_be_larger_than_all_rows() -> None:
 
 
 def test_all_rows_come_in_their_order() -> None:
-    ((number, _),) = rows().all()
+    ((number, _),) = rows().groups
     np.testing.assert_array_equal(number, np.arange(10))

@@ -38,7 +38,7 @@ def test_mean_over_the_batches_of_an_epoch_is_the_loss_of_all_rows(target: taut.
         noise = objective.noise(q, jax.random.key(1))
         batches = [((X[i : i + 3], Y[i : i + 3]),) for i in range(0, ROWS, 3)]
         losses = [objective.loss(q, target, batch, noise) for batch in batches]
-        whole = objective.loss(q, target, target.batches.all(), noise)
+        whole = objective.loss(q, target, target.whole, noise)
         np.testing.assert_allclose(jnp.mean(jnp.stack(losses)), whole, rtol=1e-12)
 
 

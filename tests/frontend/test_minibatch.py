@@ -77,7 +77,7 @@ def test_the_mean_over_batches_is_the_whole() -> None:
 
 def test_arrays_of_one_minibatch_share_their_rows() -> None:
     target = taut.as_target(MINIBATCHES["shared_rows"](as_minibatch))
-    [(x, y)] = jax.tree.map(np.asarray, target.batches.all())
+    [(x, y)] = jax.tree.map(np.asarray, target.whole)
     [(x_batch, y_batch)] = jax.tree.map(np.asarray, draw(target, 3))
     rows = [int(np.flatnonzero(y == value)[0]) for value in y_batch]
     np.testing.assert_array_equal(x_batch, x[rows])
@@ -87,7 +87,7 @@ def test_independent_minibatches_draw_their_own_rows() -> None:
     target = taut.as_target(MINIBATCHES["two_lengths"](as_minibatch))
     sizes = {len(group[0]): len(group) for group in draw(target, 4)}
     assert sizes == {8: 1, 12: 2}
-    assert {len(group[0]) for group in target.batches.all()} == {120, 210}
+    assert {len(group[0]) for group in target.whole} == {120, 210}
 
 
 def test_integers_stay_integers() -> None:
@@ -98,7 +98,7 @@ def test_integers_stay_integers() -> None:
 def test_deterministics_have_all_rows() -> None:
     target = taut.as_target(MINIBATCHES["shared_rows"](as_minibatch))
     z = point(target)
-    [(x, _)] = jax.tree.map(np.asarray, target.batches.all())
+    [(x, _)] = jax.tree.map(np.asarray, target.whole)
     with target.precision():
         np.testing.assert_allclose(target.constrain(z)["mu"], x @ z, rtol=1e-12)
 
@@ -111,7 +111,7 @@ def test_new_data_behind_a_minibatch() -> None:
     pm.set_data({"index": index, "count": count}, model=model)
     after = taut.as_target(model)
     assert after.terms == before.terms
-    [group] = jax.tree.map(np.asarray, after.batches.all())
+    [group] = jax.tree.map(np.asarray, after.whole)
     assert {tuple(array) for array in group} == {tuple(index), tuple(count)}
 
 
@@ -134,7 +134,7 @@ def _no_warnings() -> Iterator[None]:
 @pytest.mark.usefixtures("_no_warnings")
 def test_a_fit_by_minibatches_finds_the_posterior() -> None:
     model = MINIBATCHES["one_array"](as_minibatch)
-    ((y,),) = taut.as_target(model).batches.all()
+    ((y,),) = taut.as_target(model).whole
     optimizer = taut.adam(learning_rate=0.01)
     approx = taut.fit(4000, model=model, obj_optimizer=optimizer, random_seed=1, progressbar=False)
     mean = float(approx.sample(500, random_seed=1)["posterior"]["mu"].mean())

@@ -95,7 +95,7 @@ def test_a_step_keeps_structure_and_types(name: str) -> None:
     method = STEPPERS[name]()
     q, target = mean_field(5), regression(5).target()
     state = method.init(q)
-    after, loss = jax.eval_shape(method.step, state, target, jax.random.key(0))
+    after, loss = jax.eval_shape(method.step, state, target, (), jax.random.key(0))
     before = jax.eval_shape(lambda: state)
     assert jax.tree.structure(after) == jax.tree.structure(before)
     assert [(a.shape, a.dtype) for a in jax.tree.leaves(after)] == [

@@ -179,7 +179,7 @@ def test_mean_over_the_batches_of_an_epoch_is_the_loss_of_all_rows(
     batches = [((model.x[i : i + batch_rows], model.y[i : i + batch_rows]),) for i in starts]
     parts = [loss(q, target, batch, noise) for batch in batches]
     mean = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *parts)
-    whole = loss(q, target, target.batches.all(), noise)
+    whole = loss(q, target, target.whole, noise)
     for ours, theirs in zip(jax.tree.leaves(mean), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 

@@ -1,7 +1,39 @@
 """Where the rows of a step come from."""
 
 from taut.batches.all_rows import AllRows as AllRows
+from taut.batches.array_rows import ArrayRows as ArrayRows
 from taut.batches.base import AbstractBatches as AbstractBatches
+from taut.batches.base import AbstractFeed as AbstractFeed
+from taut.batches.circle import CircleFeed as CircleFeed
+from taut.batches.circle import CircleRows as CircleRows
+from taut.batches.endless import Endless as Endless
+from taut.batches.iterable_rows import IterableRows as IterableRows
+from taut.batches.parquet_rows import ParquetRows as ParquetRows
+from taut.batches.partition import Partition as Partition
 from taut.batches.random_rows import RandomRows as RandomRows
+from taut.batches.rows import AbstractRows as AbstractRows
+from taut.batches.share import ScaledRows as ScaledRows
+from taut.batches.share import Share as Share
+from taut.batches.stream import PackedRows as PackedRows
+from taut.batches.stream import Stream as Stream
+from taut.batches.zarr_rows import ZarrRows as ZarrRows
 
-__all__ = ["AbstractBatches", "AllRows", "RandomRows"]
+__all__ = [
+    "AbstractBatches",
+    "AbstractFeed",
+    "AbstractRows",
+    "AllRows",
+    "ArrayRows",
+    "CircleFeed",
+    "CircleRows",
+    "Endless",
+    "IterableRows",
+    "PackedRows",
+    "ParquetRows",
+    "Partition",
+    "RandomRows",
+    "ScaledRows",
+    "Share",
+    "Stream",
+    "ZarrRows",
+]

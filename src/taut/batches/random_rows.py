@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from taut.batches.base import AbstractBatches
 from taut.types import AnyArray
@@ -23,15 +23,12 @@ class RandomRows(AbstractBatches):
     groups: tuple[tuple[AnyArray, ...], ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
 
-    def draw(self, key: PRNGKeyArray) -> PyTree:
+    def draw(self, key: PRNGKeyArray, step: Int[Array, ""] | int = 0) -> PyTree:
         keys = jax.random.split(key, len(self.groups))
         return tuple(
             _rows(group, size, key)
             for group, size, key in zip(self.groups, self.sizes, keys, strict=True)
         )
-
-    def all(self) -> PyTree:
-        return self.groups
 
 
 def _rows(group: tuple[AnyArray, ...], size: int, key: PRNGKeyArray) -> tuple[Array, ...]:

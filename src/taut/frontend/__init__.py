@@ -1,7 +1,10 @@
 """From a model to a target."""
 
 from taut.frontend.base import AbstractSource as AbstractSource
+from taut.frontend.batching import Batching as Batching
+from taut.frontend.batching import Stepping as Stepping
+from taut.frontend.batching import Streamed as Streamed
 from taut.frontend.select import as_source as as_source
 from taut.frontend.select import as_target as as_target
 
-__all__ = ["AbstractSource", "as_source", "as_target"]
+__all__ = ["AbstractSource", "Batching", "Stepping", "Streamed", "as_source", "as_target"]

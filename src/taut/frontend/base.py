@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from taut.frontend.batching import Batching, Stepping
 from taut.target import Target
 
 
@@ -17,12 +18,20 @@ class AbstractSource(ABC):
         """Give the target with the model's data of this moment."""
 
     @abstractmethod
+    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
+        """Give what the steps of a fit read, for its arguments and from its start point on."""
+
+    @abstractmethod
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         """Give a start point in the unconstrained space, of values for some variables or none."""
 
     @abstractmethod
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         """Give the scale to start with, in the unconstrained space; NaN where none is given."""
+
+    @abstractmethod
+    def observed_factors(self) -> Mapping[str, Any]:
+        """Give the log density of each observed variable as an expression, not summed."""
 
     @abstractmethod
     def slot_name(self, variable: Any) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from taut.errors import GroupError, StartError
+from taut.batches import Endless
+from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
+from taut.frontend.batching import Batching, Stepping
 from taut.frontend.matching import nearest
 from taut.space import Space
 from taut.target import Target
@@ -28,11 +30,25 @@ class PlainSource(AbstractSource):
     def target(self) -> Target:
         return self._target
 
+    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
+        if batching != Batching():
+            raise ArgumentError(
+                "A target that was written by hand draws its own batches, and has no variables "
+                "that could be replaced: give it Target(batches=...)."
+            )
+        return Stepping(self._target, Endless(self._target.batches))
+
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         return fill(self._target.space, values, 0.0, "start")
 
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return fill(self._target.space, values, np.nan, "start_sigma")
+
+    def observed_factors(self) -> Mapping[str, Any]:
+        raise ArgumentError(
+            "A target that was written by hand has no observed variables: its log likelihood is "
+            "a sum. Evaluate target.log_likelihood at draws."
+        )
 
     def slot_name(self, variable: Any) -> str:
         return known_name(str(variable), {name: name for name in self._target.space.names})

@@ -17,8 +17,10 @@ class AbstractMethod(eqx.Module):
         """Make the state in which a fit of `family` begins."""
 
     @abstractmethod
-    def step(self, state: PyTree, target: Target, key: PRNGKeyArray) -> tuple[PyTree, Scalar]:
-        """Take one step; give the new state and the loss before it."""
+    def step(
+        self, state: PyTree, target: Target, batch: PyTree, key: PRNGKeyArray
+    ) -> tuple[PyTree, Scalar]:
+        """Take one step on a batch of rows; give the new state and the loss before it."""
 
     @abstractmethod
     def family(self, state: PyTree) -> AbstractFamily:

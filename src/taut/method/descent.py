@@ -24,8 +24,8 @@ class Descent(AbstractMethod):
 
     .. math:: \lambda \leftarrow \lambda + u_t(\nabla_\lambda \ell(\lambda; \epsilon_t, b_t))
 
-    with fresh noise :math:`\epsilon_t` and, where the target has batches, a fresh batch
-    :math:`b_t` in each step, and :math:`u_t` the optimizer's update.
+    with fresh noise :math:`\epsilon_t` and a batch :math:`b_t` of its own in each step, and
+    :math:`u_t` the optimizer's update.
 
     Parameters
     ----------
@@ -46,14 +46,11 @@ class Descent(AbstractMethod):
         return DescentState(family, self.optimizer.init(trainable))
 
     def step(
-        self, state: DescentState, target: Target, key: PRNGKeyArray
+        self, state: DescentState, target: Target, batch: PyTree, key: PRNGKeyArray
     ) -> tuple[DescentState, Scalar]:
-        noise_key, batch_key = jax.random.split(key)
         # Without the barrier XLA's CPU backend draws the noise again for every row of data.
         family, noise, batch = _barrier(
-            state.family,
-            self.objective.noise(state.family, noise_key),
-            target.batches.draw(batch_key),
+            state.family, self.objective.noise(state.family, key), batch
         )
         loss, gradient = eqx.filter_value_and_grad(self.objective.loss)(
             family, target, batch, noise

@@ -1,13 +1,15 @@
 """The inference objects a user holds, with PyMC's calls."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.batches import AbstractRows
 from taut.errors import ArgumentError
+from taut.frontend import Batching
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
@@ -48,6 +50,12 @@ class Inference(ABC):
         total_grad_norm_constraint: float | None = None,
         backend: str | None = None,
         include_transformed: bool = False,
+        batch_size: int | None = None,
+        rows: Mapping[str, int] | AbstractRows | None = None,
+        shuffle: bool = True,
+        replace: bool = False,
+        more_replacements: Mapping[Any, Any] | None = None,
+        require_total_size: bool = True,
     ) -> Approximation:
         """Take `n` steps from the parameters of this moment, with a fresh optimizer.
 
@@ -74,6 +82,26 @@ class Inference(ABC):
             Only ``"jax"``, which taut runs on; for calls written for PyMC.
         include_transformed
             Whether ``approx.sample`` puts unconstrained variables into its ``posterior``.
+        batch_size
+            Rows of the data that a step reads, of a model that is written for all of them. Rows
+            are the first axis of each observed variable; arrays that go with them are found by
+            their dims, or by their length. The likelihood is scaled to all rows, and it is
+            checked that the batches of an epoch add up to them. Batches are made equal: 1 000
+            rows in batches of 300 are four of 250.
+        rows
+            For the names of all data with rows the axis of these, such as ``{"X": 0, "y": 0}``,
+            where lengths and dims mislead; or a source such as `taut.ParquetRows`, whose rows
+            are read in place of the model's own.
+        shuffle
+            Whether epochs have an order of their own, or all the one of the data.
+        replace
+            Whether rows are drawn with replacement, without epochs.
+        more_replacements
+            What takes the place of variables in each step, such as ``{full_data: minibatch}``
+            with a `taut.Minibatch` of the same data.
+        require_total_size
+            ``False`` allows a variable that is observed by a `taut.Minibatch` and has no
+            ``total_size``.
 
         Returns
         -------
@@ -87,7 +115,14 @@ class Inference(ABC):
         NotFiniteError
             The density is not finite at the start, or stops being so; `approx` keeps the last
             good parameters.
+        ModelError
+            The likelihood does not factor over rows, or ``total_size`` is missing.
+        RowsError
+            Rows can not be read; `approx` keeps the last good parameters.
         """
+        batching = Batching(
+            batch_size, rows, shuffle, replace, more_replacements or {}, require_total_size
+        )
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
         method = _descent(
@@ -97,7 +132,7 @@ class Inference(ABC):
         )
         self.approx.include_transformed = include_transformed
         progress = _progress(progressbar, progressbar_theme)
-        return self._session.fit(method, n, callbacks, score is not False, progress)
+        return self._session.fit(method, n, callbacks, score is not False, progress, batching)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None

@@ -11,6 +11,7 @@ from taut.callbacks import Callbacks
 from taut.compilation import clock
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError
 from taut.family import AbstractFamily
+from taut.frontend import Batching, Stepping
 from taut.loop import Run, run_loop
 from taut.method.base import AbstractMethod
 from taut.progress import NOT_FINITE, AbstractProgress
@@ -38,6 +39,8 @@ class Session:
         self._family_of: Callable[[Any], AbstractFamily]
         self._callbacks: tuple[Callable[..., Any], ...] = ()
         self._score = True
+        self._batching = Batching()
+        self._stepping: Stepping | None = None
         # Steps taken before the last `fit`, from which callbacks count.
         self._first = 0
 
@@ -53,6 +56,7 @@ class Session:
         callbacks: Iterable[Callable[..., Any]] | None,
         score: bool,
         progress: AbstractProgress,
+        batching: Batching,
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
         _check_steps(n)
@@ -62,6 +66,8 @@ class Session:
         observer = self._observer(offset=0)
         self._refresh_target()
         self._check_start()
+        self._batching = batching
+        self._prepare_steps()
         self._method = method
         # Looked up once: callbacks may publish a state at every step, and a bound method of an
         # equinox module costs 50 µs to look up.
@@ -82,6 +88,9 @@ class Session:
         if self._run is None:
             raise NotFittedError("There is nothing to refine yet: call `.fit(n)` first.")
         self._refresh_target()
+        # Rows from a source go on where the last fit left them.
+        if self._batching.source is None:
+            self._prepare_steps()
         return self._go_on(n, self._observer(offset=self._run.step - self._first), progress)
 
     def _observer(self, offset: int) -> Callbacks:
@@ -90,11 +99,12 @@ class Session:
     def _go_on(self, n: int, observer: Callbacks, progress: AbstractProgress) -> Approximation:
         assert self._run is not None
         assert self._method is not None
+        assert self._stepping is not None
         skipped = self._run.skipped
         with self.approx.target.precision():
             try:
                 run_loop(
-                    self._run, self._method, self.approx.target, n,
+                    self._run, self._method, self._stepping.target, self._stepping.feed, n,
                     observer=observer, progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
             finally:
@@ -127,6 +137,14 @@ class Session:
                 "Make a new one."
             )
         self.approx.retarget(target)
+
+    def _prepare_steps(self) -> None:
+        if self._stepping is not None:
+            self._stepping.feed.close()
+        start, random_seed = np.asarray(self.approx.family.mean()), self.approx.random_seed
+        with clock(self.approx.timing, "lift"):
+            self._stepping = self.approx.source.stepping(self._batching, start, random_seed)
+        self.approx.stepping = self._stepping
 
     def _check_start(self) -> None:
         with clock(self.approx.timing, "lift"), self.approx.target.precision():

@@ -25,10 +25,8 @@ class Blame:
     def __call__(self, model: Any, point: Mapping[str, Any]) -> str | None:
         """Describe the terms that are not finite at a point; `None` if all are."""
         variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
-        if self._factors is None:
-            self._factors = _compile_factors(model)
         try:
-            factors = [np.asarray(factor) for factor in self._factors(*point.values())]
+            factors = self.factors(model, point)
         except (IndexError, ValueError) as error:
             # An index or a shape that JAX would let pass, and compute something else with.
             return f"  - it can not be evaluated: {str(error).splitlines()[0]}"
@@ -38,6 +36,12 @@ class Blame:
             if not np.isfinite(factor).all()
         ]
         return "\n".join(lines) or None
+
+    def factors(self, model: Any, point: Mapping[str, Any]) -> list[np.ndarray]:
+        """Evaluate the log densities of free and observed variables and potentials, all rows."""
+        if self._factors is None:
+            self._factors = _compile_factors(model)
+        return [np.asarray(factor) for factor in self._factors(*point.values())]
 
 
 def _compile_factors(model: Any) -> Callable[..., Any]:

@@ -61,6 +61,37 @@ class LiftedExpression:
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
+class LiftedExpressions:
+    """Lifts expressions once for each set of shapes of their replacements.
+
+    Parameters
+    ----------
+    model
+        The model.
+    space
+        Its value variables in the flat vector.
+    """
+
+    def __init__(self, model: Any, space: Space) -> None:
+        self._model, self._space = model, space
+        self._kept: dict[Any, Any] = {}
+
+    def __call__(
+        self, nodes: Sequence[Any], more_replacements: Mapping[Any, Any]
+    ) -> LiftedExpression:
+        kinds = [
+            (id(key), value if hasattr(value, "type") else (np.shape(value), np.result_type(value)))
+            for key, value in more_replacements.items()
+        ]
+        cache_key = (*map(id, nodes), *kinds)
+        found = self._kept.get(cache_key)
+        if found is None or not found[0].data.is_current():
+            lifted = lift_expression(self._model, self._space, nodes, more_replacements)
+            # The nodes are kept with it, or Python would use their ids again.
+            found = self._kept[cache_key] = lifted, list(nodes), list(more_replacements)
+        return found[0]
+
+
 def lift_expression(
     model: Any, space: Space, nodes: Sequence[Any], more_replacements: Mapping[Any, Any]
 ) -> LiftedExpression:

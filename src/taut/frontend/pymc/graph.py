@@ -1,6 +1,6 @@
 """A model's log density as a graph whose data are inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from pytensor.tensor.math import variadic_add
 from pytensor.tensor.random.type import RandomType
 
 from taut.errors import DiscreteVariableError, ModelError
+from taut.frontend.pymc.loosen import check_replacements, replace_loosely
 from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs
 
 # Constants from this size on are passed at run time instead of being built into the program.
@@ -53,8 +54,15 @@ class ModelGraph:
         return [variable for group in self.batch for variable in group]
 
 
-def read_model(model: Any) -> ModelGraph:
+def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -> ModelGraph:
     """Read the graphs off a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    more_replacements
+        What takes the place of variables in the density, such as a `pymc.Minibatch` of data.
 
     Raises
     ------
@@ -64,14 +72,16 @@ def read_model(model: Any) -> ModelGraph:
         A free variable is discrete.
     """
     _check_free_variables(model)
+    replacements = check_replacements(more_replacements or {})
     constrained = model.replace_rvs_by_values(model.unobserved_RVs)
     try:
-        factors, lengths = log_factors(model)
+        factors, lengths = log_factors(model, replacements)
     except (ValueError, NotImplementedError) as error:
         raise ModelError(f"PyMC can not derive the model's log density: {error}") from error
     outputs = [*_terms(factors, len(model.free_RVs)), *constrained]
+    outputs = replace_loosely(outputs, replacements)
     outputs, minibatches, batch = rows_as_inputs(outputs, lengths)
-    _check_randomness(outputs[:2])
+    check_randomness(outputs[:2])
     names = [rv.name for rv in model.unobserved_RVs]
     return ModelGraph(model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches)
 
@@ -131,9 +141,14 @@ def _value(source: Any) -> Any:
     return source.data if isinstance(source, Constant) else source.get_value(borrow=True)
 
 
+def total(factor: Any) -> Any:
+    """Sum a log density over its elements."""
+    return as_tensor(factor, allow_xtensor_conversion=True).sum()
+
+
 def _terms(factors: list[Any], free: int) -> list[Any]:
     """Sum the factors of the free variables, which come first, and those of the rest."""
-    sums = [as_tensor(factor, allow_xtensor_conversion=True).sum() for factor in factors]
+    sums = [total(factor) for factor in factors]
     likelihood = variadic_add(*sums[free:]) if sums[free:] else as_tensor(0.0)
     return [variadic_add(*sums[:free]), likelihood]
 
@@ -157,7 +172,8 @@ def _check_free_variables(model: Any) -> None:
         )
 
 
-def _check_randomness(outputs: list[Any]) -> None:
+def check_randomness(outputs: list[Any]) -> None:
+    """Refuse a density that draws random numbers."""
     random = rvs_in_graph(outputs)
     if random:
         ops = ", ".join(sorted({str(variable.owner.op) for variable in random}))

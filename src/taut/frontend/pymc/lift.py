@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytensor
 from jaxtyping import Array, Float, PyTree, Scalar
-from pytensor.graph.basic import Apply, Constant, Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.utils import MissingInputError
 
-from taut.batches import AbstractBatches, AllRows, RandomRows
 from taut.errors import warn
 from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
-from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data, read_model
+from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
 from taut.frontend.pymc.jaxify import jaxify
 from taut.space import Space
 
@@ -47,7 +46,6 @@ class LiftedModel:
     check_bounds: bool
     _constrain: Callable[..., Sequence[Array]] | None = None
     _constants: dict[Variable, Array] = field(default_factory=dict)
-    _evaluators: dict[Apply, Callable[[], Any]] = field(default_factory=dict)
 
     def is_current(self) -> bool:
         """Tell whether what was built into the functions still holds."""
@@ -55,15 +53,7 @@ class LiftedModel:
 
     def arrays(self) -> tuple[Array, ...]:
         """Copy the data of this moment to the device; constants were copied once."""
-        return tuple(self._array(source) for source in self.data.sources)
-
-    def batches(self) -> AbstractBatches:
-        """Give the source of rows: the data behind each `pymc.Minibatch`."""
-        nodes = self.graph.minibatches
-        if not nodes:
-            return AllRows()
-        groups = tuple(tuple(on_device(v) for v in self._rows(node)) for node in nodes)
-        return RandomRows(groups, tuple(_batch_size(node) for node in nodes))
+        return data_arrays(self.data, self._constants)
 
     def constrain(self, *args: Array) -> Sequence[Array]:
         """Give the constrained variables; built at the first call."""
@@ -80,18 +70,6 @@ class LiftedModel:
         except INEXPRESSIBLE as error:
             _warn_fallback("deterministic variables", error)
         return _without_data(self.graph, constrain_by_callback(self.graph))
-
-    def _array(self, source: Any) -> Array:
-        if not isinstance(source, Constant):
-            return on_device(source.get_value(borrow=True))
-        if source not in self._constants:
-            self._constants[source] = on_device(source.data)
-        return self._constants[source]
-
-    def _rows(self, node: Apply) -> list[np.ndarray]:
-        if node not in self._evaluators:
-            self._evaluators[node] = pytensor.function([], node.inputs[:-1], mode="FAST_COMPILE")
-        return self._evaluators[node]()
 
 
 @dataclass(frozen=True)
@@ -121,13 +99,25 @@ class Constrain:
         return {name: jnp.asarray(value) for name, value in zip(names, values, strict=True)}
 
 
-def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
-    """Lift a model whose value variables have these shapes.
+def lift(
+    model: Any, graph: ModelGraph, shapes: Sequence[tuple[int, ...]], batch: PyTree
+) -> LiftedModel:
+    """Lift a model's graphs.
 
     First with all data as inputs; if a shape depends on them, with integers, booleans and scalars
     built in; else PyTensor evaluates the density, and a warning says what stood in the way.
+
+    Parameters
+    ----------
+    model
+        The model.
+    graph
+        Its graphs.
+    shapes
+        Of the value variables.
+    batch
+        Arrays like those of a batch, or their shapes.
     """
-    graph = read_model(model)
     reason: Exception | None = None
     for freeze_shapes in (False, True):
         data = lift_data([*graph.terms, *graph.constrained], freeze_shapes)
@@ -135,7 +125,8 @@ def lift(model: Any, shapes: Sequence[tuple[int, ...]]) -> LiftedModel:
         try:
             function = jaxify(inputs, data.outputs[:2], model.check_bounds)
             lifted = LiftedModel(graph, data, function, model.check_bounds)
-            jax.eval_shape(function, *_example(lifted, shapes))
+            values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
+            jax.eval_shape(function, *values, *lifted.arrays(), *jax.tree.leaves(batch))
             return lifted
         except INEXPRESSIBLE as error:
             reason = error
@@ -158,20 +149,28 @@ def _inputs(space: Space, z: Array, data: PyTree, batch: PyTree) -> list[Array]:
     return [*space.unravel(jnp.asarray(z)).values(), *data, *jax.tree.leaves(batch)]
 
 
-def _example(lifted: LiftedModel, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    batch = jax.eval_shape(lifted.batches().draw, key)
-    return [*values, *lifted.arrays(), *jax.tree.leaves(batch)]
+def data_arrays(
+    data: DataInputs, constants: dict[Variable, Array] | None = None
+) -> tuple[Array, ...]:
+    """Copy the data of this moment to the device.
 
+    Parameters
+    ----------
+    data
+        Tells where they are.
+    constants
+        Those that were copied before; the others are added.
+    """
+    copied = {} if constants is None else constants
 
-def _batch_size(node: Apply) -> int:
-    first: Any = node.outputs[0]
-    known = first.type.shape[0]
-    if known is not None:
-        return int(known)
-    length: Any = pytensor.function([], first.shape[0], mode="FAST_COMPILE")
-    return int(length())
+    def array(source: Any) -> Array:
+        if not isinstance(source, Constant):
+            return on_device(source.get_value(borrow=True))
+        if source not in copied:
+            copied[source] = on_device(source.data)
+        return copied[source]
+
+    return tuple(map(array, data.sources))
 
 
 def on_device(value: Any) -> Any:

@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pytensor.tensor as pt
 from pytensor.compile.builders import OpFromGraph, SymbolicOp
 from pytensor.compile.rewriting import inline_ofg_node
-from pytensor.graph.basic import Apply
+from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.traversal import toposort
+
+from taut.errors import ArgumentError
 
 
 def replace_loosely(outputs: Sequence[Any], replace: Mapping[Any, Any]) -> list[Any]:
@@ -30,3 +34,35 @@ def _remade(node: Apply, known: Mapping[Any, Any]) -> Sequence[Any]:
     if isinstance(node.op, OpFromGraph):
         return replace_loosely(inline_ofg_node(node), known)
     return node.clone_with_new_inputs(inputs, strict=False).outputs
+
+
+def check_replacements(more_replacements: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Turn what replaces a variable into variables of its kind, of any length.
+
+    Raises
+    ------
+    ArgumentError
+        A key is no variable, or a value has another rank or a type that does not fit.
+    """
+    return {key: _replacement(key, value) for key, value in more_replacements.items()}
+
+
+def _replacement(key: Any, value: Any) -> Any:
+    if not isinstance(key, Variable):
+        raise ArgumentError(
+            f"more_replacements replaces {key!r}, which is no PyTensor variable. Write it as "
+            "{variable: array}, such as {Xt: X_test}."
+        )
+    kind: Any = key.type
+    replacement: Any = value if isinstance(value, Variable) else pt.as_tensor(np.asarray(value))
+    if replacement.type.ndim != kind.ndim:
+        raise ArgumentError(
+            f"more_replacements gives {key} an array of {replacement.type.ndim} axes; it has "
+            f"{kind.ndim}."
+        )
+    if not np.can_cast(replacement.type.dtype, kind.dtype, "same_kind"):
+        raise ArgumentError(
+            f"more_replacements gives {key} values of type {replacement.type.dtype}; it has "
+            f"{kind.dtype}, to which they can not be cast."
+        )
+    return replacement.astype(kind.dtype)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pytensor
 import pytensor.tensor as pt
 from pymc.data import MinibatchOp
 from pymc.distributions.shape_utils import change_dist_size
@@ -63,24 +64,73 @@ def with_all_rows(outputs: list[Any], lengths: Mapping[Any, Any]) -> list[Any]:
     return replace_loosely(outputs, replace)
 
 
-def log_factors(model: Any) -> tuple[list[Any], dict[Any, Any]]:
+def log_factors(
+    model: Any, more_replacements: Mapping[Any, Any] | None = None
+) -> tuple[list[Any], dict[Any, Any]]:
     """Give the log densities of free and observed variables and potentials, not yet summed.
 
     PyMC builds the number of rows of a batch into the variable that is observed by it. Here it is
     a variable of its own; these are returned too, each with the generator of its minibatch.
     """
-    rvs, values, lengths = [*model.free_RVs, *model.observed_RVs], model.rvs_to_values, {}
-    if not find_minibatches(values[rv] for rv in model.observed_RVs):
-        return model.logp(vars=[*rvs, *model.potentials], sum=False), lengths
-    resized = [_resized(rv, values[rv], lengths) for rv in rvs]
-    factors = transformed_conditional_logp(
-        resized,
-        rvs_to_values={new: values[old] for new, old in zip(resized, rvs, strict=True)},
-        rvs_to_transforms={
-            new: model.rvs_to_transforms[old] for new, old in zip(resized, rvs, strict=True)
-        },
+    lengths: dict[Any, Any] = {}
+    values = replace_loosely(
+        [model.rvs_to_values[rv] for rv in model.observed_RVs], more_replacements or {}
     )
-    return [*factors, *model.replace_rvs_by_values(model.potentials)], lengths
+    if not find_minibatches(values):
+        variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+        return model.logp(vars=variables, sum=False), lengths
+    pairs = zip(model.observed_RVs, values, strict=True)
+    resized = {rv: _resized(rv, value, lengths) for rv, value in pairs}
+    return factors_with(model, resized), lengths
+
+
+def factors_with(model: Any, resized: Mapping[Any, Any]) -> list[Any]:
+    """Give the log densities of a model in which some variables have another size.
+
+    Parameters
+    ----------
+    model
+        The model.
+    resized
+        What takes the place of variables.
+    """
+    old = [*model.free_RVs, *model.observed_RVs]
+    new = [resized.get(rv, rv) for rv in old]
+    factors = transformed_conditional_logp(
+        new,
+        rvs_to_values={n: model.rvs_to_values[o] for n, o in zip(new, old, strict=True)},
+        rvs_to_transforms={n: model.rvs_to_transforms[o] for n, o in zip(new, old, strict=True)},
+    )
+    return [*factors, *model.replace_rvs_by_values(model.potentials)]
+
+
+def with_length(rv: Any, value: Any, length: Any, axis: int = 0) -> Any:
+    """Give a variable another length along one axis, if it has independent elements along it."""
+    node = rv.owner
+    if is_scaled(rv):
+        inner, *total_size = node.inputs
+        total_size = [None if isinstance(n.type, NoneTypeT) else n for n in total_size]
+        return node.op(with_length(inner, value, length, axis), *total_size)
+    independent = rv.type.ndim - node.op.ndim_supp
+    if axis >= independent:
+        return rv
+    size = [length if i == axis else value.shape[i] for i in range(independent)]
+    return change_dist_size(rv, tuple(size))
+
+
+def length_of(variable: Any, axis: int = 0) -> int:
+    """Tell the length of data along an axis."""
+    known = variable.type.shape[axis]
+    if known is not None:
+        return int(known)
+    length: Any = pytensor.function([], variable.shape[axis], mode="FAST_COMPILE")
+    return int(length())
+
+
+def is_scaled(rv: Any) -> bool:
+    """Tell whether a variable has a ``total_size``."""
+    # The wrapper by its name: PyMC keeps the class among what taut replaces.
+    return type(rv.owner.op).__name__ == "MinibatchRandomVariable"
 
 
 def _resized(rv: Any, value: Any, lengths: dict[Any, Any]) -> Any:
@@ -88,24 +138,10 @@ def _resized(rv: Any, value: Any, lengths: dict[Any, Any]) -> Any:
     if not (minibatches := find_minibatches([value])):
         return rv
     length = pt.lscalar("rows")
-    new = _with_length(rv, value, length)
+    new = with_length(rv, value, length)
     if new is not rv:
         lengths[length] = minibatches[0].inputs[-1]
     return new
-
-
-def _with_length(rv: Any, value: Any, length: Any) -> Any:
-    node = rv.owner
-    # The wrapper of `total_size`, by its name: PyMC keeps the class among what taut replaces.
-    if type(node.op).__name__ == "MinibatchRandomVariable":
-        inner, *total_size = node.inputs
-        total_size = [None if isinstance(n.type, NoneTypeT) else n for n in total_size]
-        return node.op(_with_length(inner, value, length), *total_size)
-    rows_and_more = rv.type.ndim - node.op.ndim_supp
-    if not rows_and_more:
-        return rv
-    rest = [value.shape[axis] for axis in range(1, rows_and_more)]
-    return change_dist_size(rv, (length, *rest))
 
 
 def _input_like(variable: Any) -> Any:

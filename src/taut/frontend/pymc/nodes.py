@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pytensor.tensor as pt
 from pymc.pytensorf import rvs_in_graph
 from pytensor.graph.basic import Variable
@@ -11,6 +10,7 @@ from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from taut.errors import ArgumentError, warn
+from taut.frontend.pymc.loosen import check_replacements
 from taut.frontend.pymc.minibatch import with_all_rows
 from taut.space import Space
 
@@ -65,38 +65,6 @@ def over_draws(z: Any, nodes: Sequence[Any], draws: Any) -> list[Any]:
         pt.broadcast_to(out, (draws.shape[0], *node.shape)) if out.ndim == node.ndim else out
         for node, out in zip(nodes, several, strict=True)
     ]
-
-
-def check_replacements(more_replacements: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Turn what replaces a variable into variables of its kind, of any length.
-
-    Raises
-    ------
-    ArgumentError
-        A key is no variable, or a value has another rank or a type that does not fit.
-    """
-    return {key: _replacement(key, value) for key, value in more_replacements.items()}
-
-
-def _replacement(key: Any, value: Any) -> Any:
-    if not isinstance(key, Variable):
-        raise ArgumentError(
-            f"more_replacements replaces {key!r}, which is no PyTensor variable. Write it as "
-            "{variable: array}, such as {Xt: X_test}."
-        )
-    kind: Any = key.type
-    replacement: Any = value if isinstance(value, Variable) else pt.as_tensor(np.asarray(value))
-    if replacement.type.ndim != kind.ndim:
-        raise ArgumentError(
-            f"more_replacements gives {key} an array of {replacement.type.ndim} axes; it has "
-            f"{kind.ndim}."
-        )
-    if not np.can_cast(replacement.type.dtype, kind.dtype, "same_kind"):
-        raise ArgumentError(
-            f"more_replacements gives {key} values of type {replacement.type.dtype}; it has "
-            f"{kind.dtype}, to which they can not be cast."
-        )
-    return replacement.astype(kind.dtype)
 
 
 def _check_model(model: Any, nodes: list[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -11,15 +11,22 @@ import pytensor
 from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
+from taut.batches import Endless
 from taut.compilation import Programs
 from taut.errors import ArgumentError
 from taut.frontend.base import AbstractSource
+from taut.frontend.batching import Batching, Stepping
 from taut.frontend.plain import known_name
 from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.histogram import histogram
 from taut.frontend.pymc.jaxify import load_backend
 from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, lift
+from taut.frontend.pymc.minibatch_rows import MinibatchRows, scale, whole
+from taut.frontend.pymc.pointwise import observed_factors
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
+from taut.frontend.pymc.stepping import Batcher, RowBatches
+from taut.frontend.pymc.total_size import check_total_sizes
 from taut.space import Labels, Space
 from taut.target import Target
 
@@ -58,15 +65,49 @@ class PyMCSource(AbstractSource):
         space = built.space()
         dtype = np.dtype(pytensor.config.floatX).name
         with jax.enable_x64(dtype == "float64"):
+            batches = built.minibatches.batches()
             return Target(
                 Terms(built.lifted, space),
                 space,
                 built.lifted.arrays(),
-                built.lifted.batches(),
+                batches,
+                whole(batches),
                 Constrain(built.lifted, space),
                 _labels(self.model, space),
                 dtype,
                 built.programs,
+            )
+
+    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
+        built, target = self._built(), self.target()
+        if batching.batch_size is not None:
+            batcher = Batcher(self.model, target, batching, built.rows, built.blame)
+            stepping = batcher.stepping(start, random_seed)
+            if stepping is not None:
+                return stepping
+        elif batching.require_total_size:
+            check_total_sizes(self.model, batching.more_replacements)
+        if batching.more_replacements:
+            target = self._replaced(built, target, batching.more_replacements)
+        return Stepping(target, Endless(target.batches), scale(target.batches))
+
+    def _replaced(self, built: "_Built", whole: Target, replacements: Mapping[Any, Any]) -> Target:
+        """Give the target in which variables are replaced."""
+        key = tuple((id(old), id(new)) for old, new in replacements.items())
+        if key not in built.replaced:
+            lifted, minibatches = _lift(self.model, built.point, replacements)
+            # The variables are kept with it, or Python would use their ids again.
+            built.replaced[key] = lifted, minibatches, dict(replacements)
+        lifted, minibatches, _ = built.replaced[key]
+        with whole.precision():
+            return Target(
+                Terms(lifted, whole.space),
+                whole.space,
+                lifted.arrays(),
+                minibatches.batches(),
+                labels=whole.labels,
+                dtype=whole.dtype,
+                programs=whole.programs,
             )
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
@@ -78,6 +119,12 @@ class PyMCSource(AbstractSource):
 
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return start_scale(self.model, values or {}, self._built().space())
+
+    def observed_factors(self) -> Mapping[str, Any]:
+        built = self._built()
+        if built.pointwise is None:
+            built.pointwise = observed_factors(self.model)
+        return built.pointwise
 
     def slot_name(self, variable: Any) -> str:
         values = {rv.name: self.model.rvs_to_values[rv].name for rv in self.model.free_RVs}
@@ -106,9 +153,13 @@ class _Built:
 
     parts: list[Any]
     lifted: LiftedModel
+    minibatches: MinibatchRows
     blame: Blame
     point: Callable[[int], Point]
     programs: Programs
+    rows: RowBatches = field(default_factory=RowBatches)
+    replaced: dict[Any, Any] = field(default_factory=dict)
+    pointwise: dict[str, Any] | None = None
 
     def space(self) -> Space:
         """Lay out the value variables with the shapes they have at this moment."""
@@ -126,9 +177,18 @@ _BUILT: "weakref.WeakKeyDictionary[Any, _Built]" = weakref.WeakKeyDictionary()
 def _build(model: Any, parts: list[Any]) -> _Built:
     load_backend()
     point = default_point(model)
+    lifted, minibatches = _lift(model, point, {})
+    return _Built(parts, lifted, minibatches, Blame(), point, Programs())
+
+
+def _lift(
+    model: Any, point: Callable[[int], Point], more_replacements: Mapping[Any, Any]
+) -> tuple[LiftedModel, MinibatchRows]:
+    graph = read_model(model, more_replacements)
+    minibatches = MinibatchRows(graph.minibatches)
+    shapes = [np.shape(value) for value in point(0).values()]
     with jax.enable_x64(pytensor.config.floatX == "float64"):
-        lifted = lift(model, [np.shape(value) for value in point(0).values()])
-    return _Built(parts, lifted, Blame(), point, Programs())
+        return lift(model, graph, shapes, whole(minibatches.batches())), minibatches
 
 
 def _parts(model: Any) -> list[Any]:

@@ -8,6 +8,11 @@ import pytensor
 from pytensor.compile.sharedvalue import SharedVariable
 
 
+def constant(value: float) -> Any:
+    """Give a number as a PyTensor scalar."""
+    return pytensor.tensor.constant(value)
+
+
 class Views:
     """Shared variables made on demand, and refreshed whenever the parameters change.
 

@@ -1,0 +1,27 @@
+"""Batches that serve every step."""
+
+from typing import final
+
+import numpy as np
+
+from taut.batches.base import AbstractBatches, AbstractFeed
+
+
+@final
+class Endless(AbstractFeed):
+    """Rows that are on the device once and for all.
+
+    Parameters
+    ----------
+    batches
+        The batches.
+    """
+
+    def __init__(self, batches: AbstractBatches) -> None:
+        self._batches = batches
+
+    def at(self, step: int) -> tuple[AbstractBatches, int]:
+        return self._batches, np.iinfo(np.int32).max
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

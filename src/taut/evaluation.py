@@ -1,0 +1,158 @@
+"""What an approximation is worth on all rows: its ELBO, and the log likelihood of each row."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from taut.batches import AbstractBatches
+from taut.compilation import Timing
+from taut.drawing import in_blocks, sample_block
+from taut.draws import map_draws
+from taut.errors import ArgumentError
+from taut.family import AbstractFamily
+from taut.frontend import Streamed
+from taut.target import Target
+
+# Draws whose densities one call of a program evaluates.
+_BLOCK = 32
+
+
+class Estimate(NamedTuple):
+    """A mean over draws, and its standard error.
+
+    Examples
+    --------
+    >>> from taut.evaluation import Estimate
+    >>> print(Estimate(-1446.31, 0.052), float(Estimate(1.0, 0.1)))
+    -1446.31 ± 0.05 1.0
+    """
+
+    mean: float
+    se: float
+
+    def __float__(self) -> float:
+        return self.mean
+
+    def __str__(self) -> str:
+        digits = max(0, 1 - int(np.floor(np.log10(self.se)))) if self.se > 0 else 4
+        return f"{self.mean:.{digits}f} ± {self.se:.{digits}f}"
+
+
+def elbo(
+    family: AbstractFamily,
+    target: Target,
+    streamed: Streamed | None,
+    draws: int,
+    key_words: np.ndarray,
+) -> Estimate:
+    r"""Estimate the evidence lower bound on all rows.
+
+    .. math:: \frac1S \sum_s \log p(y, z_s) - \log q(z_s), \quad z_s \sim q
+
+    Parameters
+    ----------
+    family, target
+        The approximation, and what it approximates.
+    streamed
+        Rows that are read from a source, in place of the target's own.
+    draws
+        How many.
+    key_words
+        Of the stream the draws come from.
+
+    Raises
+    ------
+    ArgumentError
+        The approximation has no density.
+    """
+    z, log_q = in_blocks(target, draws, key_words, sample_block, family)
+    if np.isnan(log_q).all():
+        raise ArgumentError("Particles have no density, and so no ELBO.")
+    with target.precision():
+        log_p = _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
+    values = log_p - log_q
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+def _densities(target: Target, z: np.ndarray) -> np.ndarray:
+    """Evaluate the log density on all rows, a few draws at a time."""
+    found = []
+    for first in range(0, len(z), _BLOCK):
+        block = z[first : first + _BLOCK]
+        # Filled up, so that one program serves all blocks.
+        full = np.resize(block, (_BLOCK, z.shape[1]))
+        found.append(np.asarray(target.programs(Timing(), densities_at, target, full)))
+        found[-1] = found[-1][: len(block)]
+    return np.concatenate(found)
+
+
+def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, " draws"]:
+    """Evaluate the log density at draws; a program for `Programs`."""
+    return map_draws(target.log_density, z, target.rows_of(target.whole))
+
+
+def _streamed_densities(streamed: Streamed, z: np.ndarray) -> np.ndarray:
+    """Read all rows once, and add up what they say of all draws."""
+    target, batches = streamed.target, streamed.partition.batches
+    feed, done, total = streamed.feed(), 0, np.zeros(len(z))
+    try:
+        while done < batches:
+            rows, served = feed.at(done)
+            steps = np.int32(min(served, batches - done))
+            added = target.programs(
+                Timing(), densities_of_batches, target, rows, z, np.int32(done), steps
+            )
+            total, done = total + np.asarray(added), done + int(steps)
+    finally:
+        feed.close()
+    # Each batch was scaled to all rows.
+    return total / batches
+
+
+def densities_of_batches(
+    target: Target,
+    batches: AbstractBatches,
+    z: Float[Array, "draws dim"],
+    first: Int[Array, ""],
+    steps: Int[Array, ""],
+) -> Float[Array, " draws"]:
+    """Add up the log densities of some batches, each scaled to all rows."""
+
+    def add(step: Int[Array, ""], total: Array) -> Array:
+        batch = batches.draw(jax.random.key(0), first + step)
+        density = lambda one: target.log_density(one, batch)  # noqa: E731
+        return total + map_draws(density, z, target.rows_of(batch))
+
+    return jax.lax.fori_loop(0, steps, add, jnp.zeros(len(z), target.dtype))
+
+
+def streamed_log_likelihood(streamed: Streamed, z: np.ndarray) -> dict[str, np.ndarray]:
+    """Evaluate the log likelihood of each row of a source, at each draw."""
+    target, partition, factors = streamed.target, streamed.partition, streamed.factors()
+    feed, parts = streamed.feed(), []
+    try:
+        for step in range(partition.batches):
+            rows, _ = feed.at(step)
+            out = target.programs(
+                Timing(), rows_at, factors, rows, z, factors.arrays(), np.int32(step)
+            )
+            parts.append([np.asarray(one)[:, : partition.size(step)] for one in out])
+    finally:
+        feed.close()
+    joined = [np.concatenate(of_one, axis=1) for of_one in zip(*parts, strict=True)]
+    return dict(zip(factors.names, joined, strict=True))
+
+
+def rows_at(
+    factors: Any,
+    batches: AbstractBatches,
+    z: Float[Array, "draws dim"],
+    data: PyTree,
+    step: Int[Array, ""],
+) -> tuple[Array, ...]:
+    """Evaluate the log likelihoods of the rows of one batch at draws."""
+    (share,) = batches.draw(jax.random.key(0), step)
+    return map_draws(lambda one: factors(one, data, share.arrays), z, len(share.arrays[0]))

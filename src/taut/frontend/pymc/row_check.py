@@ -1,0 +1,124 @@
+"""Whether the batches of an epoch add up to all rows, told by numbers before a fit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pymc.pytensorf import compile as compile_function
+
+from taut.batches import Partition
+from taut.errors import ModelError
+from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.row_graph import RowGraph
+from taut.frontend.pymc.rows import RowGroup
+from taut.space import Space
+
+_POINTS, _TOLERANCE = 2, 1e-6
+# Batches the check cuts the rows into, however many an epoch of the fit has: a density that does
+# not factor shows it in a few as well.
+_BATCHES = 5
+# Distance of the points from the start, in the unconstrained space; shorter where the density is
+# not finite there.
+_REACH, _TRIES = 0.3, 8
+
+
+def check_epoch(
+    model: Any, graph: RowGraph, blame: Blame, space: Space, start: np.ndarray, seed: int
+) -> None:
+    r"""Compare, at two random points, the sum over batches with all rows.
+
+    .. math:: \Bigl| \sum_b \log p(y_b \mid z) - \log p(y \mid z) \Bigr|
+              \le 10^{-6} \, (1 + |\log p(y \mid z)|)
+
+    PyTensor evaluates both, the right side from the model as it is written.
+
+    Raises
+    ------
+    ModelError
+        A density does not factor over its rows, or an array was taken for rows that is none.
+    """
+    points = list(_finite_points(model, graph, blame, space, start, seed))
+    for group, inputs, factors in zip(graph.groups, graph.inputs, graph.factors, strict=True):
+        function = _compile(model, [*graph.values, *inputs], list(factors))
+        arrays = [array.values() for array in group.arrays]
+        for values, whole in points:
+            _compare(model, group, _of_batches(group, function, values, arrays), whole)
+
+
+def _finite_points(
+    model: Any, graph: RowGraph, blame: Blame, space: Space, start: np.ndarray, seed: int
+) -> Any:
+    """Find points at which the density of all rows is finite, each with its factors by name."""
+    rng = np.random.default_rng(seed)
+    for _ in range(_POINTS):
+        away = _REACH * rng.normal(size=len(start))
+        for attempt in range(_TRIES):
+            point = space.unravel(start + away / 4**attempt)
+            whole = _whole(model, graph, blame, point)
+            if whole is not None and all(map(np.isfinite, whole.values())):
+                yield list(point.values()), whole
+                break
+
+
+def _whole(model: Any, graph: RowGraph, blame: Blame, point: Mapping[str, Any]) -> Any:
+    variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
+    with np.errstate(all="ignore"):
+        factors = dict(zip(variables, blame.factors(model, point), strict=True))
+    terms = [term for group in graph.groups for term in group.terms]
+    return {term: float(np.sum(factors[term])) for term in terms}
+
+
+def _of_batches(
+    group: RowGroup,
+    function: Callable[..., Any],
+    values: Sequence[Any],
+    arrays: Sequence[np.ndarray],
+) -> dict[Any, float]:
+    """Add up the log densities of the batches of an epoch."""
+    partition = Partition(group.rows, min(_BATCHES, group.rows))
+    sums = np.zeros(len(group.terms))
+    for index in range(partition.batches):
+        first, size = partition.start(index), partition.size(index)
+        rows = [np.ascontiguousarray(array[first : first + size]) for array in arrays]
+        try:
+            with np.errstate(all="ignore"):
+                sums += np.array([float(out) for out in function(*values, *rows)])
+        except (IndexError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{group.names} can not be evaluated on a part of the {group.rows} rows: "
+                f"{str(error).splitlines()[0]}\n{_advice(group)}"
+            ) from error
+    return dict(zip(group.terms, sums, strict=True))
+
+
+def _compare(
+    model: Any, group: RowGroup, batches: Mapping[Any, float], whole: Mapping[Any, float]
+) -> None:
+    for term, value in batches.items():
+        expected = whole[term]
+        if not abs(value - expected) <= _TOLERANCE * (1.0 + abs(expected)):
+            raise ModelError(
+                f"{term.name!r} can not be batched: the log densities of the batches of an epoch "
+                f"add up to {value:.8g}, that of all {group.rows} rows is {expected:.8g}. The "
+                "density does not factor over the rows, or what it reads of a row depends on "
+                f"others (a mean over the rows, say: compute it before the model).\n"
+                f"{_advice(group)}"
+            )
+
+
+def _advice(group: RowGroup) -> str:
+    arrays = [f"{array.name or 'a constant without a name'} (axis {array.axis})"
+              for array in group.arrays]  # fmt: skip
+    named = ", ".join(f'"{array.name}": {array.axis}' for array in group.arrays if array.name)
+    return (
+        f"Taken for rows, because their length is {group.rows} or their dims say so: "
+        f"{', '.join(arrays)}. If that is wrong, say which arrays have rows: rows={{{named}}}. "
+        "A free variable with one element for each row can not be batched. Leave batch_size out "
+        "to fit all rows."
+    )
+
+
+def _compile(model: Any, inputs: list[Any], outputs: list[Any]) -> Callable[..., Any]:
+    # On the context, where PyMC looks for `check_bounds`.
+    with model:
+        return compile_function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
