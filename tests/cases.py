@@ -18,6 +18,7 @@ from taut.batches import (
     AbstractBatches,
     AllRows,
     CircleFeed,
+    PackedRows,
     Partition,
     RandomRows,
     ScaledRows,

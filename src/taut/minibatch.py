@@ -50,6 +50,6 @@ def Minibatch(variable: Any, *variables: Any, batch_size: int) -> Any:
     lengths = [len(array) for array in (variable, *variables) if isinstance(array, np.ndarray)]
     if len(set(lengths)) > 1:
         raise ArgumentError(f"All arrays must have the same number of rows, got {lengths}.")
-    from pymc import Minibatch as draw
+    from taut.frontend.pymc import draw_minibatch
 
-    return draw(variable, *variables, batch_size=int(batch_size))
+    return draw_minibatch(variable, *variables, batch_size=int(batch_size))

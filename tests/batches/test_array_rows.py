@@ -53,6 +53,11 @@ def test_a_block_has_about_8_mb() -> None:
     assert lengths(source) == 4 * [2048] + [10_000 - 4 * 2048]
 
 
+def test_a_block_of_narrow_rows_has_fewer_bytes() -> None:
+    source = ArrayRows({"y": np.broadcast_to(np.int8(1), 600_000)})
+    assert lengths(source) == 2 * [262_144] + [600_000 - 2 * 262_144]
+
+
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_a_memory_map_is_read(tmp_path: Path, mode: Any) -> None:
     np.save(tmp_path / "y.npy", np.arange(1000.0))

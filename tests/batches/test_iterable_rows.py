@@ -37,7 +37,9 @@ def test_an_epoch_has_the_rows_in_their_order(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "blocks", [BLOCKS, tuple(BLOCKS), Again(), Again, lambda: iter(BLOCKS)], ids=str
+    "blocks",
+    [BLOCKS, tuple(BLOCKS), Again(), Again, lambda: iter(BLOCKS)],
+    ids=["list", "tuple", "object", "class", "function"],
 )
 def test_an_iterable_is_gone_through_once_an_epoch(blocks: Any) -> None:
     source = IterableRows(blocks, rows=9)

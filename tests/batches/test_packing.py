@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -343,6 +344,15 @@ def test_no_more_is_read_ahead_than_fits(monkeypatch: pytest.MonkeyPatch) -> Non
     time.sleep(0.2)
     assert len(read) <= 6
     taken.close()
+
+
+def test_without_grain_the_message_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "grain", None)
+    monkeypatch.delitem(sys.modules, "grain.experimental", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r'Reading ahead needs grain.*"taut\[data\]"'):
+        packed(source(6), 3)
 
 
 # Types

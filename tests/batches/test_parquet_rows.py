@@ -319,9 +319,18 @@ def test_a_file_that_is_deleted_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [9, 17])
 def test_a_file_that_has_other_rows_is_named(tmp_path: Path, rows: int) -> None:
     source = ParquetRows(write(tmp_path), COLUMNS)
-    message = rf"0\.parquet' has changed: it had 10 rows in 3 row groups, now {rows} in"
+    message = rf"0\.parquet' has changed: it had 10 rows in 3 row groups; now it has {rows} rows in"
     with pytest.raises(RowsError, match=message):
         read_on(source, lambda: write(tmp_path, (rows,)))
+
+
+def test_a_file_that_has_other_types_is_named(tmp_path: Path) -> None:
+    source = ParquetRows(write(tmp_path), COLUMNS)
+    other = table(0, 10).set_column(2, "y", pa.array(np.arange(10, dtype="f4")))
+    with pytest.raises(
+        RowsError, match=r"0\.parquet' has changed: .*'y' of type int64; now .*'y' of type float"
+    ):
+        read_on(source, lambda: pq.write_table(other, tmp_path / "0.parquet", row_group_size=4))
 
 
 def test_a_file_that_was_cut_short_is_named(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_an_epoch_has_every_row_once(
     rows: int, chunks: int, block_bytes: int, seed: int | None
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("taut.batches.zarr_rows.BLOCK_BYTES", block_bytes)
+        patch.setattr("taut.batches.rows.BLOCK_BYTES", block_bytes)
         source = ZarrRows(group(rows, chunks), {"X": "X", "y": "target"})
     found = joined(source, None if seed is None else np.random.default_rng(seed))
     np.testing.assert_array_equal(found["X"], np.stack([found["y"], -found["y"]], axis=1))
@@ -55,7 +55,7 @@ def test_each_chunk_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = zarr.create_group({})
     made.create_array("X", data=np.zeros((24, 2)), chunks=(3, 2))
     made.create_array("y", data=np.zeros(24), chunks=(12,))
-    monkeypatch.setattr("taut.batches.zarr_rows.BLOCK_BYTES", 1)
+    monkeypatch.setattr("taut.batches.rows.BLOCK_BYTES", 1)
     source, read, getitem = ZarrRows(made), [], zarr.Array.__getitem__
 
     def counted(array: zarr.Array, rows: Any) -> Any:
@@ -70,7 +70,7 @@ def test_each_chunk_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blocks_come_in_a_random_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taut.batches.zarr_rows.BLOCK_BYTES", 1)
+    monkeypatch.setattr("taut.batches.rows.BLOCK_BYTES", 1)
     source = ZarrRows(group())
     orders = [joined(source, np.random.default_rng(s))["target"].tolist() for s in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]

@@ -7,15 +7,14 @@ from typing import Any, final
 import numpy as np
 
 from taut.batches.rows import (
-    BLOCK_BYTES,
     AbstractRows,
     Column,
     as_array,
     as_column,
     check_names,
     common_rows,
+    default_block_rows,
     refuse_nan,
-    rows_within,
 )
 from taut.errors import ArgumentError
 
@@ -30,7 +29,7 @@ class ArrayRows(AbstractRows):
         Names and arrays, equally long along the first axis. An `h5py` dataset is one too; arrays
         of zarr are read faster by `ZarrRows`, which knows of their chunks.
     block_rows
-        Rows that are read at once; by default as many as have 8 MB.
+        Rows that are read at once; by default those of 8 MB, or 262 144.
 
     Raises
     ------
@@ -64,7 +63,7 @@ class ArrayRows(AbstractRows):
         self._rows = common_rows({name: int(array.shape[0]) for name, array in arrays.items()})
         if block_rows is not None and block_rows < 1:
             raise ArgumentError(f"block_rows must be 1 or more, got {block_rows}.")
-        self._block_rows = block_rows or rows_within(BLOCK_BYTES, self._columns)
+        self._block_rows = block_rows or default_block_rows(self._columns)
 
     @property
     def rows(self) -> int:

@@ -19,6 +19,7 @@ from taut.batches.parquet_files import (
 )
 from taut.batches.rows import (
     BLOCK_BYTES,
+    BLOCK_ROWS,
     AbstractRows,
     Column,
     check_names,
@@ -114,8 +115,8 @@ class ParquetRows(AbstractRows):
     ) -> Iterator[dict[str, np.ndarray]]:
         """Give a row group, in one or more pieces of equal length."""
         rows, handle = file.groups[group], opened.get(file)
-        pieces = max(1, math.ceil(rows * row_bytes(self._columns) / _GROUP_BYTES))
-        step = max(1, math.ceil(rows / pieces))
+        most = max(1, min(BLOCK_ROWS, _GROUP_BYTES // row_bytes(self._columns)))
+        step = max(1, math.ceil(rows / max(1, math.ceil(rows / most))))
         errors = (OSError, load("pyarrow", "ParquetRows").ArrowException)
         try:
             for batch in handle.iter_batches(
@@ -173,9 +174,8 @@ def _open_unchanged(file: ParquetFile) -> Any:
     now = inspect(file.path, file.types)
     if now != file:
         raise RowsError(
-            f"{_told(file)} has changed: it had {sum(file.groups):,} rows in {len(file.groups)} "
-            f"row groups, now {sum(now.groups):,} in {len(now.groups)}. Files must stay as they "
-            "are as long as they are in use."
+            f"{_told(file)} has changed: it had {_content(file, now)}; now it has "
+            f"{_content(now, file)}. Files must stay as they are as long as they are in use."
         )
     return open_file(file.path)
 
@@ -236,6 +236,12 @@ def _incomplete(handle: Any, file: ParquetFile, group: int, values: Mapping[str,
         f"{column.null_count + nans:,} of {file.groups[group]:,} rows. Leave these rows out when "
         f"the file is written (pandas: dropna(subset=[{name!r}])), or fill them in."
     )
+
+
+def _content(file: ParquetFile, other: ParquetFile) -> str:
+    """Tell what is in a file, types only where they are not those of the other."""
+    types = [f", {name!r} of type {t}" for name, t in file.types.items() if t != other.types[name]]
+    return f"{sum(file.groups):,} rows in {len(file.groups)} row groups{''.join(types)}"
 
 
 def _told(file: ParquetFile) -> str:

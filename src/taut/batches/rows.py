@@ -14,6 +14,8 @@ from taut.errors import ArgumentError, RowsError
 
 # A block is read at once: large enough to read fast, small enough to have several in memory.
 BLOCK_BYTES = 8 * 2**20
+# Narrow rows would else be so many that mixing them misses the cache.
+BLOCK_ROWS = 2**18
 _NUMBERS = "biuf"
 
 
@@ -68,9 +70,9 @@ def row_bytes(columns: Mapping[str, Column]) -> int:
     return max(1, sum(sizes))
 
 
-def rows_within(size: int, columns: Mapping[str, Column]) -> int:
-    """Give the rows that fit in so many bytes; at least one."""
-    return max(1, size // row_bytes(columns))
+def default_block_rows(columns: Mapping[str, Column]) -> int:
+    """Give the rows of a block; at least one."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // row_bytes(columns)))
 
 
 def as_column(name: str, shape: tuple[int, ...], dtype: Any) -> Column:

@@ -7,17 +7,16 @@ from typing import Any, final
 import numpy as np
 
 from taut.batches.rows import (
-    BLOCK_BYTES,
     AbstractRows,
     Column,
     as_column,
     check_names,
     common_rows,
+    default_block_rows,
     load,
     quoted,
     refuse_nan,
     row_bytes,
-    rows_within,
 )
 from taut.errors import ArgumentError, RowsError
 
@@ -153,7 +152,7 @@ def _arrays(group: Any, names: Mapping[str, str] | None) -> dict[str, Any]:
 
 def _band_rows(arrays: Mapping[str, Any], columns: Mapping[str, Column]) -> dict[str, int]:
     """Choose how many rows of each array are read at once: whole chunks, of about a block."""
-    wanted = rows_within(BLOCK_BYTES, columns)
+    wanted = default_block_rows(columns)
     rows, size = {}, 0
     for name, array in arrays.items():
         chunk = max(1, (array.shards or array.chunks)[0])

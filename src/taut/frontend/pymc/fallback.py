@@ -13,6 +13,7 @@ from pymc.pytensorf import compile as compile_function
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
+from pytensor.tensor.math import variadic_add
 
 from taut.frontend.pymc.graph import ModelGraph
 from taut.frontend.pymc.words import (
@@ -24,7 +25,7 @@ from taut.frontend.pymc.words import (
 )
 
 
-def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, Array]]:
+def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, ...]]:
     """Evaluate a model's terms by PyTensor, with its gradient as a custom derivative.
 
     The function takes the value variables and the batch inputs; the data stay in the shared
@@ -32,19 +33,18 @@ def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, Array]]:
     """
     inputs = [*graph.values, *graph.batch_inputs]
     dtype = np.dtype(pytensor.config.floatX)
-    weights = [pytensor.tensor.scalar(dtype=dtype), pytensor.tensor.scalar(dtype=dtype)]
-    prior, likelihood = _lowered(graph.terms)
-    weighted = weights[0] * prior + weights[1] * likelihood
+    weights: list[Any] = [pytensor.tensor.scalar(dtype=dtype) for _ in graph.terms]
+    pairs = zip(weights, _lowered(graph.terms), strict=True)
+    weighted = variadic_add(*(weight * term for weight, term in pairs))
     gradient: Any = pytensor.grad(weighted, graph.values, disconnected_inputs="ignore")
     forward, backward = _Host(inputs, graph.terms), _Host([*inputs, *weights], gradient)
     count = len(graph.values)
 
     @jax.custom_vjp
-    def terms(*args: Array) -> tuple[Array, Array]:
-        values = forward([jax.ShapeDtypeStruct((), dtype)] * 2, *args)
-        return values[0], values[1]
+    def terms(*args: Array) -> tuple[Array, ...]:
+        return tuple(forward([jax.ShapeDtypeStruct((), dtype)] * len(weights), *args))
 
-    def terms_forward(*args: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
+    def terms_forward(*args: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         return terms(*args), args
 
     def terms_backward(args: tuple[Array, ...], cotangents: PyTree) -> tuple[Any, ...]:

@@ -31,7 +31,8 @@ class ModelGraph:
     values
         The value variables, one for each free variable.
     terms
-        The log prior and the log likelihood; `pymc.Minibatch` replaced by inputs.
+        The log prior, and the log likelihood in one or more parts; `pymc.Minibatch` replaced by
+        inputs.
     names
         Names of the constrained variables, deterministics included.
     constrained

@@ -35,7 +35,7 @@ class LiftedModel:
         The data inputs. Where PyTensor evaluates the graphs it reads the data itself, and these
         only tell programs for data of one shape from those for another.
     terms
-        Gives the log prior and the log likelihood.
+        Gives the terms of the graph: the log prior, and the log likelihood in one or more parts.
     check_bounds
         The model's setting.
     """
@@ -64,7 +64,7 @@ class LiftedModel:
     def _build_constrain(self, args: tuple[Array, ...]) -> Callable[..., Sequence[Array]]:
         inputs = [*self.graph.values, *self.data.inputs, *self.graph.batch_inputs]
         try:
-            function = jaxify(inputs, self.data.outputs[2:], self.check_bounds)
+            function = jaxify(inputs, self.data.outputs[len(self.graph.terms) :], self.check_bounds)
             jax.eval_shape(function, *args)
             return function
         except INEXPRESSIBLE as error:
@@ -123,7 +123,7 @@ def lift(
         data = lift_data([*graph.terms, *graph.constrained], freeze_shapes)
         inputs = [*graph.values, *data.inputs, *graph.batch_inputs]
         try:
-            function = jaxify(inputs, data.outputs[:2], model.check_bounds)
+            function = jaxify(inputs, data.outputs[: len(graph.terms)], model.check_bounds)
             lifted = LiftedModel(graph, data, function, model.check_bounds)
             values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
             jax.eval_shape(function, *values, *lifted.arrays(), *jax.tree.leaves(batch))

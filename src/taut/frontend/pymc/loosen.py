@@ -1,6 +1,6 @@
 """Graphs in which a variable of fixed length is replaced by one of any length."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,37 @@ from pytensor.graph.traversal import toposort
 from taut.errors import ArgumentError
 
 
-def replace_loosely(outputs: Sequence[Any], replace: Mapping[Any, Any]) -> list[Any]:
+def replace_loosely(
+    outputs: Sequence[Any],
+    replace: Mapping[Any, Any],
+    change_inputs: Callable[[Apply, list[Any]], list[Any]] | None = None,
+) -> list[Any]:
     """Replace variables and make anew what depends on them, so that no old length stays in a type.
 
     `pytensor.clone_replace` would do, but for ops with a graph inside: it has these demand the
     lengths they were made for.
+
+    Parameters
+    ----------
+    outputs
+        The graph.
+    replace
+        What takes the place of variables.
+    change_inputs
+        Gives a node other inputs than those, too.
     """
     known = dict(replace)
     for node in toposort(outputs):
-        if node.outputs[0] not in known and not known.keys().isdisjoint(node.inputs):
-            known |= zip(node.outputs, _remade(node, known), strict=True)
+        if node.outputs[0] in known:
+            continue
+        inputs = [known.get(variable, variable) for variable in node.inputs]
+        inputs = change_inputs(node, inputs) if change_inputs else inputs
+        if any(new is not old for new, old in zip(inputs, node.inputs, strict=True)):
+            known |= zip(node.outputs, _remade(node, inputs, known), strict=True)
     return [known.get(output, output) for output in outputs]
 
 
-def _remade(node: Apply, known: Mapping[Any, Any]) -> Sequence[Any]:
-    inputs = [known.get(variable, variable) for variable in node.inputs]
+def _remade(node: Apply, inputs: list[Any], known: Mapping[Any, Any]) -> Sequence[Any]:
     if isinstance(node.op, SymbolicOp):
         outputs: Any = node.op(*inputs, return_list=True)
         return outputs

@@ -9,6 +9,7 @@ from pymc.data import MinibatchOp
 from pymc.distributions.shape_utils import change_dist_size
 from pymc.logprob.basic import transformed_conditional_logp
 from pytensor.graph.basic import Apply
+from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.type_other import NoneTypeT
 
@@ -102,6 +103,17 @@ def factors_with(model: Any, resized: Mapping[Any, Any]) -> list[Any]:
         rvs_to_transforms={n: model.rvs_to_transforms[o] for n, o in zip(new, old, strict=True)},
     )
     return [*factors, *model.replace_rvs_by_values(model.potentials)]
+
+
+def given_the_observed(model: Any) -> dict[Any, Any]:
+    """Rewrite observed variables that depend on others, to depend on what these observe."""
+    found = {}
+    for rv in model.observed_RVs:
+        above = set(ancestors([rv])) - {rv}
+        others = {o: model.rvs_to_values[o] for o in model.observed_RVs if o in above}
+        if others:
+            [found[rv]] = graph_replace([rv], others, strict=False)
+    return found
 
 
 def with_length(rv: Any, value: Any, length: Any, axis: int = 0) -> Any:

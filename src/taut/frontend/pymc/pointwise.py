@@ -60,14 +60,14 @@ def row_factors(model: Any, space: Space, graph: RowGraph) -> RowFactors:
     ModelError
         JAX can not express them.
     """
-    [group], [factors], [inputs] = graph.groups, graph.pointwise, graph.inputs
-    z, nodes = on_flat_vector(model, factors, space)
+    [group] = graph.groups
+    z, nodes = on_flat_vector(model, list(group.observed.values()), space)
     data = lift_data(nodes)
     try:
-        function = jaxify([z, *data.inputs, *inputs], data.outputs, model.check_bounds)
+        function = jaxify([z, *data.inputs, *group.inputs], data.outputs, model.check_bounds)
     except INEXPRESSIBLE as error:
         raise ModelError(
             f"JAX can not evaluate the log likelihood of {group.names}: "
             f"{str(error).splitlines()[0]}"
         ) from error
-    return RowFactors(tuple(rv.name for rv in group.observed), function, data)
+    return RowFactors(tuple(group.observed), function, data)

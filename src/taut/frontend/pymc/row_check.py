@@ -9,8 +9,8 @@ from pymc.pytensorf import compile as compile_function
 from taut.batches import Partition
 from taut.errors import ModelError
 from taut.frontend.pymc.blame import Blame
-from taut.frontend.pymc.row_graph import RowGraph
-from taut.frontend.pymc.rows import RowGroup
+from taut.frontend.pymc.graph import total
+from taut.frontend.pymc.row_graph import RowGraph, RowGroup
 from taut.space import Space
 
 _POINTS, _TOLERANCE = 2, 1e-6
@@ -38,11 +38,11 @@ def check_epoch(
         A density does not factor over its rows, or an array was taken for rows that is none.
     """
     points = list(_finite_points(model, graph, blame, space, start, seed))
-    for group, inputs, factors in zip(graph.groups, graph.inputs, graph.factors, strict=True):
-        function = _compile(model, [*graph.values, *inputs], list(factors))
-        arrays = [array.values() for array in group.arrays]
+    for group in graph.groups:
+        sums = [total(factor) for factor in group.factors]
+        function = _compile(model, [*graph.values, *group.inputs], sums)
         for values, whole in points:
-            _compare(model, group, _of_batches(group, function, values, arrays), whole)
+            _compare(group, _of_batches(group, function, values), whole)
 
 
 def _finite_points(
@@ -69,13 +69,11 @@ def _whole(model: Any, graph: RowGraph, blame: Blame, point: Mapping[str, Any]) 
 
 
 def _of_batches(
-    group: RowGroup,
-    function: Callable[..., Any],
-    values: Sequence[Any],
-    arrays: Sequence[np.ndarray],
+    group: RowGroup, function: Callable[..., Any], values: Sequence[Any]
 ) -> dict[Any, float]:
     """Add up the log densities of the batches of an epoch."""
-    partition = Partition(group.rows, min(_BATCHES, group.rows))
+    arrays = [array.values() for array in group.arrays]
+    partition = Partition(group.rows.count, min(_BATCHES, group.rows.count))
     sums = np.zeros(len(group.terms))
     for index in range(partition.batches):
         first, size = partition.start(index), partition.size(index)
@@ -85,22 +83,20 @@ def _of_batches(
                 sums += np.array([float(out) for out in function(*values, *rows)])
         except (IndexError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{group.names} can not be evaluated on a part of the {group.rows} rows: "
+                f"{group.names} can not be evaluated on a part of the {group.rows.count} rows: "
                 f"{str(error).splitlines()[0]}\n{_advice(group)}"
             ) from error
     return dict(zip(group.terms, sums, strict=True))
 
 
-def _compare(
-    model: Any, group: RowGroup, batches: Mapping[Any, float], whole: Mapping[Any, float]
-) -> None:
+def _compare(group: RowGroup, batches: Mapping[Any, float], whole: Mapping[Any, float]) -> None:
     for term, value in batches.items():
         expected = whole[term]
         if not abs(value - expected) <= _TOLERANCE * (1.0 + abs(expected)):
             raise ModelError(
                 f"{term.name!r} can not be batched: the log densities of the batches of an epoch "
-                f"add up to {value:.8g}, that of all {group.rows} rows is {expected:.8g}. The "
-                "density does not factor over the rows, or what it reads of a row depends on "
+                f"add up to {value:.8g}, that of all {group.rows.count} rows is {expected:.8g}. "
+                "The density does not factor over the rows, or what it reads of a row depends on "
                 f"others (a mean over the rows, say: compute it before the model).\n"
                 f"{_advice(group)}"
             )
@@ -111,10 +107,10 @@ def _advice(group: RowGroup) -> str:
               for array in group.arrays]  # fmt: skip
     named = ", ".join(f'"{array.name}": {array.axis}' for array in group.arrays if array.name)
     return (
-        f"Taken for rows, because their length is {group.rows} or their dims say so: "
-        f"{', '.join(arrays)}. If that is wrong, say which arrays have rows: rows={{{named}}}. "
-        "A free variable with one element for each row can not be batched. Leave batch_size out "
-        "to fit all rows."
+        f"Taken for rows are: {', '.join(arrays)}. If that is wrong, name all data with rows: "
+        f'rows={{{named}}}. Arrays without a name become data by pm.Data("name", array). A free '
+        "variable with one element for each row can not be batched: leave batch_size out to fit "
+        "all rows."
     )
 
 

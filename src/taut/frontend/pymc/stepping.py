@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import pytensor
 
 from taut.batches import (
     AbstractFeed,
@@ -20,44 +19,46 @@ from taut.batches import (
 )
 from taut.errors import ArgumentError, warn
 from taut.frontend.batching import Batching, Stepping, Streamed
+from taut.frontend.pymc.batch_terms import BatchTerms
 from taut.frontend.pymc.blame import Blame
-from taut.frontend.pymc.lift import LiftedModel, Terms, lift, on_device
+from taut.frontend.pymc.lift import LiftedModel, lift, on_device
 from taut.frontend.pymc.pointwise import row_factors
 from taut.frontend.pymc.row_check import check_epoch
-from taut.frontend.pymc.row_graph import RowGraph, as_model_graph, read_rows
-from taut.frontend.pymc.rows import RowGroup, data_names, find_groups
+from taut.frontend.pymc.row_graph import RowGraph, RowGroup, read_rows
+from taut.frontend.pymc.rows import Axes, Rows, data_names, data_of, find_rows, told_axes
 from taut.space import Space
 from taut.target import Target
 
 
 @dataclass(eq=False)
 class RowBatches:
-    """What is built for the batches of a model, once for each set of arrays with rows."""
+    """What is built for the batches of a model, once for each set of data with rows."""
 
     _graphs: dict[Any, RowGraph] = field(default_factory=dict)
-    _lifted: dict[Any, LiftedModel] = field(default_factory=dict)
+    _lifted: dict[RowGraph, LiftedModel] = field(default_factory=dict)
 
     def graph(
-        self, model: Any, groups: Sequence[RowGroup], check: Callable[[RowGraph], None]
+        self,
+        model: Any,
+        found: Sequence[Rows],
+        axes: Axes | None,
+        check: Callable[[RowGraph], None],
     ) -> RowGraph:
         """Give the graph, checked when it was made."""
-        key = _key(groups)
+        key = _key(model, found, axes)
         if key not in self._graphs:
-            graph = read_rows(model, groups)
+            graph = read_rows(model, found, axes)
             check(graph)
             self._graphs[key] = graph
         return self._graphs[key]
 
-    def lifted(
-        self, model: Any, graph: RowGraph, partitions: Sequence[Partition], shapes: Any
-    ) -> LiftedModel:
-        """Give the JAX function for groups that are ragged or not."""
-        ragged = tuple(partition.is_ragged for partition in partitions)
-        key = id(graph), ragged
-        if key not in self._lifted or not self._lifted[key].is_current():
-            batch = [_example(g, p.width) for g, p in zip(graph.groups, partitions, strict=True)]
-            self._lifted[key] = lift(model, as_model_graph(graph, ragged), shapes, batch)
-        return self._lifted[key]
+    def lifted(self, model: Any, graph: RowGraph, shapes: Any) -> LiftedModel:
+        """Give the graph as a JAX function, of batches of any length."""
+        known = self._lifted.get(graph)
+        if known is None or not known.is_current():
+            batch = [jax.ShapeDtypeStruct(*like) for g in graph.groups for like in _two_rows(g)]
+            known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
+        return known
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Batcher:
     whole
         Its target with all rows.
     batching
-        The arguments of the fit.
+        The arguments of the fit, with a `batch_size`.
     kept
         What is built once.
     blame
@@ -86,106 +87,116 @@ class Batcher:
 
     def stepping(self, start: np.ndarray, random_seed: int) -> Stepping | None:
         """Give what the steps read; `None` where a batch would hold all rows."""
-        groups, partitions = self._groups()
-        if not groups:
+        source, axes = self.batching.source, self._axes()
+        found = find_rows(self.model, 0 if source else self._size, axes)
+        if not found:
+            _warn_whole(self.model, self._size)
             return None
+        graph = self.kept.graph(
+            self.model, found, axes, lambda graph: self._check(graph, start, random_seed)
+        )
+        if source is not None:
+            _check_source(self.model, source, graph)
+        counts = [source.rows] if source else [rows.count for rows in found]
+        partitions = [Partition.of(count, min(self._size, count)) for count in counts]
+        return self._stepping(graph, partitions, random_seed)
+
+    @property
+    def _size(self) -> int:
+        assert self.batching.batch_size is not None
+        return self.batching.batch_size
+
+    def _axes(self) -> Axes | None:
+        rows = self.batching.rows
+        if rows is None:
+            return None
+        told = dict.fromkeys(rows.columns, 0) if isinstance(rows, AbstractRows) else rows
+        return told_axes(self.model, told)
+
+    def _check(self, graph: RowGraph, start: np.ndarray, random_seed: int) -> None:
+        check_epoch(self.model, graph, self.blame, self.whole.space, start, random_seed)
+
+    def _stepping(
+        self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
+    ) -> Stepping:
         space: Space = self.whole.space
-
-        def check(graph: RowGraph) -> None:
-            check_epoch(self.model, graph, self.blame, space, start, random_seed)
-
-        graph = self.kept.graph(self.model, groups, check)
-        shapes = [slot.shape for slot in space]
         with self.whole.precision():
-            lifted = self.kept.lifted(self.model, graph, partitions, shapes)
+            lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
+            ragged = tuple(partition.is_ragged for partition in partitions)
             target = Target(
-                Terms(lifted, space),
+                BatchTerms(lifted, space, ragged),
                 space,
                 lifted.arrays(),
                 labels=self.whole.labels,
                 dtype=self.whole.dtype,
                 programs=self.whole.programs,
             )
-            feed = self._feed(groups, partitions, random_seed, self.batching.shuffle)
-        assert self.batching.batch_size is not None
-        scale = max(p.rows / min(self.batching.batch_size, p.rows) for p in partitions)
+            feed = self._feed(graph, partitions, random_seed)
+        scale = max(p.rows / min(self._size, p.rows) for p in partitions)
         streamed = None
         if self.batching.source is not None:
+            [group], [partition] = graph.groups, partitions
             streamed = Streamed(
-                target, partitions[0],
-                lambda: self._feed(groups, partitions, 0, shuffle=False),
+                target,
+                partition,
+                lambda: self._stream(self.batching.source, group, partition, 0, shuffle=False),
                 lambda: row_factors(self.model, space, graph),
-            )  # fmt: skip
+            )
         return Stepping(target, feed, scale, streamed)
 
-    def _groups(self) -> tuple[list[RowGroup], list[Partition]]:
-        size, source = self.batching.batch_size, self.batching.source
-        assert size is not None
-        if source is not None:
-            groups = find_groups(self.model, 0, dict.fromkeys(source.columns, 0))
-            _check_source(self.model, source, groups)
-            return groups, [Partition.of(source.rows, _at_most(size, source.rows))]
-        assert not isinstance(self.batching.rows, AbstractRows)
-        groups = find_groups(self.model, size, self.batching.rows)
-        if not groups:
-            _warn_whole(self.model, size)
-        return groups, [Partition.of(group.rows, size) for group in groups]
-
     def _feed(
-        self,
-        groups: Sequence[RowGroup],
-        partitions: Sequence[Partition],
-        random_seed: int,
-        shuffle: bool,
+        self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
     ) -> AbstractFeed:
-        dtype, source = self.whole.dtype, self.batching.source
+        source, dtype, shuffle = self.batching.source, self.whole.dtype, self.batching.shuffle
         if source is not None:
-            return Stream(
-                source, self._dtypes(groups[0]), partitions[0],
-                shuffle=shuffle, random_seed=random_seed, dtype=dtype,
-            )  # fmt: skip
-        arrays = tuple(tuple(array.values() for array in group.arrays) for group in groups)
+            [group], [partition] = graph.groups, partitions
+            _warn_many(self._size, source.rows)
+            return self._stream(source, group, partition, random_seed, shuffle)
+        groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
             return CircleFeed(
-                arrays, tuple(partitions),
-                shuffle=shuffle, random_seed=random_seed, dtype=dtype,
-            )  # fmt: skip
-        size = self.batching.batch_size
-        assert size is not None
-        rows = RandomRows(
-            tuple(tuple(map(on_device, group)) for group in arrays), (size,) * len(groups)
-        )
-        scales = tuple(np.asarray(group.rows / size, dtype) for group in groups)
+                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+        sizes = (self._size,) * len(groups)
+        rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
+        scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
         return Endless(ScaledRows(rows, scales))
 
-    def _dtypes(self, group: RowGroup) -> dict[str, np.dtype]:
-        """Give the type of each array of a source, in the order of the graph's inputs."""
-        source = self.batching.source
-        assert source is not None
+    def _stream(
+        self, source: Any, group: RowGroup, partition: Partition, random_seed: int, shuffle: bool
+    ) -> AbstractFeed:
+        """Read a source; its arrays in the order of the graph's inputs."""
         named = {data_names(self.model)[name]: name for name in source.columns}
-        return {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
+        dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
+        return Stream(
+            source, dtypes, partition,
+            shuffle=shuffle, random_seed=random_seed, dtype=self.whole.dtype,
+        )  # fmt: skip
 
 
-def _key(groups: Sequence[RowGroup]) -> Any:
-    return tuple(
-        (*(term.name for term in g.terms), *((id(a.variable), a.axis) for a in g.arrays))
-        for g in groups
+def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
+    """Describe what decides a graph: the variables and the data with rows, not how many rows."""
+    shapes = {name: np.shape(data_of(data)) for name, data in data_names(model).items()}
+    counts = [rows.count for rows in found]
+    with_rows = tuple(
+        (name, axis, counts.index(length))
+        for name, shape in shapes.items()
+        for axis, length in enumerate(shape)
+        if length in counts
     )
+    told = axes and tuple((id(variable), axis) for variable, axis in axes.items())
+    observed = tuple(tuple(rv.name for rv in rows.observed) for rows in found)
+    return observed, with_rows, told
 
 
-def _example(group: RowGroup, width: int) -> list[Any]:
-    arrays = [
-        jax.ShapeDtypeStruct((width, *array.values().shape[1:]), array.variable.type.dtype)
-        for array in group.arrays
-    ]
-    scale = jax.ShapeDtypeStruct((), pytensor.config.floatX)
-    return [*arrays, jax.ShapeDtypeStruct((), bool), scale]
+def _two_rows(group: RowGroup) -> list[tuple[tuple[int, ...], str]]:
+    """Give shapes and types of a small batch."""
+    return [((2, *a.values().shape[1:]), a.variable.type.dtype) for a in group.arrays]
 
 
-def _at_most(batch_size: int, rows: int) -> int:
+def _warn_many(batch_size: int, rows: int) -> None:
     if batch_size > rows:
         warn(f"batch_size={batch_size} is more than the {rows} rows; each step uses all of them.")
-    return min(batch_size, rows)
 
 
 def _warn_whole(model: Any, batch_size: int) -> None:
@@ -196,20 +207,21 @@ def _warn_whole(model: Any, batch_size: int) -> None:
     )
 
 
-def _check_source(model: Any, source: AbstractRows, groups: Sequence[RowGroup]) -> None:
+def _check_source(model: Any, source: AbstractRows, graph: RowGraph) -> None:
     """Compare what a source has with what the model reads."""
-    if len(groups) != 1:
-        listed = "; ".join(f"{group.names} with {group.rows} rows" for group in groups) or "none"
+    if len(graph.groups) > 1:
+        listed = "; ".join(f"{g.names} with {g.rows.count} rows" for g in graph.groups)
         raise ArgumentError(
             "A source of rows feeds the variables observed by one set of rows; its names "
             f"({', '.join(source.columns)}) belong to {listed}. Name the data of one observed "
-            "variable and all that goes with it."
+            "variable and all that goes with it, each with the same number of rows in the model."
         )
-    known, read = data_names(model), {array.variable: array for array in groups[0].arrays}
+    [group] = graph.groups
+    known, read = data_names(model), {array.variable: array for array in group.arrays}
     for name, column in source.columns.items():
         if known[name] not in read:
             raise ArgumentError(
-                f"The source has {name!r}, which the density of {groups[0].names} does not read. "
+                f"The source has {name!r}, which the density of {group.names} does not read. "
                 "Leave it out of the source."
             )
         shape = read[known[name]].values().shape[1:]
