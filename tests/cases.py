@@ -4,24 +4,34 @@ A name stands before a function without arguments, so that nothing is made befor
 `tests/architecture/test_cases.py` fails for a public class or rule without a row.
 """
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
 from jaxtyping import Array
 
 import taut
 from taut.batches import (
     AbstractBatches,
+    AbstractFeed,
+    AbstractRows,
     AllRows,
     CircleFeed,
+    Endless,
     PackedRows,
     Partition,
     RandomRows,
     ScaledRows,
+    Stream,
 )
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
 from taut.family.gaussian import inverse_softplus
@@ -247,6 +257,63 @@ BATCHES: dict[str, Callable[[], AbstractBatches]] = {
         _group(12), np.array([False, True, True]), np.asarray(5), np.asarray(3.0), 4
     ),
 }
+
+
+# Each brings 12 rows of `_group`, in batches of at most five.
+FEEDS: dict[str, Callable[[], AbstractFeed]] = {
+    "all steps alike": lambda: Endless(_circles((12, 5))),
+    "epochs": lambda: CircleFeed(
+        (_group(12),), (Partition.of(12, 5),), shuffle=True, random_seed=1, dtype="float64"
+    ),
+    "epochs in order": lambda: CircleFeed(
+        (_group(12),), (Partition.of(12, 5),), shuffle=False, random_seed=1, dtype="float64"
+    ),
+    "stream": lambda: _stream(shuffle=True),
+    "stream in order": lambda: _stream(shuffle=False),
+}
+
+# Each has 12 rows: `number` is 0 to 11, `pair` the number and the number plus 100.
+SOURCES: dict[str, Callable[[], AbstractRows]] = {
+    "arrays": lambda: taut.ArrayRows(_named(), block_rows=5),
+    "parquet": lambda: taut.ParquetRows(_parquet(), {"number": "number", "pair": ["one", "two"]}),
+    "zarr": lambda: taut.ZarrRows(_zarr()),
+    "iterable": lambda: taut.IterableRows(_blocks, rows=12),
+}
+
+
+def _stream(*, shuffle: bool) -> AbstractFeed:
+    dtypes = {"number": np.dtype(float), "pair": np.dtype(int)}
+    source, split = taut.ArrayRows(_named()), Partition.of(12, 5)
+    return Stream(source, dtypes, split, shuffle=shuffle, random_seed=1, dtype="float64")
+
+
+def _named() -> dict[str, np.ndarray]:
+    return dict(zip(("number", "pair"), _group(12), strict=True))
+
+
+def _blocks() -> list[dict[str, np.ndarray]]:
+    return [{name: array[i : i + 5] for name, array in _named().items()} for i in (0, 5, 10)]
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for the files of sources, removed when the tests end."""
+    return tempfile.TemporaryDirectory(prefix="taut-cases-")
+
+
+def _parquet() -> Path:
+    path, (number, pair) = Path(_folder().name, "rows.parquet"), _group(12)
+    columns = {"number": number, "one": pair[:, 0], "two": pair[:, 1]}
+    pq.write_table(pa.table(columns), path, row_group_size=5)
+    return path
+
+
+def _zarr() -> Path:
+    path = Path(_folder().name, "rows.zarr")
+    group = zarr.open_group(path, mode="w")
+    for name, array in _named().items():
+        group.create_array(name, data=array, chunks=(5, *array.shape[1:]))
+    return path
 
 
 def _circles(*sizes: tuple[int, int]) -> AbstractBatches:

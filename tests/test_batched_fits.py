@@ -1,6 +1,6 @@
 """A regression with a known posterior, by every way to batch its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import zarr
 
 import taut
+from taut.batches import packing
 from taut.errors import ArgumentError, ModelError
 
 ROWS, BATCH, TRUTH = 1000, 50, np.array([1.0, -0.5, 2.0])
@@ -102,6 +103,14 @@ def fit(n: int = 20_000, **arguments: Any) -> taut.Approximation:
     if not isinstance(arguments.get("method"), taut.Inference):
         arguments["random_seed"] = 1
     return taut.fit(n, obj_optimizer=optimizer, progressbar=False, **arguments)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rows_stay_on_disk() -> Iterator[None]:
+    """As those that do not fit in memory; else few rows are read once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "IN_MEMORY_BYTES", 0)
+        yield
 
 
 @pytest.fixture(scope="module", params=WAYS)

@@ -15,12 +15,18 @@ TautError
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = str(Path(__file__).parent)
 
 
 class TautError(Exception):
-    """Whatever taut raises on purpose."""
+    """Whatever taut raises on purpose.
+
+    Where it ends a fit under way, `approx` is the approximation with the last good parameters.
+    """
+
+    approx: Any = None
 
 
 class ModelError(TautError, ValueError):

@@ -9,7 +9,7 @@ import pytest
 import cases
 import taut.optimizer
 from architecture.source import classes
-from taut.batches import AbstractBatches
+from taut.batches import AbstractBatches, AbstractFeed, AbstractRows
 from taut.family import AbstractFamily
 from taut.method import AbstractMethod, Inference
 from taut.objective import AbstractObjective
@@ -23,6 +23,8 @@ KINDS: dict[type, Table] = {
     Inference: cases.METHODS,
     AbstractOptimizer: cases.OPTIMIZERS,
     AbstractBatches: cases.BATCHES,
+    AbstractFeed: cases.FEEDS,
+    AbstractRows: cases.SOURCES,
 }
 
 

@@ -15,7 +15,7 @@ def stepping(model: pm.Model, seed: int = 1, **arguments: Any) -> Stepping:
     """What the steps of a fit with these arguments read."""
     source = PyMCSource(model)
     start = source.start(None, 0)
-    return source.stepping(Batching(**arguments), start, seed)
+    return source.stepping(source.target(), Batching(**arguments), start, seed)
 
 
 def epoch(steps: Stepping, first: int = 0) -> list[Any]:

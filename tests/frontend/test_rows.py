@@ -298,4 +298,4 @@ def test_a_target_written_by_hand_draws_its_own_batches() -> None:
 
     target = taut.Target(lambda z, data, batch: (-(z @ z), 0.0), Space.of({"z": (2,)}))
     with pytest.raises(ArgumentError, match="written by hand draws its own batches"):
-        as_source(target).stepping(Batching(batch_size=5), np.zeros(2), 0)
+        as_source(target).stepping(target, Batching(batch_size=5), np.zeros(2), 0)

@@ -8,6 +8,8 @@ from taut.batches.circle import CircleFeed as CircleFeed
 from taut.batches.circle import CircleRows as CircleRows
 from taut.batches.endless import Endless as Endless
 from taut.batches.iterable_rows import IterableRows as IterableRows
+from taut.batches.packing import fits_in_memory as fits_in_memory
+from taut.batches.packing import read_all as read_all
 from taut.batches.parquet_rows import ParquetRows as ParquetRows
 from taut.batches.partition import Partition as Partition
 from taut.batches.random_rows import RandomRows as RandomRows
@@ -36,4 +38,6 @@ __all__ = [
     "Share",
     "Stream",
     "ZarrRows",
+    "fits_in_memory",
+    "read_all",
 ]

@@ -18,6 +18,9 @@ from taut.errors import ArgumentError, RowsError
 _BUFFER_BYTES = 64 * 2**20
 # Narrow rows are fewer: at four times as many, the cache is missed and mixing takes twice as long.
 _BUFFER_ROWS = 2**20
+# Of rows that are read once and kept, since reading them anew in each epoch takes far longer than
+# the steps they are for.
+IN_MEMORY_BYTES = 256 * 2**20
 # Of blocks that wait.
 _AHEAD_BYTES, _AHEAD = 64 * 2**20, 16
 
@@ -135,6 +138,39 @@ def _columns(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> dict[str, 
             f"{quoted(source.columns)}."
         )
     return {name: Column(source.columns[name].shape, np.dtype(d)) for name, d in dtypes.items()}
+
+
+def fits_in_memory(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> bool:
+    """Tell whether rows are few enough to be read once, and kept."""
+    return source.rows * row_bytes(_columns(source, dtypes)) <= IN_MEMORY_BYTES
+
+
+def read_all(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> tuple[np.ndarray, ...]:
+    """Read all rows in their order.
+
+    Parameters
+    ----------
+    source
+        The rows.
+    dtypes
+        The arrays that are wanted, in this order, and the type each is cast to.
+
+    Raises
+    ------
+    RowsError
+        Rows can not be read, or can not be cast.
+    """
+    columns, first = _columns(source, dtypes), 0
+    arrays = {
+        name: np.empty((source.rows, *column.shape), column.dtype)
+        for name, column in columns.items()
+    }
+    for piece in _pieces(source, columns, None):
+        last = first + len(piece[next(iter(columns))])
+        for name, array in arrays.items():
+            array[first:last] = piece[name]
+        first = last
+    return tuple(arrays.values())
 
 
 def _epochs(

@@ -18,8 +18,22 @@ class AbstractSource(ABC):
         """Give the target with the model's data of this moment."""
 
     @abstractmethod
-    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
-        """Give what the steps of a fit read, for its arguments and from its start point on."""
+    def stepping(
+        self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
+    ) -> Stepping:
+        """Give what the steps of a fit read.
+
+        Parameters
+        ----------
+        target
+            The target with all rows, of this moment.
+        batching
+            The arguments of the fit.
+        start
+            Where it begins, in the unconstrained space.
+        random_seed
+            Of the batches.
+        """
 
     @abstractmethod
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:

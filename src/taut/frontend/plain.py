@@ -30,13 +30,15 @@ class PlainSource(AbstractSource):
     def target(self) -> Target:
         return self._target
 
-    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
+    def stepping(
+        self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
+    ) -> Stepping:
         if batching != Batching():
             raise ArgumentError(
                 "A target that was written by hand draws its own batches, and has no variables "
                 "that could be replaced: give it Target(batches=...)."
             )
-        return Stepping(self._target, Endless(self._target.batches))
+        return Stepping(target, Endless(target.batches))
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         return fill(self._target.space, values, 0.0, "start")

@@ -9,7 +9,7 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.callbacks import Callbacks
 from taut.compilation import clock
-from taut.errors import ArgumentError, NotFiniteError, NotFittedError
+from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
 from taut.loop import Run, run_loop
@@ -107,12 +107,17 @@ class Session:
                     self._run, self._method, self._stepping.target, self._stepping.feed, n,
                     observer=observer, progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
+            except TautError as error:
+                error.approx = self.approx
+                raise
             finally:
                 self._publish(self._run.state)
                 self.approx.stopped = self._run.stopped
         if self._run.stopped == NOT_FINITE or self._run.in_a_row == n:
             self.approx.stopped = NOT_FINITE
-            raise NotFiniteError(self._why_not_finite())
+            error = NotFiniteError(self._why_not_finite())
+            error.approx = self.approx
+            raise error
         if self._run.skipped > skipped:
             errors.warn(
                 f"{self._run.skipped - skipped} of {n} steps were skipped, because the loss or "
@@ -143,7 +148,9 @@ class Session:
             self._stepping.feed.close()
         start, random_seed = np.asarray(self.approx.family.mean()), self.approx.random_seed
         with clock(self.approx.timing, "lift"):
-            self._stepping = self.approx.source.stepping(self._batching, start, random_seed)
+            self._stepping = self.approx.source.stepping(
+                self.approx.target, self._batching, start, random_seed
+            )
         self.approx.stepping = self._stepping
 
     def _check_start(self) -> None:

@@ -78,8 +78,10 @@ class PyMCSource(AbstractSource):
                 built.programs,
             )
 
-    def stepping(self, batching: Batching, start: np.ndarray, random_seed: int) -> Stepping:
-        built, target = self._built(), self.target()
+    def stepping(
+        self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
+    ) -> Stepping:
+        built = self._built()
         if batching.batch_size is not None:
             batcher = Batcher(self.model, target, batching, built.rows, built.blame)
             stepping = batcher.stepping(start, random_seed)

@@ -1,5 +1,6 @@
 """From the arguments of a fit to what its steps read."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from taut.batches import (
     RandomRows,
     ScaledRows,
     Stream,
+    fits_in_memory,
+    read_all,
 )
 from taut.errors import ArgumentError, warn
 from taut.frontend.batching import Batching, Stepping, Streamed
@@ -36,6 +39,10 @@ class RowBatches:
 
     _graphs: dict[Any, RowGraph] = field(default_factory=dict)
     _lifted: dict[RowGraph, LiftedModel] = field(default_factory=dict)
+    # Kept by the approximations that use them: shuffled rows are as large as the data.
+    _feeds: "weakref.WeakValueDictionary[Any, CircleFeed]" = field(
+        default_factory=weakref.WeakValueDictionary
+    )
 
     def graph(
         self,
@@ -59,6 +66,25 @@ class RowBatches:
             batch = [jax.ShapeDtypeStruct(*like) for g in graph.groups for like in _two_rows(g)]
             known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
         return known
+
+    def circles(
+        self,
+        groups: tuple[tuple[np.ndarray, ...], ...],
+        partitions: tuple[Partition, ...],
+        shuffle: bool,
+        random_seed: int,
+        dtype: str,
+    ) -> CircleFeed:
+        """Give the epochs over rows in memory; the same as before for the same arrays."""
+        places = tuple((a.ctypes.data, a.shape, a.strides) for group in groups for a in group)
+        key = places, partitions, shuffle, random_seed, dtype
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = CircleFeed(
+                groups, partitions, shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+            self._feeds[key] = feed
+        return feed
 
 
 @dataclass(frozen=True)
@@ -131,47 +157,51 @@ class Batcher:
                 dtype=self.whole.dtype,
                 programs=self.whole.programs,
             )
-            feed = self._feed(graph, partitions, random_seed)
+            if self.batching.source is None:
+                feed, streamed = self._feed(graph, partitions, random_seed), None
+            else:
+                [group], [partition] = graph.groups, partitions
+                _warn_many(self._size, partition.rows)
+                begin = self._reader(self.batching.source, group, partition)
+                feed = begin(self.batching.shuffle, random_seed)
+                streamed = Streamed(
+                    target,
+                    partition,
+                    lambda: begin(False, random_seed),
+                    lambda: row_factors(self.model, space, graph),
+                )
         scale = max(p.rows / min(self._size, p.rows) for p in partitions)
-        streamed = None
-        if self.batching.source is not None:
-            [group], [partition] = graph.groups, partitions
-            streamed = Streamed(
-                target,
-                partition,
-                lambda: self._stream(self.batching.source, group, partition, 0, shuffle=False),
-                lambda: row_factors(self.model, space, graph),
-            )
         return Stepping(target, feed, scale, streamed)
 
     def _feed(
         self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
     ) -> AbstractFeed:
-        source, dtype, shuffle = self.batching.source, self.whole.dtype, self.batching.shuffle
-        if source is not None:
-            [group], [partition] = graph.groups, partitions
-            _warn_many(self._size, source.rows)
-            return self._stream(source, group, partition, random_seed, shuffle)
+        """Feed the rows of the model's own data."""
+        dtype, shuffle = self.whole.dtype, self.batching.shuffle
         groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
-            return CircleFeed(
-                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
-            )
+            return self.kept.circles(groups, tuple(partitions), shuffle, random_seed, dtype)
         sizes = (self._size,) * len(groups)
         rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
         scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
         return Endless(ScaledRows(rows, scales))
 
-    def _stream(
-        self, source: Any, group: RowGroup, partition: Partition, random_seed: int, shuffle: bool
-    ) -> AbstractFeed:
-        """Read a source; its arrays in the order of the graph's inputs."""
+    def _reader(
+        self, source: AbstractRows, group: RowGroup, partition: Partition
+    ) -> Callable[[bool, int], AbstractFeed]:
+        """Give a function that begins a feed of a source's rows, shuffled or not, by a seed."""
+        # In the order of the graph's inputs.
         named = {data_names(self.model)[name]: name for name in source.columns}
         dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
-        return Stream(
-            source, dtypes, partition,
-            shuffle=shuffle, random_seed=random_seed, dtype=self.whole.dtype,
-        )  # fmt: skip
+        dtype = self.whole.dtype
+        if fits_in_memory(source, dtypes):
+            arrays = (read_all(source, dtypes),)
+            return lambda shuffle, random_seed: CircleFeed(
+                arrays, (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+        return lambda shuffle, random_seed: Stream(
+            source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
+        )
 
 
 def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
