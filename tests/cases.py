@@ -26,6 +26,7 @@ from taut.batches import (
     AbstractRows,
     AllRows,
     CircleFeed,
+    Deferred,
     Endless,
     PackedRows,
     Partition,
@@ -268,6 +269,7 @@ FEEDS: dict[str, Callable[[], AbstractFeed]] = {
     "epochs in order": lambda: CircleFeed(
         (_group(12),), (Partition.of(12, 5),), shuffle=False, random_seed=1, dtype="float64"
     ),
+    "read when it is due": lambda: Deferred(lambda: Endless(_circles((12, 5)))),
     "stream": lambda: _stream(shuffle=True),
     "stream in order": lambda: _stream(shuffle=False),
 }

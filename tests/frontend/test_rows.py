@@ -225,14 +225,22 @@ def squared_sum() -> None:
     pm.Potential("penalty", -(pt.sum(y - pm.Normal("nu")) ** 2))
 
 
+def pairs_of_rows() -> None:
+    """Which batches of rows in their own order would hide, each of an even number."""
+    y = pm.Data("rows", np.r_[Y, Y[:17]])
+    pm.Normal("y", pm.Normal("mu"), 1.0, observed=y)
+    pm.Potential("pairs", -pt.sum((y.reshape((-1, 2)).sum(axis=1) - pm.Normal("nu")) ** 2))
+
+
 REFUSED = {
     ar: "'y' can not be batched: its rows are one draw of AutoRegressive",
     joint_normal: "'y' can not be batched: its rows are one draw of MvNormal",
     gp_marginal: "'y' can not be batched: its rows are one draw of MvNormal",
-    latent_rows: "free variable with one element for each row",
+    latent_rows: r"free variable with one element for each row \(each, to look at the lengths\)",
     latent_rows_by_dims: r"Free variable 'each' has one element for each row of 'y' \(dim 'obs'\)",
     mean_over_rows: "does not factor over the rows, or what it reads of a row depends on others",
     squared_sum: "'penalty' can not be batched",
+    pairs_of_rows: "'pairs' can not be batched",
 }
 
 

@@ -6,6 +6,7 @@ from taut.batches.base import AbstractBatches as AbstractBatches
 from taut.batches.base import AbstractFeed as AbstractFeed
 from taut.batches.circle import CircleFeed as CircleFeed
 from taut.batches.circle import CircleRows as CircleRows
+from taut.batches.deferred import Deferred as Deferred
 from taut.batches.endless import Endless as Endless
 from taut.batches.iterable_rows import IterableRows as IterableRows
 from taut.batches.packing import fits_in_memory as fits_in_memory
@@ -28,6 +29,7 @@ __all__ = [
     "ArrayRows",
     "CircleFeed",
     "CircleRows",
+    "Deferred",
     "Endless",
     "IterableRows",
     "PackedRows",

@@ -96,7 +96,7 @@ class PyMCSource(AbstractSource):
     def _replaced(self, built: "_Built", whole: Target, replacements: Mapping[Any, Any]) -> Target:
         """Give the target in which variables are replaced."""
         key = tuple((id(old), id(new)) for old, new in replacements.items())
-        if key not in built.replaced:
+        if key not in built.replaced or not built.replaced[key][0].is_current():
             lifted, minibatches = _lift(self.model, built.point, replacements)
             # The variables are kept with it, or Python would use their ids again.
             built.replaced[key] = lifted, minibatches, dict(replacements)

@@ -1,5 +1,6 @@
 """From the arguments of a fit to what its steps read."""
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from taut.batches import (
     AbstractFeed,
     AbstractRows,
     CircleFeed,
+    Deferred,
     Endless,
     Partition,
     RandomRows,
@@ -63,7 +65,7 @@ class RowBatches:
         """Give the graph as a JAX function, of batches of any length."""
         known = self._lifted.get(graph)
         if known is None or not known.is_current():
-            batch = [jax.ShapeDtypeStruct(*like) for g in graph.groups for like in _two_rows(g)]
+            batch = [_two_rows(group) for group in graph.groups]
             known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
         return known
 
@@ -194,14 +196,18 @@ class Batcher:
         named = {data_names(self.model)[name]: name for name in source.columns}
         dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
         dtype = self.whole.dtype
-        if fits_in_memory(source, dtypes):
-            arrays = (read_all(source, dtypes),)
-            return lambda shuffle, random_seed: CircleFeed(
-                arrays, (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+        if not fits_in_memory(source, dtypes):
+            return lambda shuffle, random_seed: Stream(
+                source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
             )
-        return lambda shuffle, random_seed: Stream(
-            source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
-        )
+        read = functools.cache(lambda: (read_all(source, dtypes),))
+
+        def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
+            return CircleFeed(
+                read(), (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+
+        return lambda *order: Deferred(lambda: begin(*order))
 
 
 def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
@@ -219,9 +225,15 @@ def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
     return observed, with_rows, told
 
 
-def _two_rows(group: RowGroup) -> list[tuple[tuple[int, ...], str]]:
-    """Give shapes and types of a small batch."""
-    return [((2, *a.values().shape[1:]), a.variable.type.dtype) for a in group.arrays]
+def _two_rows(group: RowGroup) -> list[jax.ShapeDtypeStruct]:
+    """Describe a small batch, in the types that this precision has."""
+    return [
+        jax.ShapeDtypeStruct(
+            (2, *array.values().shape[1:]),
+            jax.dtypes.canonicalize_dtype(array.variable.type.dtype),
+        )
+        for array in group.arrays
+    ]
 
 
 def _warn_many(batch_size: int, rows: int) -> None:

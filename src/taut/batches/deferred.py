@@ -1,0 +1,30 @@
+"""A feed that is made when it is first asked for batches."""
+
+from collections.abc import Callable
+from typing import final
+
+from taut.batches.base import AbstractBatches, AbstractFeed
+
+
+@final
+class Deferred(AbstractFeed):
+    """Puts off the reading of rows until a fit is under way, where its time and its errors belong.
+
+    Parameters
+    ----------
+    begin
+        Makes the feed.
+    """
+
+    def __init__(self, begin: Callable[[], AbstractFeed]) -> None:
+        self._begin = begin
+        self._feed: AbstractFeed | None = None
+
+    def at(self, step: int) -> tuple[AbstractBatches, int]:
+        if self._feed is None:
+            self._feed = self._begin()
+        return self._feed.at(step)
+
+    def close(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
