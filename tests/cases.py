@@ -133,7 +133,7 @@ class Gaussian:
             whole = (rows,)
             batches = RandomRows(whole, (self.batch_rows,))
         space = Space.of({"z": self.mean.shape})
-        return taut.Target(gaussian_terms, space, data, batches, whole, dtype=dtype)
+        return taut.Target(gaussian_terms, space, data, batches, dtype=dtype, whole=whole)
 
     def loss(self, family: AbstractFamily, beta: float = 1.0) -> Array:
         """The negative ELBO of a Gaussian family, without noise; can be differentiated."""

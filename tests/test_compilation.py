@@ -418,7 +418,7 @@ def test_a_program_has_the_name_of_its_function() -> None:
 
 def test_parts_of_a_timing_add_up(model: pm.Model) -> None:
     timing = fit(model).timing
-    parts = [timing.lift, timing.compile, timing.run]
+    parts = [timing.lift, timing.compile, timing.run, timing.read]
     assert min(parts) >= 0
     assert timing.total == sum(parts)
     assert f"{timing.total:.2f} s" in str(timing)

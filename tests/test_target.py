@@ -80,6 +80,7 @@ def test_variables_are_mapped_with_the_data_and_all_rows() -> None:
         plain.data,
         plain.batches,
         lambda z, data, batch: {"predicted": batch[0][0] @ z, "sigma": data["sigma"]},
+        whole=plain.whole,
     )
     with target.precision():
         mapped = target.constrain(np.ones(2))

@@ -287,7 +287,7 @@ class Approximation:
         ...                       obj_optimizer=taut.adam(learning_rate=0.02))
         >>> tree = approx.log_likelihood(1000, random_seed=1)
         >>> round(float(arviz_stats.loo(tree).elpd))
-        -80
+        -82
         """
         random_seed = self._draw_words(random_seed) if random_seed is None else random_seed
         tree = self.sample(draws, random_seed=random_seed)

@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
     --------
     >>> from taut.evaluation import Estimate
     >>> print(Estimate(-1446.31, 0.052), float(Estimate(1.0, 0.1)))
-    -1446.31 ± 0.05 1.0
+    -1446.310 ± 0.052 1.0
     """
 
     mean: float

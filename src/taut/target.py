@@ -36,14 +36,16 @@ class Target(eqx.Module):
         Arrays the terms read. New values of the same shapes compile nothing.
     batches
         Where batches of rows come from; by default all rows are used in every step.
-    whole
-        The batch of all rows, which is read where no other is given.
     constrain_terms
         ``constrain_terms(z, data, batch) -> {name: array}``, the variables in their own space.
     labels
         Dims and coordinates of the constrained variables.
     dtype
         Of `z` and the density; decides whether JAX computes in 64 bits.
+    programs
+        What is compiled for it.
+    whole
+        The batch of all rows, which is read where no other is given.
 
     Examples
     --------
@@ -60,11 +62,11 @@ class Target(eqx.Module):
     space: Space = eqx.field(static=True)
     data: PyTree = ()
     batches: AbstractBatches = AllRows()
-    whole: PyTree = ()
     constrain_terms: Constrain | None = eqx.field(static=True, default=None)
     labels: Labels = eqx.field(static=True, default=Labels())
     dtype: Any = eqx.field(static=True, default="float64")
     programs: Programs = eqx.field(static=True, default_factory=Programs)
+    whole: PyTree = ()
 
     @property
     def dim(self) -> int:

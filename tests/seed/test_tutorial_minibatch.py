@@ -40,7 +40,7 @@ def minibatch_model(data: np.ndarray) -> pm.Model:
 
 def settled() -> optax.GradientTransformation:
     """Large steps first, and at last so small ones that their noise is no part of the result."""
-    return optax.adam(optax.exponential_decay(0.05, 1000, 0.25, transition_begin=6000))
+    return optax.adam(optax.exponential_decay(0.05, 1000, 0.4, transition_begin=6000))
 
 
 def test_a_callback_ends_the_slow_fit_of_all_rows(full_model: pm.Model) -> None:
@@ -54,6 +54,8 @@ def test_a_callback_ends_the_slow_fit_of_all_rows(full_model: pm.Model) -> None:
     assert advifit.stopped == "I was slow, sorry"
 
 
+# What PyTensor's backend says of PyMC's fit of so large a constant.
+@pytest.mark.filterwarnings("ignore:Cannot cache compiled function")
 def test_average_loss_is_pymcs(minibatch_model: pm.Model, data: np.ndarray) -> None:
     """After as many steps with the same optimizer, the last losses agree to 1 %.
 
@@ -76,10 +78,11 @@ def test_average_loss_is_pymcs(minibatch_model: pm.Model, data: np.ndarray) -> N
 def test_batches_of_the_model_for_all_rows_give_the_same_posterior(
     full_model: pm.Model, minibatch_model: pm.Model, data: np.ndarray
 ) -> None:
-    """Means within a fifth of a posterior sd of each other and of the truth.
+    """Means of epochs within a tenth of a posterior sd of the truth, of random rows within 0.6.
 
-    What is left of the noise of the last steps, whose rate is 4e-5 of the first's, is less. The sds
-    settle more slowly, from one draw and one batch a step: together within 6 %, each within 40.
+    The noise of epochs cancels; that of rows drawn with replacement is averaged over the last
+    thousand steps or so, half a million rows for 40 000: sqrt(40 / 500) = 0.3 sd for the worst of
+    100 means. The sds settle more slowly: together within 6 %, each within 40.
     """
     common = {
         "obj_optimizer": settled(),
@@ -87,19 +90,14 @@ def test_batches_of_the_model_for_all_rows_give_the_same_posterior(
         "random_seed": 1,
         "progressbar": False,
     }
-    fits = [
-        taut.fit(15_000, model=full_model, batch_size=BATCH, **common),
-        taut.fit(15_000, model=minibatch_model, **common),
-    ]
+    epochs = taut.fit(20_000, model=full_model, batch_size=BATCH, **common)
+    random_rows = taut.fit(20_000, model=minibatch_model, **common)
     posterior_sd = data.std(axis=0) / np.sqrt(len(data))
-    for approx in fits:
+    for approx, tolerance in ((epochs, 0.1), (random_rows, 0.6)):
         mean, sd = (np.asarray(moment["mu"]) for moment in (approx.mean_data, approx.std_data))
-        assert np.abs((mean - data.mean(axis=0)) / posterior_sd).max() < 0.2
+        assert np.abs((mean - data.mean(axis=0)) / posterior_sd).max() < tolerance
         error = np.log(sd / posterior_sd)
         assert abs(error.mean()) < 0.06
         assert np.abs(error).max() < 0.4
-    means = [np.asarray(approx.mean_data["mu"]) for approx in fits]
-    assert np.abs((means[0] - means[1]) / posterior_sd).max() < 0.2
     # Each is the mean of 2 000 losses, whose own sd is 1 %.
-    losses = [approx.hist[-2000:].mean() for approx in fits]
-    assert losses[0] == pytest.approx(losses[1], rel=2e-3)
+    assert epochs.hist[-2000:].mean() == pytest.approx(random_rows.hist[-2000:].mean(), rel=2e-3)

@@ -146,11 +146,10 @@ class Session:
     def _prepare_steps(self) -> None:
         if self._stepping is not None:
             self._stepping.feed.close()
-        start, random_seed = np.asarray(self.approx.family.mean()), self.approx.random_seed
-        with clock(self.approx.timing, "lift"):
-            self._stepping = self.approx.source.stepping(
-                self.approx.target, self._batching, start, random_seed
-            )
+        target, random_seed = self.approx.target, self.approx.random_seed
+        with clock(self.approx.timing, "lift"), target.precision():
+            start = np.asarray(self.approx.family.mean())
+            self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
         self.approx.stepping = self._stepping
 
     def _check_start(self) -> None:

@@ -71,11 +71,11 @@ class PyMCSource(AbstractSource):
                 space,
                 built.lifted.arrays(),
                 batches,
-                whole(batches),
                 Constrain(built.lifted, space),
                 _labels(self.model, space),
                 dtype,
                 built.programs,
+                whole(batches),
             )
 
     def stepping(
