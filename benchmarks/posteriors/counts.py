@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 
-from benchmarks.posteriors.base import Posterior
+from benchmarks.posteriors.base import Posterior, Sampling
 
 _LEVELS = 5
 
@@ -77,7 +77,10 @@ def dirichlet_multinomial() -> pm.Model:
 
 
 POSTERIORS = (
-    Posterior("gamma", "200 rows, shape and rate", ("small", "correlated"), gamma),
+    Posterior(
+        "gamma", "200 rows, shape and rate", ("small", "correlated"), gamma,
+        sampling=Sampling(draws=5000),
+    ),
     Posterior("poisson", "500 rows, 9 parameters", ("glm", "counts"), poisson),
     Posterior(
         "negative_binomial", "400 rows, 8 parameters", ("glm", "counts", "correlated"),

@@ -7,7 +7,7 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 
-from benchmarks.posteriors.base import Posterior
+from benchmarks.posteriors.base import Posterior, Sampling
 
 _YEARS, _STEPS_A_YEAR = 20, 8
 _STEP = 1.0 / _STEPS_A_YEAR

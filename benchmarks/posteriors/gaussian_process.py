@@ -30,6 +30,6 @@ def gaussian_process() -> pm.Model:
 POSTERIORS = (
     Posterior(
         "gaussian_process", "50 latent values, counts", ("process", "counts", "non-centred"),
-        gaussian_process, sampling=Sampling(draws=3000, target_accept=0.95),
+        gaussian_process, sampling=Sampling(draws=6000, target_accept=0.98),
     ),
 )  # fmt: skip

@@ -59,7 +59,7 @@ def non_centred() -> pm.Model:
     return model
 
 
-_SAMPLING = Sampling(draws=5000, target_accept=0.95)
+_SAMPLING = Sampling(draws=10_000, target_accept=0.95)
 POSTERIORS = (
     Posterior(
         "hierarchical_non_centred", "900 rows in 85 groups", ("hierarchical", "non-centred"),
