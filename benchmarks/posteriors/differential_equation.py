@@ -60,4 +60,9 @@ def predator_prey() -> pm.Model:
     return model
 
 
-POSTERIORS = (Posterior("predator_prey", "ODE by scan, 160 steps", ("ode", "scan"), predator_prey),)
+POSTERIORS = (
+    Posterior(
+        "predator_prey", "ODE by scan, 160 steps", ("ode", "scan"), predator_prey,
+        sampling=Sampling(draws=4000),
+    ),
+)  # fmt: skip
