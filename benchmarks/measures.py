@@ -92,5 +92,7 @@ def elbo_and_khat(log_weights: np.ndarray) -> tuple[float | None, float | None]:
     # A weight of zero is a weight: q reaches where the density is zero.
     if not finite.any() or np.isnan(log_weights).any() or (log_weights == np.inf).any():
         return elbo, None
-    _, khat = array_stats.psislw(np.where(finite, log_weights, log_weights[finite].min()))
+    kept = np.where(finite, log_weights, log_weights[finite].min())
+    # ArviZ takes the logarithm of the weights' inverses, as leaving one out has them.
+    _, khat = array_stats.psislw(-kept)
     return elbo, float(khat) if np.isfinite(khat) else None

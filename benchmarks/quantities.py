@@ -65,8 +65,7 @@ def quantities(posterior: Posterior, draws: Draws, lead: int = 1) -> Quantities:
 def _label(name: str, scale: str, index: tuple[int, ...]) -> str:
     label = name
     if scale == "circle":
-        *index, part = index
-        label = f"{('cos', 'sin')[part]} {name}"
+        label, index = f"{('cos', 'sin')[index[-1]]} {name}", index[:-1]
     elif scale != "as it is":
         label = f"{scale} {name}"
     return f"{label}[{','.join(map(str, index))}]" if index else label

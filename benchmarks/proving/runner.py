@@ -22,6 +22,7 @@ from benchmarks.proving import records
 from benchmarks.proving.records import CRASH, TIME_OUT, Key, Record
 from benchmarks.proving.warm_up import WARM_UP, copied, environment
 
+_WORKER = (sys.executable, "-m", "benchmarks.proving.worker")
 _ROOT = Path(__file__).resolve().parents[2]
 # Imports are not part of a fit's time.
 _IMPORTS_SECONDS = 40.0
@@ -123,8 +124,7 @@ def _run(key: Key, seconds: float, folder: Path, bytecode: Path) -> Record:
     posterior, method, seed = key
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.proving.worker", method, posterior, str(seed),
-             str(_SECOND * seconds), str(time.time())],
+            [*_WORKER, method, posterior, str(seed), str(_SECOND * seconds), str(time.time())],
             cwd=_ROOT, env=environment(folder, bytecode), stdout=out, stderr=err,
             start_new_session=True,
         )  # fmt: skip
