@@ -8,6 +8,7 @@ import pymc as pm
 from benchmarks.methods.base import DRAWS, Fitted, Method, merged
 
 _ADVI_STEPS = 10_000
+_FIXED_DRAWS = 30
 
 
 def _advi(model: pm.Model, seed: int) -> Fitted:
@@ -29,14 +30,20 @@ def _dadvi(model: pm.Model, seed: int) -> Fitted:
     from pymc_extras.inference.dadvi.dadvi import fit_dadvi
 
     drawn = fit_dadvi(model, n_draws=DRAWS, random_seed=seed, progressbar=False)
-    return Fitted(merged(model, _posterior(drawn)))
+    return Fitted(merged(model, _posterior(drawn)), _FIXED_DRAWS * _evaluations(drawn))
 
 
 def _laplace(model: pm.Model, seed: int) -> Fitted:
     from pymc_extras import fit_laplace
 
     drawn = fit_laplace(model=model, draws=DRAWS, random_seed=seed, progressbar=False)
-    return Fitted(merged(model, _posterior(drawn)))
+    return Fitted(merged(model, _posterior(drawn)), _evaluations(drawn))
+
+
+def _evaluations(drawn: Any) -> int:
+    """Count gradients, and products with the Hessian as one each."""
+    result = drawn["optimizer_result"]
+    return sum(int(result[name]) for name in ("njev", "nhev") if name in result)
 
 
 def _posterior(drawn: Any) -> Any:
