@@ -28,6 +28,6 @@ POSTERIORS = (
     Posterior(
         "horseshoe", "60 rows, 80 columns", ("regression", "sparse", "tails", "funnel"), horseshoe,
         scales={"tau": "log", "local": "log", "slab": "log"},
-        sampling=Sampling(draws=5000, tune=3000, target_accept=0.99),
+        sampling=Sampling(draws=16_000, tune=3000, target_accept=0.99),
     ),
 )  # fmt: skip

@@ -66,5 +66,6 @@ def _intro(run: Run) -> str:
         "The error is the larger of the worst error of a mean, in reference standard deviations, "
         "and the worst |log(sd / reference sd)|, over all quantities of a posterior; the median "
         "over seeds. Seconds run from the call to the draws in a fresh process, with compilation "
-        "and without imports. A crash, draws that are not finite and a time-out are failures."
+        "and without imports. A crash, draws that are not finite and a time-out are failures. "
+        "A dash marks what was not run."
     )
