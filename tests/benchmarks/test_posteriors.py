@@ -29,7 +29,7 @@ def test_there_are_enough_of_every_kind() -> None:
 
 
 def test_scales_are_of_variables_the_model_has() -> None:
-    for posterior in POSTERIORS.values():
+    for posterior in (one for one in POSTERIORS.values() if one.scales):
         assert set(posterior.scales) <= {rv.name for rv in posterior.build().free_RVs}
 
 
