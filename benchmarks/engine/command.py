@@ -77,7 +77,7 @@ def measure(
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(repetitions):
         for name, stepper in steppers.items():
-            taken[name].append(1e6 * run_seconds(stepper, steps[name]) / steps[name])
+            taken[name].append(1e6 * step_seconds(stepper, steps[name]))
     return [
         Pace(problem.name, problem.dim, problem.rows, name, steppers[name].compile_seconds,
              median(taken[name]), min(taken[name]))
@@ -88,16 +88,16 @@ def measure(
 def enough_steps(stepper: Stepper, seconds: float) -> int:
     """Find how many steps take so long."""
     steps = 16
-    while (taken := run_seconds(stepper, steps)) < seconds / 4 and steps < _MOST_STEPS:
+    while (each := step_seconds(stepper, steps)) * steps < seconds / 4 and steps < _MOST_STEPS:
         steps *= 4
-    return min(_MOST_STEPS, max(1, math.ceil(steps * seconds / taken)))
+    return min(_MOST_STEPS, max(1, math.ceil(seconds / each)))
 
 
-def run_seconds(stepper: Stepper, steps: int) -> float:
-    """Time so many steps."""
+def step_seconds(stepper: Stepper, steps: int) -> float:
+    """Time so many steps, and give the seconds of one."""
     begin = time.perf_counter()
-    stepper.run(steps)
-    return time.perf_counter() - begin
+    taken = stepper.run(steps)
+    return (time.perf_counter() - begin) / taken
 
 
 def table(paces: Sequence[Pace]) -> str:

@@ -27,8 +27,8 @@ class Stepper(Protocol):
         """From the model to a program that steps."""
         ...
 
-    def run(self, steps: int) -> None:
-        """Take so many steps, and wait for them."""
+    def run(self, steps: int) -> int:
+        """Take so many steps or somewhat more, wait for them, and tell how many it were."""
         ...
 
 
@@ -44,8 +44,9 @@ class _Inference:
         self._inference.fit(1, progressbar=False, obj_optimizer=optimizer)
         self.compile_seconds = time.perf_counter() - begin
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int) -> int:
         self._inference.refine(steps, progressbar=False)
+        return steps
 
 
 class _Scan:
@@ -82,11 +83,13 @@ class _Scan:
         self._program = lowered.compile(dict(options) if options else None)
         self.compile_seconds = time.perf_counter() - begin
 
-    def run(self, steps: int) -> None:
-        for _ in range(-(-steps // self._chunk)):
+    def run(self, steps: int) -> int:
+        chunks = -(-steps // self._chunk)
+        for _ in range(chunks):
             self._state, losses = self._program(self._state, self._data)
             # As the others keep the history.
             np.asarray(losses)
+        return chunks * self._chunk
 
 
 def by_taut(problem: Problem) -> Stepper:

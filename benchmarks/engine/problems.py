@@ -51,7 +51,7 @@ def means(dim: int) -> Problem:
         return made
 
     def log_density(z: Array, data: Any) -> Array:
-        return -0.5 * (z @ z) - 0.5 * jnp.sum(((data["y"] - z) / _NOISE) ** 2)
+        return -0.5 * jnp.sum(z**2) - 0.5 * jnp.sum(((data["y"] - z) / _NOISE) ** 2)
 
     return Problem(f"means, {dim:,d}", dim, dim, model, log_density, {"y": y})
 
@@ -88,7 +88,7 @@ def regression(rows: int) -> Problem:
         return made
 
     def log_density(z: Array, data: Any) -> Array:
-        return -0.5 * (z @ z) - 0.5 * jnp.sum((data["y"] - data["x"] @ z) ** 2)
+        return -0.5 * jnp.sum(z**2) - 0.5 * jnp.sum((data["y"] - data["x"] @ z) ** 2)
 
     name = f"regression, {rows:,d} x {_COLUMNS}"
     return Problem(name, _COLUMNS, rows, model, log_density, {"x": x, "y": y})

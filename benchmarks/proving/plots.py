@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.methods import METHODS
 from benchmarks.proving.summary import GOOD, MethodSummary
 
-# Failures are drawn at this error, the end of the axis.
+# Larger errors are drawn here, at the end of the axis.
 _LARGEST = 100.0
 _SMALLEST = 0.01
 _COLUMNS = 5
@@ -41,7 +41,7 @@ def error_against_seconds(found: Sequence[MethodSummary], path: Path) -> None:
     for panel in list(axes.flat)[len(found) :]:
         panel.set_axis_off()
     figure.supxlabel("seconds from call to draws", fontsize=9)
-    figure.supylabel(f"worst error of a mean (sd) or |log sd ratio|; {_LARGEST:g}: failed or more",
+    figure.supylabel(f"worst error of a mean (sd) or |log sd ratio|; {_LARGEST:g}: so much or more",
                      fontsize=9)  # fmt: skip
     _save(figure, path)
 

@@ -1,10 +1,12 @@
 """The contestants of the engine benchmark solve the same problem."""
 
+import time
+
 import jax
 import numpy as np
 import pytest
 
-from benchmarks.engine.command import Pace, measure, table
+from benchmarks.engine.command import Pace, measure, step_seconds, table
 from benchmarks.engine.problems import Problem, location_scale, means, regression
 from taut.frontend import as_target
 
@@ -29,6 +31,19 @@ def test_taut_and_the_loop_by_hand_are_timed() -> None:
         paces = measure(means(2), ["taut", "by hand"], seconds=0.01, repetitions=2)
     assert [pace.contestant for pace in paces] == ["taut", "by hand"]
     assert all(pace.microseconds >= pace.fastest > 0 < pace.compile_seconds for pace in paces)
+
+
+def test_a_step_s_time_is_of_the_steps_that_were_taken() -> None:
+    class Chunked:
+        """Takes a thousand steps, however many are asked for."""
+
+        compile_seconds = 0.0
+
+        def run(self, steps: int) -> int:
+            time.sleep(0.05)
+            return 1000
+
+    assert step_seconds(Chunked(), 16) == pytest.approx(5e-5, rel=0.5)
 
 
 def test_the_table_marks_what_is_too_slow() -> None:
