@@ -1,7 +1,7 @@
 """``python -m benchmarks report``: a run as tables and pictures."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os.path import relpath
 from pathlib import Path
 
@@ -58,10 +58,11 @@ def _intro(run: Run) -> str:
     head = run.heads[-1]
     versions = ", ".join(f"{name} {number}" for name, number in head["versions"].items())
     seeds = sorted({record.seed for record in run.records.values()})
+    limits = " to ".join(f"{seconds:g}" for seconds in _range(h["seconds"] for h in run.heads))
     return (
         f"{len(run.records):,d} fits: {len(run.posteriors)} posteriors, {len(run.methods)} "
-        f"methods, {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}, at most "
-        f"{head['seconds']:g} s a fit, {head['date'][:10]}. {head['processor']}, {head['cores']} "
+        f"methods, {len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}, "
+        f"limited to {limits} s a fit, {head['date'][:10]}. {head['processor']}, {head['cores']} "
         f"cores, Python {head['python']}; {versions}.\n\n"
         "The error is the larger of the worst error of a mean, in reference standard deviations, "
         "and the worst |log(sd / reference sd)|, over all quantities of a posterior; the median "
@@ -69,3 +70,9 @@ def _intro(run: Run) -> str:
         "and without imports. A crash, draws that are not finite and a time-out are failures. "
         "A dash marks what was not run."
     )
+
+
+def _range(values: Iterable[float]) -> list[float]:
+    """Give the smallest and the largest, or the one there is."""
+    found = sorted(set(values))
+    return found if len(found) < 2 else [found[0], found[-1]]

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     plan = Plan.of(
         options.posteriors, options.methods, options.seeds, options.seconds, options.processes
     )
+    plan = replace(plan, retry=options.retry)
     head = machine.describe() | {"seconds": options.seconds, "processes": options.processes}
     run(plan, options.out, head, Console(stderr=True))
 
@@ -49,6 +51,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--seconds", type=float, help="limit of a fit; by default 180")
     add("--processes", type=positive, help="fits at a time; by default 1")
     add("--quick", action="store_true", help="a third of it: one seed, two processes")
+    add("--retry", action="store_true", help="fit once more what failed")
     add("--out", type=Path, default=Path("proving-ground.jsonl"), help="file of JSON lines")
     options = parser.parse_args(arguments)
     for name, whole, quick in _defaults():

@@ -43,11 +43,14 @@ class Plan:
         Limit of a fit.
     processes
         How many at a time.
+    retry
+        Whether to fit once more what failed.
     """
 
     keys: list[Key]
     seconds: float
     processes: int = 1
+    retry: bool = False
 
     @classmethod
     def of(
@@ -66,7 +69,8 @@ class Plan:
 
 def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
     """Fit what `path` does not have yet, and add it there."""
-    done = records.read(path).records if path.exists() else {}
+    found = records.read(path).records if path.exists() else {}
+    done = {key for key, record in found.items() if record.is_ok or not plan.retry}
     missing = [key for key in plan.keys if key not in done]
     log.print(f"{len(missing)} fits to go, {len(plan.keys) - len(missing)} done")
     if not missing:

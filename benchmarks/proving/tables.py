@@ -16,13 +16,13 @@ _SHORT = {"crash": "crash", "not finite": "NaN", "time-out": "time"}
 def method_table(found: Sequence[MethodSummary]) -> str:
     """Lay out one line for each method."""
     head = ("method", "settings", "posteriors", f"good (≤ {GOOD:g})", "failed", "median error",
-            "seconds", "CPU s", "second fit, s", "gradients", "peak MB")  # fmt: skip
+            "seconds", "CPU s", "second fit, s", "gradients", "k-hat", "peak MB")  # fmt: skip
     rows = [
         (
             f"`{one.method}`", METHODS[one.method].about, str(len(one.cells)),
             f"{100 * one.good:.0f} %", str(one.failures), _number(one.error),
             *(_number(one.median_of(field)) for field in
-              ("seconds", "cpu_seconds", "second_seconds", "gradients", "peak_mb")),
+              ("seconds", "cpu_seconds", "second_seconds", "gradients", "khat", "peak_mb")),
         )
         for one in found
     ]  # fmt: skip

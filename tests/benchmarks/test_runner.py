@@ -1,6 +1,7 @@
 """The runner survives what methods do, and goes on where it was."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_nothing_is_done_twice(path: Path) -> None:
     before = path.read_text()
     run(path, "good")
     assert path.read_text() == before
+
+
+def test_failures_are_tried_again_when_asked(path: Path) -> None:
+    run(path, "good", "crash")
+    plan = Plan.of(["good", "crash"], [METHOD], 1, SECONDS, 1)
+    before = len(path.read_text().splitlines())
+    runner.run(plan, path, {}, QUIET)
+    assert len(path.read_text().splitlines()) == before
+    runner.run(replace(plan, retry=True), path, {}, QUIET)
+    # A head, and the one that failed.
+    assert len(path.read_text().splitlines()) == before + 2
 
 
 def test_one_seed_of_everything_comes_first() -> None:
