@@ -89,7 +89,7 @@ class MethodSummary:
 
 
 def summaries(run: Run) -> list[MethodSummary]:
-    """Summarise each method, those first that are right most often."""
+    """Summarise each method: first those run on most posteriors, then those right most often."""
     found = [
         MethodSummary(
             method,
@@ -97,7 +97,7 @@ def summaries(run: Run) -> list[MethodSummary]:
         )
         for method in run.methods
     ]
-    return sorted(found, key=lambda one: (-one.good, one.error))
+    return sorted(found, key=lambda one: (-len(one.cells), -one.good, one.error))
 
 
 def _median(values: Iterable[float | None]) -> float | None:
