@@ -18,7 +18,7 @@ KINDS = {
     "circular", "lkj",
 }  # fmt: skip
 # Gradients of the wide one take long.
-DRAWS = {name: 400 if "wide" in POSTERIORS[name].kinds else 4000 for name in EXACT}
+DRAWS = {name: 150 if "wide" in POSTERIORS[name].kinds else 4000 for name in EXACT}
 # Once in two million a mean is off by more.
 STANDARD_ERRORS = 5.0
 
