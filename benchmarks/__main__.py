@@ -1,101 +1,32 @@
-"""Time taut against `pm.fit`: ``python -m benchmarks``."""
+"""The command line of the benchmarks: ``python -m benchmarks [COMMAND] …``.
 
-import argparse
-import logging
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+Without a command, taut is timed against `pm.fit`.
+"""
 
-from rich.console import Console
+import sys
+from importlib import import_module
 
-from benchmarks import first_call, floor, machine, progress_bar, speed
-from benchmarks.models import CASES
-from benchmarks.report import Results, show, write_json
-
-_PARTS = ("speed", "first-call", "progress-bar", "floor")
-_WIDTH = 120
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure what is asked for, and print it."""
-    options = _parser().parse_args(arguments)
-    logging.getLogger("pymc").setLevel(logging.WARNING)
-    settings = {name: value for name, value in vars(options).items() if name != "json"}
-    results = Results(machine.describe(), settings)
-    log = Console(stderr=True)
-    with _bytecode(options) as pycache:
-        for name in options.models:
-            log.print(f"timing {name}", style="dim")
-            _measure(name, options, results, pycache)
-    show(results, _console())
-    if options.json:
-        write_json(results, options.json)
+# Imported when asked for: some need the dependency group `bench`.
+_COMMANDS = {
+    "pm-fit": "benchmarks.pm_fit",
+    "run": "benchmarks.proving.run_command",
+    "report": "benchmarks.proving.report_command",
+    "compare": "benchmarks.proving.compare",
+    "references": "benchmarks.references.command",
+    "engine": "benchmarks.engine.command",
+}
 
 
-def _console() -> Console:
-    """Print to the terminal as it is, and to files at the width of the tables."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
-
-
-def _bytecode(options: argparse.Namespace) -> AbstractContextManager[Path | None]:
-    if "first-call" not in options.parts:
-        return nullcontext()
-    return first_call.bytecode(CASES[options.models[0]])
-
-
-def _measure(
-    name: str, options: argparse.Namespace, results: Results, pycache: Path | None
-) -> None:
-    case, parts = CASES[name], options.parts
-    results.busy_cores[name] = machine.busy_cores()
-    length = (options.steps, options.seconds, options.repetitions)
-    if "speed" in parts:
-        results.speed[name] = speed.measure(case, *length)
-    if pycache is not None:
-        results.first_call[name] = first_call.measure(
-            case, options.steps, options.processes, pycache
-        )
-    if "progress-bar" in parts and name in progress_bar.NAMES:
-        results.progress_bar[name] = progress_bar.measure(case, *length)
-    if "floor" in parts:
-        results.floor[name] = floor.measure(case)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--models", type=_some_of(CASES), default=",".join(CASES), help="names, with commas")
-    add("--parts", type=_some_of(_PARTS), default=",".join(_PARTS), help="what to measure")
-    add("--steps", type=_positive, default=10_000, help="steps of a call of fit")
-    add("--seconds", type=float, default=1.0, help="least time of a repetition in steady state")
-    add("--repetitions", type=_positive, default=5, help="in steady state, of each library")
-    add("--processes", type=_positive, default=1, help="pairs of fresh processes for first calls")
-    add("--json", type=Path, help="file for every figure, versions and machine included")
-    return parser
-
-
-def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
-    def parse(text: str) -> list[str]:
-        names = [name.strip() for name in text.split(",") if name.strip()]
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            raise argparse.ArgumentTypeError(f"{text!r}; choose from {', '.join(known)}")
-        return names
-
-    return parse
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; must be at least 1")
-    return value
+def main(arguments: list[str]) -> None:
+    """Hand the arguments on to a command."""
+    if arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        if name not in _COMMANDS:
+            sys.exit(f"There is no command {name!r}; commands are {', '.join(_COMMANDS)}.")
+    else:
+        name = "pm-fit"
+    import_module(_COMMANDS[name]).main(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

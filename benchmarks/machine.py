@@ -3,12 +3,15 @@
 import os
 import platform
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("taut", "pymc", "pytensor", "numba", "jax", "jaxlib", "numpy", "equinox", "optax")
+_RIVALS = ("pymc-extras", "numpyro", "blackjax", "nutpie")
 
 
 def describe() -> dict[str, Any]:
@@ -20,9 +23,18 @@ def describe() -> dict[str, Any]:
         "memory": _line("/proc/meminfo", "MemTotal"),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": {package: version(package) for package in _PACKAGES} | _versions(_RIVALS),
         "pytensor_mode": _pytensor_mode(),
     }
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Give the versions of those that are installed."""
+    found: dict[str, str] = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def busy_cores(seconds: float = 1.0) -> float | None:

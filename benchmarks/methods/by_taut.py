@@ -1,0 +1,66 @@
+"""taut's methods."""
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pymc as pm
+
+from benchmarks.methods.base import DRAWS, Fitted, Method, merged
+
+_STEPS = 10_000
+_TUNED_STEPS = 30_000
+_SVGD_PARTICLES = 100
+_ASVGD_DRAWS = 500
+
+
+def _fit(
+    model: pm.Model, seed: int, method: str, gradients_a_step: int = 1, **settings: Any
+) -> Fitted:
+    import taut
+
+    steps = settings.pop("n", _STEPS)
+    approx = taut.fit(
+        steps, method=method, model=model, random_seed=seed, progressbar=False, **settings
+    )
+    drawn: Any = approx.sample(DRAWS, random_seed=seed)
+    stats = drawn["sample_stats"]
+
+    def log_weights() -> np.ndarray:
+        return np.ravel(stats["lp"].values - stats["log_q"].values)
+
+    has_density = method != "svgd"
+    return Fitted(
+        merged(model, drawn["posterior"]),
+        steps * gradients_a_step,
+        log_weights if has_density else None,
+    )
+
+
+def _tuned(model: pm.Model, seed: int) -> Fitted:
+    import taut
+
+    optimizer = taut.adagrad_window(learning_rate=1e-2)
+    return _fit(model, seed, "advi", n=_TUNED_STEPS, obj_optimizer=optimizer)
+
+
+def _load() -> object:
+    return import_module("taut")
+
+
+METHODS = (
+    Method("taut-advi", "10 000 steps", _load, lambda model, seed: _fit(model, seed, "advi")),
+    Method(
+        "taut-fullrank_advi", "10 000 steps", _load,
+        lambda model, seed: _fit(model, seed, "fullrank_advi"),
+    ),
+    Method("taut-advi_tuned", "30 000 steps, adagrad_window(1e-2)", _load, _tuned),
+    Method(
+        "taut-svgd", "10 000 steps, 100 particles", _load,
+        lambda model, seed: _fit(model, seed, "svgd", _SVGD_PARTICLES),
+    ),
+    Method(
+        "taut-asvgd", "10 000 steps, 500 draws a step", _load,
+        lambda model, seed: _fit(model, seed, "asvgd", _ASVGD_DRAWS),
+    ),
+)  # fmt: skip

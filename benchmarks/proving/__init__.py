@@ -1,0 +1,1 @@
+"""The proving ground: every method on every posterior, in fresh processes."""

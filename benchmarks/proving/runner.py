@@ -1,0 +1,185 @@
+"""Run what is missing of a run, each fit in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.methods import METHODS
+from benchmarks.proving import records
+from benchmarks.proving.records import CRASH, TIME_OUT, Key, Record
+from benchmarks.proving.warm_up import WARM_UP, copied, environment
+
+_WORKER = (sys.executable, "-m", "benchmarks.proving.worker")
+_ROOT = Path(__file__).resolve().parents[2]
+# Imports are not part of a fit's time.
+_IMPORTS_SECONDS = 40.0
+_POLL_SECONDS = 0.1
+# A second fit is made where the first took less than this part of the limit.
+_SECOND = 0.4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run.
+
+    Parameters
+    ----------
+    keys
+        Posterior, method and seed of each fit, in the order in which they are run.
+    seconds
+        Limit of a fit.
+    processes
+        How many at a time.
+    retry
+        Whether to fit once more what failed.
+    """
+
+    keys: list[Key]
+    seconds: float
+    processes: int = 1
+    retry: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        posteriors: Iterable[str],
+        methods: Iterable[str],
+        seeds: int,
+        seconds: float,
+        processes: int,
+    ) -> "Plan":
+        """Plan all combinations: one seed of everything first."""
+        methods, posteriors = list(methods), list(posteriors)
+        keys = [(p, m, seed) for seed in range(seeds) for p in posteriors for m in methods]
+        return cls(keys, seconds, processes)  # fmt: skip
+
+
+def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
+    """Fit what `path` does not have yet, and add it there."""
+    found = records.read(path).records if path.exists() else {}
+    done = {key for key, record in found.items() if record.is_ok or not plan.retry}
+    missing = [key for key in plan.keys if key not in done]
+    log.print(f"{len(missing)} fits to go, {len(plan.keys) - len(missing)} done")
+    if not missing:
+        return
+    records.write_head(path, head)
+    lock = Lock()
+
+    with _caches({method for _, method, _ in missing}, log) as caches:
+
+        def one(key: Key) -> None:
+            record = fit_apart(key, plan.seconds, caches)
+            with lock:
+                records.write(path, record)
+                log.print(_line(record), style="dim" if record.is_ok else "red")
+
+        with ThreadPoolExecutor(plan.processes) as pool:
+            list(pool.map(one, missing))
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Folders of compiled code."""
+
+    root: Path
+
+    @property
+    def bytecode(self) -> Path:
+        """Of Python modules."""
+        return self.root / "bytecode"
+
+    def of(self, method: str) -> Path:
+        """What the method's library keeps of models."""
+        return self.root / METHODS[method].library
+
+
+@contextmanager
+def _caches(methods: Iterable[str], log: Console) -> Iterator[Caches]:
+    """Let each library fit a small model once."""
+    with tempfile.TemporaryDirectory(prefix="taut-proving-") as folder:
+        caches = Caches(Path(folder))
+        for library, method in sorted({METHODS[m].library: m for m in sorted(methods)}.items()):
+            log.print(f"warming up {library}", style="dim")
+            caches.of(method).mkdir()
+            _run((WARM_UP, method, 0), 600.0, caches.of(method), caches.bytecode)
+        yield caches
+
+
+def fit_apart(key: Key, seconds: float, caches: Caches) -> Record:
+    """Fit in a fresh process with a copy of the caches."""
+    with copied(caches.of(key[1])) as folder:
+        return _run(key, seconds, folder, caches.bytecode)
+
+
+def _run(key: Key, seconds: float, folder: Path, bytecode: Path) -> Record:
+    posterior, method, seed = key
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            [*_WORKER, method, posterior, str(seed), str(_SECOND * seconds), str(time.time())],
+            cwd=_ROOT, env=environment(folder, bytecode), stdout=out, stderr=err,
+            start_new_session=True,
+        )  # fmt: skip
+        in_time = _wait(process, out, seconds)
+        told = _told(out)
+        if "status" not in told:
+            told = _failure(in_time, seconds, _tail(err))
+        elif told.get("seconds", 0.0) > seconds:
+            told |= _failure(False, seconds, "")
+    return Record(posterior, method, seed, **told)
+
+
+def _wait(process: subprocess.Popen[bytes], out: Any, seconds: float) -> bool:
+    """Wait for the first fit, then for the second; end what takes too long."""
+    begin = time.perf_counter()
+    while process.poll() is None:
+        time.sleep(_POLL_SECONDS)
+        has_first = os.fstat(out.fileno()).st_size > 0
+        limit = _IMPORTS_SECONDS + seconds * (1.0 + _SECOND if has_first else 1.0)
+        if time.perf_counter() - begin > limit:
+            # The whole session: some methods start processes of their own.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return False
+    return True
+
+
+def _told(out: Any) -> dict[str, Any]:
+    """Put together the lines of a worker; libraries print there too."""
+    out.seek(0)
+    told: dict[str, Any] = {}
+    for line in out.read().splitlines():
+        if line.startswith("{") and line.endswith("}"):
+            told |= json.loads(line)
+    return told
+
+
+def _failure(in_time: bool, seconds: float, tail: str) -> dict[str, Any]:
+    if in_time:
+        return {"status": CRASH, "message": f"the process ended: {tail}"}
+    return {"status": TIME_OUT, "message": f"more than {seconds:g} s"}
+
+
+def _tail(file: Any, characters: int = 300) -> str:
+    file.seek(0)
+    return file.read()[-characters:]
+
+
+def _line(record: Record) -> str:
+    name = f"{record.posterior} {record.method} seed {record.seed}"
+    if not record.is_ok:
+        return f"{name}: {record.status} {record.message[:120]}"
+    worst = record.errors["mean_max"], record.errors["log_sd_max"]
+    return f"{name}: {record.seconds:.1f} s, mean {worst[0]:.2f}, log sd {worst[1]:.2f}"
