@@ -313,3 +313,20 @@ def test_the_loss_of_a_minibatch_has_one_scale(batch: int, dims: str | None) -> 
         slope = pm.Normal("slope", 0.0, 10.0, shape=3)
         pm.Normal("y", x @ slope, 1.0, observed=y, total_size=ROWS, dims=dims)
     assert fit(8000, model=model).hist[-2000:].mean() == pytest.approx(1442, rel=0.01)
+
+
+def test_without_observed_variables_there_is_no_log_likelihood() -> None:
+    with pm.Model() as model:
+        pm.Normal("x")
+    approx = taut.fit(20, model=model, progressbar=False)
+    with pytest.raises(ArgumentError, match="no observed variable"):
+        approx.log_likelihood(5)
+
+
+def test_the_elbo_is_that_of_all_rows_and_needs_a_density() -> None:
+    approx = fit(20, model=all_rows(), batch_size=BATCH)
+    with pytest.raises(ArgumentError, match=r'rows must be "all", got "?\'?batch'):
+        approx.elbo(rows="batch")
+    particles = fit(5, method="svgd", model=all_rows(), batch_size=BATCH)
+    with pytest.raises(ArgumentError, match="Particles have no density"):
+        particles.elbo(20)

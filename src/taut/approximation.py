@@ -274,6 +274,8 @@ class Approximation:
 
         Raises
         ------
+        ArgumentError
+            The model has no observed variable.
         RowsError
             Rows can not be read.
 
@@ -297,6 +299,8 @@ class Approximation:
                 values = streamed_log_likelihood(self._streamed, z)
         else:
             nodes = self.source.observed_factors()
+            if not nodes:
+                raise ArgumentError("The model has no observed variable, and so no likelihood.")
             found = self._evaluate(list(nodes.values()), draws, {}, random_seed)
             values = dict(zip(nodes, found, strict=True))
         from taut.result import with_log_likelihood
