@@ -330,3 +330,17 @@ def test_the_elbo_is_that_of_all_rows_and_needs_a_density() -> None:
     particles = fit(5, method="svgd", model=all_rows(), batch_size=BATCH)
     with pytest.raises(ArgumentError, match="Particles have no density"):
         particles.elbo(20)
+
+
+def test_data_changed_in_place_are_taken_up() -> None:
+    """As a fit of all rows takes them up, also while an approximation of the old ones lives."""
+    y = np.zeros(ROWS)
+    with pm.Model() as model:
+        shared = pytensor.shared(y, name="y_data", borrow=True)
+        pm.Normal("y", pm.Normal("mu", 0.0, 10.0), 1.0, observed=shared)
+    arguments = {"model": model, "batch_size": np.int64(BATCH), "rows": {"y": np.int64(0)}}
+    before = fit(3000, **arguments)
+    y[:] = 3.0
+    after = fit(3000, **arguments)
+    assert float(before.mean.eval()[0]) == pytest.approx(0.0, abs=0.05)
+    assert float(after.mean.eval()[0]) == pytest.approx(3.0, abs=0.05)

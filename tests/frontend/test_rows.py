@@ -265,6 +265,7 @@ WRONG = {
     "negative size": ({"batch_size": -3}, "positive integer, got -3"),
     "size that is no integer": ({"batch_size": 2.5}, r"positive integer, got 2\.5"),
     "rows without a size": ({"rows": {"X": 0}}, "say how many: batch_size=500"),
+    "no data": ({"batch_size": 5, "rows": {}}, "rows names no data"),
     "no rows": ({"batch_size": 5, "rows": 3}, r"rows must map names to axes.* got 3 \(int\)"),
     "unknown name": (
         {"batch_size": 5, "rows": {"targets": 0}},

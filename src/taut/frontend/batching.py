@@ -50,6 +50,8 @@ class Batching:
                 'rows must map names to axes, such as {"X": 0, "y": 0}, or be a source of rows '
                 f"such as taut.ParquetRows, got {self.rows!r} ({type(self.rows).__name__})."
             )
+        if isinstance(self.rows, Mapping) and not self.rows:
+            raise ArgumentError("rows names no data; leave it out, and they are found.")
         if self.rows is not None and self.batch_size is None:
             raise ArgumentError("rows says which rows are batched; say how many: batch_size=500.")
         if self.source is not None and self.replace:

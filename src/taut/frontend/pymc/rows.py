@@ -132,9 +132,9 @@ def told_axes(model: Any, told: Mapping[str, int]) -> Axes:
                 'pm.Data("name", array).'
             )
         ndim = known[name].type.ndim
-        if not isinstance(axis, int) or not 0 <= axis < ndim:
+        if not isinstance(axis, int | np.integer) or not 0 <= axis < ndim:
             raise ArgumentError(f"rows[{name!r}] must be an axis from 0 to {ndim - 1}, got {axis}.")
-        axes[known[name]] = axis
+        axes[known[name]] = int(axis)
     return axes
 
 

@@ -1,7 +1,6 @@
 """From the arguments of a fit to what its steps read."""
 
 import functools
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,10 +40,6 @@ class RowBatches:
 
     _graphs: dict[Any, RowGraph] = field(default_factory=dict)
     _lifted: dict[RowGraph, LiftedModel] = field(default_factory=dict)
-    # Kept by the approximations that use them: shuffled rows are as large as the data.
-    _feeds: "weakref.WeakValueDictionary[Any, CircleFeed]" = field(
-        default_factory=weakref.WeakValueDictionary
-    )
 
     def graph(
         self,
@@ -68,25 +63,6 @@ class RowBatches:
             batch = [_two_rows(group) for group in graph.groups]
             known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
         return known
-
-    def circles(
-        self,
-        groups: tuple[tuple[np.ndarray, ...], ...],
-        partitions: tuple[Partition, ...],
-        shuffle: bool,
-        random_seed: int,
-        dtype: str,
-    ) -> CircleFeed:
-        """Give the epochs over rows in memory; the same as before for the same arrays."""
-        places = tuple((a.ctypes.data, a.shape, a.strides) for group in groups for a in group)
-        key = places, partitions, shuffle, random_seed, dtype
-        feed = self._feeds.get(key)
-        if feed is None:
-            feed = CircleFeed(
-                groups, partitions, shuffle=shuffle, random_seed=random_seed, dtype=dtype
-            )
-            self._feeds[key] = feed
-        return feed
 
 
 @dataclass(frozen=True)
@@ -182,7 +158,9 @@ class Batcher:
         dtype, shuffle = self.whole.dtype, self.batching.shuffle
         groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
-            return self.kept.circles(groups, tuple(partitions), shuffle, random_seed, dtype)
+            return CircleFeed(
+                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
         sizes = (self._size,) * len(groups)
         rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
         scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
