@@ -68,7 +68,10 @@ class Plan:
 
 
 def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
-    """Fit what `path` does not have yet, and add it there."""
+    """Fit what `path` does not have yet, and add it there.
+
+    What took too long for one seed is taken to do so for the others.
+    """
     found = records.read(path).records if path.exists() else {}
     done = {key for key, record in found.items() if record.is_ok or not plan.retry}
     missing = [key for key in plan.keys if key not in done]
@@ -79,15 +82,23 @@ def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
     lock = Lock()
 
     with _caches({method for _, method, _ in missing}, log) as caches:
+        slow = {key[:2] for key in done if found[key].status == TIME_OUT}
 
         def one(key: Key) -> None:
-            record = fit_apart(key, plan.seconds, caches)
+            is_slow = key[:2] in slow
+            record = _too_slow(key) if is_slow else fit_apart(key, plan.seconds, caches)
             with lock:
+                if record.status == TIME_OUT:
+                    slow.add(key[:2])
                 records.write(path, record)
                 log.print(_line(record), style="dim" if record.is_ok else "red")
 
         with ThreadPoolExecutor(plan.processes) as pool:
             list(pool.map(one, missing))
+
+
+def _too_slow(key: Key) -> Record:
+    return Record(*key, status=TIME_OUT, message="as with an earlier seed: not tried again")
 
 
 @dataclass(frozen=True)
@@ -126,9 +137,11 @@ def fit_apart(key: Key, seconds: float, caches: Caches) -> Record:
 
 def _run(key: Key, seconds: float, folder: Path, bytecode: Path) -> Record:
     posterior, method, seed = key
+    # One second fit of each posterior is enough: it is the same program.
+    longest = _SECOND * seconds if seed == 0 else 0.0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [*_WORKER, method, posterior, str(seed), str(_SECOND * seconds), str(time.time())],
+            [*_WORKER, method, posterior, str(seed), str(longest), str(time.time())],
             cwd=_ROOT, env=environment(folder, bytecode), stdout=out, stderr=err,
             start_new_session=True,
         )  # fmt: skip

@@ -40,8 +40,9 @@ def path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "run.jsonl"
 
 
-def run(path: Path, *posteriors: str, seeds: int = 1) -> records.Run:
-    runner.run(Plan.of(posteriors, [METHOD], seeds, SECONDS, 2), path, {"cores": 2}, QUIET)
+def run(path: Path, *posteriors: str, seeds: int = 1, processes: int = 2) -> records.Run:
+    plan = Plan.of(posteriors, [METHOD], seeds, SECONDS, processes)
+    runner.run(plan, path, {"cores": 2}, QUIET)
     return records.read(path)
 
 
@@ -57,6 +58,12 @@ def test_failures_are_records(path: Path) -> None:
     # A time-out of the second fit loses nothing of the first.
     assert by_posterior["hang-later"].status == OK
     assert by_posterior["hang-later"].second_seconds is None
+
+
+def test_what_took_too_long_is_not_tried_with_another_seed(path: Path) -> None:
+    found = run(path, "hang", seeds=3, processes=1).records
+    assert [record.status for record in found.values()] == [TIME_OUT] * 3
+    assert ["not tried" in record.message for record in found.values()] == [False, True, True]
 
 
 def test_a_run_goes_on_where_it_was(path: Path) -> None:
