@@ -36,7 +36,7 @@ from taut.batches import (
 )
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
 from taut.family.gaussian import inverse_softplus
-from taut.method import AbstractMethod, Descent
+from taut.method import AbstractMethod, Descent, DirectInference
 from taut.objective import ELBO, AbstractObjective, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
 from taut.space import Space
@@ -223,6 +223,9 @@ METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
     "asvgd": lambda: taut.ASVGD,
     "implicit_gradient": lambda: taut.ImplicitGradient,
 }
+
+# What ends by itself.
+DIRECT: dict[str, Callable[[], type[DirectInference]]] = {}
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {
     "sgd": lambda: taut.sgd(learning_rate=0.01),

@@ -27,7 +27,17 @@ def map_draws(function: Callable[[PyTree], PyTree], draws: PyTree, rows: int) ->
     if count == 1:
         only = function(jax.tree.map(lambda leaf: leaf[0], draws))
         return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], only)
-    block = max(1, _CACHED_ELEMENTS // max(rows, 1))
-    if jax.default_backend() != "cpu" or count <= block:
+    block = points_at_once(rows)
+    if count <= block:
         return jax.vmap(function)(draws)
     return jax.lax.map(function, draws, batch_size=block)
+
+
+def points_at_once(rows: int) -> int:
+    """Choose how many points are evaluated together, by the rows that one evaluation reads.
+
+    A power of two, so that blocks of one divide evenly.
+    """
+    if jax.default_backend() != "cpu":
+        return 2**31 - 1
+    return 1 << max(0, (_CACHED_ELEMENTS // max(rows, 1)).bit_length() - 1)

@@ -8,9 +8,11 @@ from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
-from taut.method import ADVI, ASVGD, SVGD, FullRankADVI, Inference
+from taut.method import ADVI, ASVGD, SVGD, DirectInference, FullRankADVI, Inference
 
-METHODS: dict[str, type[Inference]] = {
+AnyInference = Inference | DirectInference
+
+METHODS: dict[str, type[AnyInference]] = {
     "advi": ADVI,
     "fullrank_advi": FullRankADVI,
     "svgd": SVGD,
@@ -19,8 +21,8 @@ METHODS: dict[str, type[Inference]] = {
 
 
 def fit(
-    n: int = 10_000,
-    method: str | type[Inference] | Inference = "advi",
+    n: int | None = None,
+    method: str | type[AnyInference] | AnyInference = "advi",
     model: Any = None,
     random_seed: Any = None,
     start: Mapping[str, Any] | None = None,
@@ -48,7 +50,7 @@ def fit(
     Parameters
     ----------
     n
-        Steps.
+        Steps, by default 10 000; for methods that end by themselves the most iterations.
     method
         A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``), a class
         such as `taut.ADVI`, or an object of one, which then has its model and start already.
@@ -107,29 +109,38 @@ def fit(
         method, model, random_seed=random_seed, start=start, start_sigma=start_sigma,
         inf_kwargs=inf_kwargs,
     )  # fmt: skip
-    return inference.fit(
-        n,
-        score,
-        callbacks,
-        progressbar,
-        progressbar_theme,
-        obj_n_mc=obj_n_mc,
-        obj_optimizer=obj_optimizer,
-        total_grad_norm_constraint=total_grad_norm_constraint,
-        backend=backend,
-        include_transformed=include_transformed,
-        batch_size=batch_size,
-        rows=rows,
-        shuffle=shuffle,
-        replace=replace,
-        more_replacements=more_replacements,
-        require_total_size=require_total_size,
-    )
+    given = {
+        "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
+        "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
+        "total_grad_norm_constraint": total_grad_norm_constraint, "backend": backend,
+        "batch_size": batch_size, "rows": rows, "more_replacements": more_replacements,
+    }  # fmt: skip
+    how = {name: value for name, value in given.items() if value is not None}
+    how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
+    how |= _unlike(require_total_size=(require_total_size, True))
+    _check_taken(inference, how)
+    return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
 
 
-def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> Inference:
+def _unlike(**values: tuple[Any, Any]) -> dict[str, Any]:
+    """Keep what is not its default."""
+    return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def _check_taken(inference: AnyInference, how: Mapping[str, Any]) -> None:
+    taken = inspect.signature(inference.fit).parameters
+    unknown = [name for name in how if name not in taken]
+    if unknown:
+        raise ArgumentError(
+            f"{type(inference).__name__} ends by itself, on all rows: it does not take "
+            f"{', '.join(unknown)}. Leave that out, or choose a method that takes steps, such as "
+            'method="advi".'
+        )
+
+
+def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> AnyInference:
     given = {name: value for name, value in given.items() if value is not None}
-    if isinstance(method, Inference):
+    if isinstance(method, AnyInference):
         ignored = [*given, *(inf_kwargs or ()), *([] if model is None else ["model"])]
         if ignored:
             raise ArgumentError(
@@ -149,7 +160,7 @@ def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> Inf
     return build(model=model, **arguments)
 
 
-def _class(method: Any) -> Callable[..., Inference]:
+def _class(method: Any) -> Callable[..., AnyInference]:
     known = ", ".join(repr(name) for name in METHODS)
     if isinstance(method, str):
         if method.lower() in METHODS:
@@ -157,7 +168,7 @@ def _class(method: Any) -> Callable[..., Inference]:
         raise MethodError(
             f"There is no method {method!r}{nearest(method, METHODS)}. Methods are: {known}."
         )
-    if isinstance(method, type) and issubclass(method, Inference):
+    if isinstance(method, type) and issubclass(method, AnyInference):
         return method
     raise MethodError(
         f"method must be one of {known}, a class such as taut.ADVI, or an object of one; got "

@@ -11,7 +11,7 @@ import taut.optimizer
 from architecture.source import classes
 from taut.batches import AbstractBatches, AbstractFeed, AbstractRows
 from taut.family import AbstractFamily
-from taut.method import AbstractMethod, Inference
+from taut.method import AbstractMethod, DirectInference, Inference
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, Optimizer
 
@@ -21,6 +21,7 @@ KINDS: dict[type, Table] = {
     AbstractObjective: cases.OBJECTIVES,
     AbstractMethod: cases.STEPPERS,
     Inference: cases.METHODS,
+    DirectInference: cases.DIRECT,
     AbstractOptimizer: cases.OPTIMIZERS,
     AbstractBatches: cases.BATCHES,
     AbstractFeed: cases.FEEDS,

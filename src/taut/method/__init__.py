@@ -4,6 +4,7 @@ from taut.method.advi import ADVI as ADVI
 from taut.method.asvgd import ASVGD as ASVGD
 from taut.method.base import AbstractMethod as AbstractMethod
 from taut.method.descent import Descent as Descent
+from taut.method.direct import DirectInference as DirectInference
 from taut.method.full_rank_advi import FullRankADVI as FullRankADVI
 from taut.method.implicit_gradient import ImplicitGradient as ImplicitGradient
 from taut.method.inference import Inference as Inference
@@ -16,6 +17,7 @@ __all__ = [
     "SVGD",
     "AbstractMethod",
     "Descent",
+    "DirectInference",
     "FullRankADVI",
     "ImplicitGradient",
     "Inference",

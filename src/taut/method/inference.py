@@ -10,12 +10,12 @@ from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError
 from taut.frontend import Batching
+from taut.method.arguments import as_positive, as_progress
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import as_optimizer
-from taut.progress import AbstractProgress, RichProgress, SilentProgress
 
 
 class Inference(ABC):
@@ -126,12 +126,12 @@ class Inference(ABC):
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
         method = _descent(
-            self._objective(None if obj_n_mc is None else _positive("obj_n_mc", obj_n_mc)),
+            self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)),
             obj_optimizer,
             total_grad_norm_constraint,
         )
         self.approx.include_transformed = include_transformed
-        progress = _progress(progressbar, progressbar_theme)
+        progress = as_progress(progressbar, progressbar_theme)
         return self._session.fit(method, n, callbacks, score is not False, progress, batching)
 
     def refine(
@@ -144,7 +144,7 @@ class Inference(ABC):
         NotFittedError
             Nothing has been fitted yet.
         """
-        return self._session.refine(n, _progress(progressbar, progressbar_theme))
+        return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 
 def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> AbstractMethod:
@@ -155,13 +155,3 @@ def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> Abs
             )
         max_norm = np.asarray(max_norm, float)
     return Descent(objective, as_optimizer(optimizer), max_norm)
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name} must be a positive integer, got {value!r}.")
-    return int(value)
-
-
-def _progress(shown: bool, theme: Any) -> AbstractProgress:
-    return RichProgress(theme) if shown else SilentProgress()

@@ -1,0 +1,150 @@
+"""Inference that ends by itself: no step size, and no number of steps to guess."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from taut.approximation import Approximation
+from taut.compilation import clock
+from taut.errors import NotFiniteError
+from taut.family import AbstractFamily
+from taut.gradients import Gradients
+from taut.method.arguments import as_positive, as_progress
+from taut.progress import INTERRUPTED, AbstractProgress
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a direct method works on.
+
+    Parameters
+    ----------
+    gradients
+        The log density and its gradient; `gradients.target` is what is approximated.
+    start
+        Where to begin, in the unconstrained space.
+    random
+        Decides all that is random.
+    """
+
+    gradients: Gradients
+    start: np.ndarray
+    random: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """What a direct method has reached.
+
+    Parameters
+    ----------
+    family
+        The best approximation so far.
+    loss
+        Negative ELBO, or what else the method minimises, of this iteration.
+    """
+
+    family: AbstractFamily
+    loss: float
+
+
+class DirectInference(ABC):
+    """A fit that is run once, looks at all rows, and says itself when it is done."""
+
+    _approx: Approximation
+    # Iterations after which it ends in any case.
+    _longest: int
+
+    @abstractmethod
+    def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
+        """Give what is reached after each iteration; return why it ends."""
+
+    @property
+    def approx(self) -> Approximation:
+        """The approximation; before the fit, the one it starts from."""
+        return self._approx
+
+    @property
+    def hist(self) -> np.ndarray:
+        """The loss of each iteration."""
+        return self._approx.hist
+
+    def fit(
+        self,
+        n: int | None = None,
+        progressbar: bool = True,
+        progressbar_theme: Any = None,
+        *,
+        include_transformed: bool = False,
+    ) -> Approximation:
+        """Fit; what is reached is kept when it is interrupted.
+
+        Parameters
+        ----------
+        n
+            Iterations after which it ends in any case; by default what the method needs.
+        progressbar
+            Whether to show one.
+        progressbar_theme
+            A `rich.theme.Theme`.
+        include_transformed
+            Whether ``approx.sample`` puts unconstrained variables into its ``posterior``.
+
+        Returns
+        -------
+        Approximation
+            The same object as `approx`.
+
+        Raises
+        ------
+        ArgumentError
+            An argument makes no sense.
+        NotFiniteError
+            The density is not finite at the start point.
+        """
+        longest = self._longest if n is None else as_positive("n", n)
+        self._approx.include_transformed = include_transformed
+        with clock(self._approx.timing, "lift"):
+            self._approx.retarget(self._approx.source.target())
+        self._run(longest, as_progress(progressbar, progressbar_theme))
+        return self._approx
+
+    def _run(self, longest: int, progress: AbstractProgress) -> None:
+        approx = self._approx
+        with approx.target.precision():
+            start = np.asarray(approx.family.mean(), float)
+        _check_start(approx, start)
+        random = np.random.default_rng(approx.random_seed)
+        gradients = Gradients(approx.target, approx.timing)
+        steps = self._solve(Problem(gradients, start, random))
+        losses: list[float] = []
+        progress.start(longest)
+        approx.stopped = INTERRUPTED
+        try:
+            while len(losses) < longest:
+                reached = next(steps)
+                losses.append(reached.loss)
+                approx.hist = np.array(losses)
+                approx.update(reached.family)
+                progress.update(approx.hist)
+            approx.stopped = f"reached {longest:,d} iterations"
+        except StopIteration as stop:
+            approx.stopped = stop.value
+        except KeyboardInterrupt:
+            # As in the loop: Ctrl-C ends a fit, and what was fitted is kept.
+            pass
+        finally:
+            progress.finish(np.array(losses), approx.stopped)
+
+
+def _check_start(approx: Approximation, start: np.ndarray) -> None:
+    with clock(approx.timing, "lift"), approx.target.precision():
+        blame = approx.source.blame(start)
+    if blame is not None:
+        raise NotFiniteError(
+            f"The model's log density is not finite at the start point:\n{blame}\n"
+            "Check the data and the bounds, or start elsewhere: start={'name': value}."
+        )
