@@ -8,6 +8,7 @@ import numpy as np
 
 from taut import seed
 from taut.compilation import Timing, clock
+from taut.diagnose import Journal
 from taut.drawing import (
     block_for,
     draw_block,
@@ -80,6 +81,7 @@ class Approximation:
         self.stopped: str | None = None
         self.skipped = 0
         self.stepping: Stepping | None = None
+        self.journal = Journal()
 
     def update(self, family: AbstractFamily) -> None:
         """Show other parameters; for those who write a method."""

@@ -8,11 +8,12 @@ from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
-from taut.method import ADVI, ASVGD, SVGD, DirectInference, FullRankADVI, Inference
+from taut.method import ADVI, ASVGD, SVGD, Auto, DirectInference, FullRankADVI, Inference
 
 AnyInference = Inference | DirectInference
 
 METHODS: dict[str, type[AnyInference]] = {
+    "auto": Auto,
     "advi": ADVI,
     "fullrank_advi": FullRankADVI,
     "svgd": SVGD,

@@ -41,6 +41,13 @@ class Gradients:
 
     def __init__(self, target: Target, timing: Timing) -> None:
         self.target, self.timing, self.count = target, timing, 0
+        self._at_once = min(BLOCK, points_at_once(target.rows_of(target.whole)))
+        self._evaluated, self._begun = 0, timing.run
+
+    @property
+    def seconds_each(self) -> float:
+        """Seconds a point took so far, on average, those that fill up a block included."""
+        return (self.timing.run - self._begun) / max(self._evaluated, 1)
 
     def __call__(
         self, z: Float[np.ndarray, "points dim"]
@@ -60,6 +67,7 @@ class Gradients:
         filled[:] = block[-1]
         filled[: len(block)] = block
         count = np.int32(len(block))
+        self._evaluated += -(-len(block) // self._at_once) * self._at_once
         values, slopes = self.target.programs(self.timing, at_points, self.target, filled, count)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 

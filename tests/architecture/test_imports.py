@@ -12,7 +12,7 @@ LAYERS = (
     ("space", "seed", "draws", "progress"),
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
-    ("objective", "frontend", "loop", "drawing", "gradients"),
+    ("objective", "frontend", "loop", "drawing", "gradients", "normal", "chains", "diagnose"),
     ("group", "evaluation", "minibatch"),
     ("result", "printing", "approximation", "single_group"),
     ("method",),

@@ -6,5 +6,6 @@ from taut.family.low_rank import LowRank as LowRank
 from taut.family.mean_field import MeanField as MeanField
 from taut.family.particles import Particles as Particles
 from taut.family.product import Product as Product
+from taut.family.stretched import Stretched as Stretched
 
 __all__ = ["AbstractFamily", "FullRank", "LowRank", "MeanField", "Particles", "Product"]

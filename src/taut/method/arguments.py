@@ -15,6 +15,15 @@ def as_positive(name: str, value: Any) -> int:
     return int(value)
 
 
+def as_seconds(name: str, value: Any) -> float:
+    """Take a positive number of seconds; `None` is for ever."""
+    if value is None:
+        return float("inf")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not value > 0:
+        raise ArgumentError(f"{name} must be a number of seconds > 0, got {value!r}.")
+    return float(value)
+
+
 def as_progress(shown: bool, theme: Any) -> AbstractProgress:
     """Make a bar, or none."""
     return RichProgress(theme) if shown else SilentProgress()

@@ -1,18 +1,20 @@
 """Inference that ends by itself: no step size, and no number of steps to guess."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from taut.approximation import Approximation
 from taut.compilation import clock
+from taut.diagnose import Journal
 from taut.errors import NotFiniteError
 from taut.family import AbstractFamily
 from taut.gradients import Gradients
-from taut.method.arguments import as_positive, as_progress
+from taut.method.arguments import as_positive, as_progress, as_seconds
 from taut.progress import INTERRUPTED, AbstractProgress
 
 
@@ -28,11 +30,25 @@ class Problem:
         Where to begin, in the unconstrained space.
     random
         Decides all that is random.
+    longest
+        Iterations after which it is ended.
+    deadline
+        When it is ended, by `time.perf_counter`.
+    journal
+        Where a method writes down what it did.
     """
 
     gradients: Gradients
     start: np.ndarray
     random: np.random.Generator
+    longest: int
+    deadline: float = np.inf
+    journal: Journal = field(default_factory=Journal)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether there is no time left."""
+        return time.perf_counter() > self.deadline
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,8 @@ class DirectInference(ABC):
     _approx: Approximation
     # Iterations after which it ends in any case.
     _longest: int
+    # Whether the density has to be finite where it begins.
+    _needs_start = True
 
     @abstractmethod
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
@@ -79,6 +97,7 @@ class DirectInference(ABC):
         progressbar_theme: Any = None,
         *,
         include_transformed: bool = False,
+        max_seconds: float | None = None,
     ) -> Approximation:
         """Fit; what is reached is kept when it is interrupted.
 
@@ -92,6 +111,8 @@ class DirectInference(ABC):
             A `rich.theme.Theme`.
         include_transformed
             Whether ``approx.sample`` puts unconstrained variables into its ``posterior``.
+        max_seconds
+            Seconds after which it ends, as soon as what is under way is done; compilation counts.
 
         Returns
         -------
@@ -107,30 +128,38 @@ class DirectInference(ABC):
         """
         longest = self._longest if n is None else as_positive("n", n)
         self._approx.include_transformed = include_transformed
+        deadline = time.perf_counter() + as_seconds("max_seconds", max_seconds)
         with clock(self._approx.timing, "lift"):
             self._approx.retarget(self._approx.source.target())
-        self._run(longest, as_progress(progressbar, progressbar_theme))
+        problem = self._problem(longest, deadline)
+        self._approx.journal = problem.journal
+        self._run(problem, as_progress(progressbar, progressbar_theme))
         return self._approx
 
-    def _run(self, longest: int, progress: AbstractProgress) -> None:
+    def _problem(self, longest: int, deadline: float) -> Problem:
         approx = self._approx
         with approx.target.precision():
             start = np.asarray(approx.family.mean(), float)
-        _check_start(approx, start)
+        if self._needs_start:
+            check_start(approx, start)
         random = np.random.default_rng(approx.random_seed)
-        gradients = Gradients(approx.target, approx.timing)
-        steps = self._solve(Problem(gradients, start, random))
+        return Problem(Gradients(approx.target, approx.timing), start, random, longest, deadline)
+
+    def _run(self, problem: Problem, progress: AbstractProgress) -> None:
+        approx, longest = self._approx, problem.longest
+        steps = self._solve(problem)
         losses: list[float] = []
         progress.start(longest)
         approx.stopped = INTERRUPTED
         try:
-            while len(losses) < longest:
+            while len(losses) < longest and not problem.is_late:
                 reached = next(steps)
                 losses.append(reached.loss)
                 approx.hist = np.array(losses)
                 approx.update(reached.family)
                 progress.update(approx.hist)
-            approx.stopped = f"reached {longest:,d} iterations"
+            seconds = f"{approx.timing.total:.2g} s have passed"
+            approx.stopped = seconds if problem.is_late else f"reached {longest:,d} iterations"
         except StopIteration as stop:
             approx.stopped = stop.value
         except KeyboardInterrupt:
@@ -140,7 +169,8 @@ class DirectInference(ABC):
             progress.finish(np.array(losses), approx.stopped)
 
 
-def _check_start(approx: Approximation, start: np.ndarray) -> None:
+def check_start(approx: Approximation, start: np.ndarray) -> None:
+    """Refuse a start where the density is not finite, and say what is to blame."""
     with clock(approx.timing, "lift"), approx.target.precision():
         blame = approx.source.blame(start)
     if blame is not None:

@@ -1,0 +1,187 @@
+"""Many short Hamiltonian chains side by side, in coordinates in which a Gaussian is standard.
+
+The transitions are a few lines of NumPy around the gradient program that a fit has compiled
+already: a compiled kernel of its own would take longer to compile than all chains take to run.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from taut.gradients import Gradients
+from taut.normal import Normal
+
+# Transitions are this long in standard coordinates: about a quarter of a turn.
+_TRAVEL = 1.6
+_MOST_LEAPS = 64
+# What Hamiltonian chains should accept, and how fast the step size follows.
+_ACCEPTED, _RATE = 0.8, 0.15
+# Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
+_SHORTEST, _LONGEST = 0.4, 1.2
+# Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
+_DIVERGENT = 1000.0
+
+Points = Float[np.ndarray, "chains dim"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What chains did in some transitions.
+
+    Parameters
+    ----------
+    draws
+        Where they were, in the unconstrained space.
+    accepted
+        Mean acceptance probability of each chain.
+    divergent
+        Share of transitions that diverged.
+    """
+
+    draws: Float[np.ndarray, "transitions chains dim"]
+    accepted: Float[np.ndarray, " chains"]
+    divergent: float
+
+    @cached_property
+    def pooled(self) -> Float[np.ndarray, "draws dim"]:
+        """All draws, one a row."""
+        return self.draws.reshape(-1, self.draws.shape[2])
+
+    @cached_property
+    def rhat(self) -> Float[np.ndarray, " dim"]:
+        r"""How far chains are from one another, against how far each of them goes.
+
+        .. math:: \hat R = \sqrt{1 + B / W}
+
+        with the variance B of the chains' means and the mean W of their variances, of the values
+        and of their distances from the median; the larger is taken. With so many chains it is
+        about :math:`\sqrt{1 + 1/n}` where each chain has n effective draws, and so tells whether
+        every one of them has seen the whole posterior.
+        """
+        away = np.abs(self.draws - np.median(self.pooled, axis=0))
+        return np.maximum(_rhat(self.draws), _rhat(away))
+
+    @cached_property
+    def standard_error(self) -> Float[np.ndarray, " dim"]:
+        """Of the means, from the spread of the chains' own."""
+        means = self.draws.mean(axis=0)
+        return means.std(axis=0, ddof=1) / np.sqrt(len(means))
+
+    @property
+    def effective(self) -> float:
+        """Effective draws of the mean, of the element that has fewest."""
+        variance = self.pooled.var(axis=0)
+        return float(np.min(variance / np.maximum(self.standard_error**2, 1e-300)))
+
+    def last(self, transitions: int) -> "Window":
+        """Give the last transitions alone."""
+        return Window(self.draws[-transitions:], self.accepted, self.divergent)
+
+
+def _rhat(draws: Float[np.ndarray, "transitions chains dim"]) -> Float[np.ndarray, " dim"]:
+    within = draws.var(axis=0, ddof=1).mean(axis=0)
+    between = draws.mean(axis=0).var(axis=0, ddof=1)
+    return np.sqrt(1.0 + between / np.maximum(within, 1e-300))
+
+
+class Chains:
+    """Chains that go on from where they are.
+
+    Parameters
+    ----------
+    gradients
+        Of the log density.
+    normal
+        In whose coordinates they move.
+    starts
+        One a chain; those without a finite density begin where others do.
+    random
+        Decides their moves.
+
+    Attributes
+    ----------
+    travel
+        How far a transition goes, in standard coordinates.
+    """
+
+    def __init__(
+        self, gradients: Gradients, normal: Normal, starts: Points, random: np.random.Generator
+    ) -> None:
+        self._gradients, self._random = gradients, random
+        self._log_step = float(np.log(0.9 * starts.shape[1] ** -0.25))
+        self.travel = _TRAVEL
+        self._normal = normal
+        values, slopes = gradients(starts)
+        kept = _refilled(np.isfinite(values) & np.isfinite(slopes).all(axis=1), random)
+        self.z, self._values = starts[kept], values[kept]
+        self._x = normal.whiten(self.z)
+        self._slopes = normal.pull(slopes[kept])
+
+    @property
+    def step(self) -> float:
+        """Step size, in standard coordinates."""
+        return float(np.exp(self._log_step))
+
+    def precondition(self, normal: Normal) -> None:
+        """Move in the coordinates of another Gaussian from now on."""
+        self._normal = normal
+        self._x = normal.whiten(self.z)
+        self._slopes = normal.pull(self._gradients(self.z)[1])
+        self._log_step = float(np.log(0.9 * self.z.shape[1] ** -0.25))
+
+    def run(self, transitions: int) -> Window:
+        """Make some transitions; the step size is adapted all the while."""
+        draws = np.empty((transitions, *self.z.shape))
+        accepted, divergent = np.zeros(len(self.z)), 0.0
+        for i in range(transitions):
+            probability, error = self._move()
+            accepted += probability / transitions
+            divergent += float((error > _DIVERGENT).mean()) / transitions
+            self._log_step += _RATE * (float(probability.mean()) - _ACCEPTED)
+            draws[i] = self.z
+        return Window(draws, accepted, divergent)
+
+    def _move(self) -> tuple[Float[np.ndarray, " chains"], Float[np.ndarray, " chains"]]:
+        """Move all chains once; give their acceptance probabilities and errors of the energy."""
+        count, dim = self.z.shape
+        steps = self.step * self._random.uniform(_SHORTEST, _LONGEST, (count, 1))
+        momentum = self._random.normal(size=(count, dim))
+        before = 0.5 * (momentum**2).sum(axis=1) - self._values
+        x, slopes = self._x, self._slopes
+        leaps = int(np.clip(np.ceil(self.travel / self.step), 1, _MOST_LEAPS))
+        with np.errstate(all="ignore"):
+            momentum = momentum + 0.5 * steps * slopes
+            for leap in range(leaps):
+                x = x + steps * momentum
+                z = self._normal.mean + self._normal.colour(x)
+                values, slopes = self._gradients(z)
+                slopes = self._normal.pull(slopes)
+                momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
+            error = 0.5 * (momentum**2).sum(axis=1) - values - before
+            error = np.where(np.isfinite(error), error, np.inf)
+            probability = np.exp(-np.maximum(error, 0.0))
+        self._take(self._random.random(count) < probability, x, z, values, slopes)
+        return probability, error
+
+    def _take(
+        self,
+        moved: Bool[np.ndarray, " chains"],
+        x: Points,
+        z: Points,
+        values: Float[np.ndarray, " chains"],
+        slopes: Points,
+    ) -> None:
+        self._x = np.where(moved[:, None], x, self._x)
+        self.z = np.where(moved[:, None], z, self.z)
+        self._values = np.where(moved, values, self._values)
+        self._slopes = np.where(moved[:, None], slopes, self._slopes)
+
+
+def _refilled(good: Bool[np.ndarray, " chains"], random: np.random.Generator) -> np.ndarray:
+    """Give the numbers of good starts, and good ones in place of the others."""
+    numbers = np.arange(len(good))
+    if not good.any():
+        return numbers
+    return np.where(good, numbers, random.choice(numbers[good], len(good)))

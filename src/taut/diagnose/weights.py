@@ -1,0 +1,37 @@
+"""What importance weights say of an approximation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Weights:
+    r"""Log densities of the target over those of `q`, at draws of `q`.
+
+    Parameters
+    ----------
+    values
+        :math:`\log p(y, z) - \log q(z)`, in nats.
+    """
+
+    values: Float[np.ndarray, " draws"]
+
+    @property
+    def elbo(self) -> float:
+        """Their mean: the evidence lower bound; minus infinity where one is not finite."""
+        mean = float(self.values.mean())
+        return mean if np.isfinite(mean) else -np.inf
+
+    @property
+    def divergence(self) -> float:
+        r"""Estimate of KL(q ‖ p), in nats: the log of the mean weight less the mean log weight.
+
+        It is small exactly where `q` is good on the region that `q` sees.
+        """
+        finite = self.values[np.isfinite(self.values)]
+        if not len(finite):
+            return np.inf
+        top = finite.max()
+        return float(top + np.log(np.exp(finite - top).sum() / len(self.values)) - finite.mean())

@@ -1,0 +1,162 @@
+"""The Gaussian stages of the automatic fit, which compete on their ELBO."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from taut.diagnose import Weights
+from taut.method.direct import Problem
+from taut.method.laplace_fit import laplace_at
+from taut.method.lbfgs import Point, ascend
+from taut.method.modes import Modes, counts, is_apart
+from taut.method.path_gaussians import Candidate, best_of_paths
+from taut.method.score_matching import batch_match
+from taut.normal import Dense, Normal, Structured
+
+# Paths, and how far from the start they begin, in the unconstrained space.
+_PATHS, _APART = 8, 2.0
+# Dimensions up to which a covariance is written out.
+DENSE = 1000
+# Draws by which stages are compared.
+_DRAWS = 512
+# Divergence, in nats, under which a Gaussian is as good as exact where it looks.
+_EXACT = 0.005
+# Modes that are looked into at most.
+_MODES = 4
+# Batches of score matching at most.
+_BATCHES = 400
+
+
+class Climb:
+    """Stages that hand on the best Gaussian so far.
+
+    Parameters
+    ----------
+    problem
+        What is fitted.
+
+    Attributes
+    ----------
+    best
+        The best Gaussian, `None` before the first.
+    elbo
+        Its ELBO.
+    weights
+        Its importance weights.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._gradients, self._random = problem.gradients, problem.random
+        self.best: Normal | None = None
+        self.elbo = -np.inf
+        self.weights = Weights(np.empty(0))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether log p and log q differ by a constant, nearly."""
+        return self.weights.divergence < _EXACT
+
+    def gaussians(self) -> Iterator[Normal]:
+        """Run the stages, and give the best Gaussian after each."""
+        self._candidates = self._paths()
+        if not self._candidates:
+            return
+        yield self._compete(self._candidates[0].normal)
+        if self._problem.is_late:
+            return
+        if len(self._problem.start) > DENSE:
+            return
+        yield self._laplace()
+        if self.is_exact or self._problem.is_late:
+            return
+        yield self._match()
+
+    def modes(self) -> Modes | None:
+        """Look where paths came to that is far from the best Gaussian; `None` if nowhere."""
+        assert self.best is not None
+        found, elbos = [self.best], [self.elbo]
+        away = sum(is_apart(self.best, candidate.normal) for candidate in self._candidates)
+        self._problem.journal.starts = len(self._candidates) - away, _PATHS
+        for candidate in self._candidates[1:]:
+            if len(found) == _MODES or self._problem.is_late or len(self.best.mean) > DENSE:
+                break
+            if not self._is_new(candidate.normal, found):
+                continue
+            with self._problem.journal.stage("another mode", self._gradients) as stage:
+                normal, stage.elbo = self._matched(candidate.normal)
+            if counts(stage.elbo, self.elbo) and self._is_new(normal, found):
+                found.append(normal)
+                elbos.append(stage.elbo)
+        return Modes(tuple(found), tuple(elbos)) if len(found) > 1 else None
+
+    def _is_new(self, normal: Normal, found: list[Normal]) -> bool:
+        return all(is_apart(other, normal) for other in found)
+
+    def _paths(self) -> list[Candidate]:
+        start, journal = self._problem.start, self._problem.journal
+        with journal.stage("quasi-Newton paths", self._gradients) as stage:
+            apart = _APART * self._random.uniform(-1.0, 1.0, (_PATHS, len(start)))
+            apart[0] = 0.0
+            paths = ascend(self._gradients, start + apart)
+            candidates = best_of_paths(self._gradients, paths, self._random)
+            if candidates:
+                stage.elbo = candidates[0].elbo
+        self._top = max((path[-1] for path in paths if path), key=_height, default=None)
+        return candidates
+
+    def _laplace(self) -> Normal:
+        assert self._top is not None
+        assert self.best is not None
+        with self._problem.journal.stage("curvature at the mode", self._gradients) as stage:
+            scale = np.clip(self.best.std, 1e-8, 1e8)
+            found = laplace_at(self._gradients, self._top.position, scale)
+            if found is None:
+                stage.note = "there is no mode that falls in all directions"
+                return self.best
+            before = self.elbo
+            best = self._compete(found)
+            stage.elbo = self.elbo if self.elbo > before else np.nan
+        return best
+
+    def _match(self) -> Normal:
+        assert self.best is not None
+        with self._problem.journal.stage("batch and match", self._gradients) as stage:
+            matched, stage.elbo = self._matched(self.best)
+        return self._compete(matched)
+
+    def _matched(self, begin: Normal) -> tuple[Normal, float]:
+        """Fit a dense Gaussian from another one; give it with its ELBO."""
+        begin = _dense(begin)
+        steps = batch_match(self._gradients, begin.mean, begin.cov, self._random)
+        last = None
+        for last in itertools.islice(steps, _BATCHES):  # noqa: B007
+            if self._problem.is_late:
+                break
+        assert last is not None
+        normal = Dense.of(last.gaussian.mean, last.gaussian.cov)
+        return normal, self._weigh(normal).elbo
+
+    def _compete(self, normal: Normal) -> Normal:
+        """Keep a Gaussian if its ELBO, of fresh draws, is the best so far."""
+        weights = self._weigh(normal)
+        if self.best is None or weights.elbo > self.elbo:
+            self.best, self.elbo, self.weights = normal, weights.elbo, weights
+        return self.best
+
+    def _weigh(self, normal: Normal) -> Weights:
+        with np.errstate(all="ignore"):
+            z, log_q = normal.draw(self._random, _DRAWS)
+            return Weights(self._gradients(z)[0] - log_q)
+
+
+def _height(point: Point) -> float:
+    return point.value
+
+
+def _dense(normal: Normal) -> Dense:
+    if isinstance(normal, Dense):
+        return normal
+    assert isinstance(normal, Structured)
+    return normal.dense()
