@@ -34,7 +34,16 @@ from taut.batches import (
     ScaledRows,
     Stream,
 )
-from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
+from taut.family import (
+    AbstractFamily,
+    FullRank,
+    LowRank,
+    MeanField,
+    Mixture,
+    Particles,
+    Product,
+    StudentT,
+)
 from taut.family.gaussian import inverse_softplus
 from taut.method import AbstractMethod, Descent, DirectInference
 from taut.objective import ELBO, AbstractObjective, Stein, path, total
@@ -64,6 +73,12 @@ def low_rank(dim: int) -> LowRank:
 def product() -> Product:
     """Two families whose elements are interleaved, in 5 dimensions."""
     return Product((mean_field(2), full_rank(3)), ((4, 1), (0, 3, 2)))
+
+
+def mixture(dim: int) -> Mixture:
+    """Three components that overlap, of different families."""
+    parts = mean_field(dim), full_rank(dim), low_rank(dim)
+    return Mixture.of(parts, np.array([1.0, 2.0, 3.0]))
 
 
 def full_rank_of(mean: np.ndarray, cov: np.ndarray) -> FullRank:
@@ -188,10 +203,16 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "low rank, 1-d": lambda: low_rank(1),
     "low rank, 5-d": lambda: low_rank(5),
     "product, 5-d": product,
+    "mixture, 1-d": lambda: mixture(1),
+    "mixture, 5-d": lambda: mixture(5),
+    "student, 1-d": lambda: StudentT.around(mean_field(1), 20.0),
+    "student, 5-d": lambda: StudentT.around(full_rank(5), 11.0),
+    "student, low rank, 5-d": lambda: StudentT.around(low_rank(5), 11.0),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
 }
-# Those with a density.
+# Those with a density, and those whose density is a Gaussian's.
 DENSE = [name for name in FAMILIES if not name.startswith("particles")]
+GAUSSIAN = [n for n in DENSE if n.startswith(("mean field", "full rank", "low rank", "product"))]
 
 OBJECTIVES: dict[str, Callable[[], AbstractObjective]] = {
     "elbo, total, 1 draw": lambda: ELBO(1, np.asarray(1.0), total),

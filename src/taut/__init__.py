@@ -19,10 +19,12 @@ from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
 from taut.method import SVGD as SVGD
 from taut.method import Auto as Auto
+from taut.method import FlowVI as FlowVI
 from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
+from taut.method import LowRankADVI as LowRankADVI
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -54,6 +56,7 @@ __all__ = [
     "ArrayRows",
     "Auto",
     "Empirical",
+    "FlowVI",
     "FullRank",
     "FullRankADVI",
     "Group",
@@ -61,6 +64,7 @@ __all__ = [
     "Inference",
     "IterableRows",
     "KLqp",
+    "LowRankADVI",
     "MeanField",
     "Minibatch",
     "Optimizer",

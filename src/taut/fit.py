@@ -8,7 +8,17 @@ from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
-from taut.method import ADVI, ASVGD, SVGD, Auto, DirectInference, FullRankADVI, Inference
+from taut.method import (
+    ADVI,
+    ASVGD,
+    SVGD,
+    Auto,
+    DirectInference,
+    FlowVI,
+    FullRankADVI,
+    Inference,
+    LowRankADVI,
+)
 
 AnyInference = Inference | DirectInference
 
@@ -16,6 +26,8 @@ METHODS: dict[str, type[AnyInference]] = {
     "auto": Auto,
     "advi": ADVI,
     "fullrank_advi": FullRankADVI,
+    "lowrank_advi": LowRankADVI,
+    "flow": FlowVI,
     "svgd": SVGD,
     "asvgd": ASVGD,
 }
@@ -53,8 +65,9 @@ def fit(
     n
         Steps, by default 10 000; for methods that end by themselves the most iterations.
     method
-        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``), a class
-        such as `taut.ADVI`, or an object of one, which then has its model and start already.
+        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"lowrank_advi"``, ``"flow"``,
+        ``"svgd"``, ``"asvgd"``), a class such as `taut.ADVI`, or an object of one, which then has
+        its model and start already.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed

@@ -13,9 +13,9 @@ from jaxtyping import PyTree
 
 import taut
 from cases import (
-    DENSE,
     ELBOS,
     FAMILIES,
+    GAUSSIAN,
     OBJECTIVES,
     TARGETS,
     full_rank,
@@ -36,7 +36,7 @@ REPEATS, ERRORS = 4000, 5.0
 PLACE, BATCHED = "regression, 5-d", "regression, 5-d, in batches"
 WAYS = ["elbo, total, 1 draw", "elbo, path, 1 draw"]
 ROWS = [(name, PLACE, "full rank, 5-d") for name in ELBOS]
-ROWS += [(w, PLACE, f) for w in WAYS for f in DENSE if "5-d" in f and f != "full rank, 5-d"]
+ROWS += [(w, PLACE, f) for w in WAYS for f in GAUSSIAN if "5-d" in f and f != "full rank, 5-d"]
 ROWS += [(way, BATCHED, "full rank, 5-d") for way in WAYS]
 
 each_row = pytest.mark.parametrize(("name", "where", "family"), ROWS)

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from taut.family.base import AbstractFamily
 from taut.family.gaussian import inverse_softplus, log_standard_normal
+from taut.family.location_scale import AbstractLocationScale
 from taut.types import AnyArray
 
 
-class FullRank(AbstractFamily):
+class FullRank(AbstractLocationScale):
     r"""A Gaussian whose covariance has a Cholesky factor with a softplus diagonal.
 
     .. math:: z = \mu + L \epsilon, \quad L_{ii} = \log(1 + e^{\ell_{ii}}),
@@ -57,13 +57,10 @@ class FullRank(AbstractFamily):
         return jax.random.normal(key, self.mu.shape, self.mu.dtype)
 
     def push(self, noise: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Scalar]:
-        cholesky = self.cholesky()
-        return jnp.add(self.mu, cholesky @ noise), log_standard_normal(noise) - _log_det(cholesky)
+        return self.color(noise), log_standard_normal(noise) - self.log_det()
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
-        cholesky = self.cholesky()
-        noise = jax.scipy.linalg.solve_triangular(cholesky, z - self.mu, lower=True)
-        return log_standard_normal(noise) - _log_det(cholesky)
+        return log_standard_normal(self.whiten(z)) - self.log_det()
 
     def mean(self) -> Float[AnyArray, " dim"]:
         return self.mu
@@ -75,11 +72,17 @@ class FullRank(AbstractFamily):
         cholesky = self.cholesky()
         return cholesky @ cholesky.T
 
+    def color(self, noise: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        return jnp.add(self.mu, self.cholesky() @ noise)
+
+    def whiten(self, z: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        return jax.scipy.linalg.solve_triangular(self.cholesky(), z - self.mu, lower=True)
+
+    def log_det(self) -> Scalar:
+        # Of the diagonal alone: no second triangle is made where only this is asked for.
+        return jnp.sum(jnp.log(jax.nn.softplus(jnp.diagonal(self.factor))))
+
     def cholesky(self) -> Float[Array, "dim dim"]:
         """Give the Cholesky factor of the covariance."""
         diagonal = jnp.diagonal(self.factor)
         return jnp.tril(self.factor, -1) + jnp.diag(jax.nn.softplus(diagonal))
-
-
-def _log_det(cholesky: Float[Array, "dim dim"]) -> Scalar:
-    return jnp.sum(jnp.log(jnp.diagonal(cholesky)))

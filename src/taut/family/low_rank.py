@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from taut.family.base import AbstractFamily
 from taut.family.gaussian import HALF_LOG_2PI, inverse_softplus
+from taut.family.location_scale import AbstractLocationScale
 from taut.types import AnyArray
 
 
-class LowRank(AbstractFamily):
+class LowRank(AbstractLocationScale):
     r"""A Gaussian whose covariance is a diagonal and a few directions.
 
     .. math:: z = \mu + \sigma \odot \epsilon + F \eta, \quad \sigma = \log(1 + e^{\rho}),
@@ -58,10 +58,10 @@ class LowRank(AbstractFamily):
         """Build a member with this mean and, nearly, these standard deviations.
 
         The directions start small rather than at zero, where their gradient is zero too. The rank
-        is by default the root of the dimension.
+        is by default the root of the dimension, and at most 20.
         """
         dim = len(mean)
-        rank = max(1, int(np.sqrt(dim))) if rank is None else min(rank, dim)
+        rank = max(1, min(20, int(np.sqrt(dim)))) if rank is None else min(rank, dim)
         # A fixed pattern of signs: any start but zero does, and this one needs no seed.
         signs = np.cos(np.pi * np.outer(np.arange(dim) + 0.5, np.arange(rank) + 1) / max(dim, 1))
         return cls(mean, inverse_softplus(std), (1e-2 * std[:, None] * signs).astype(mean.dtype))
@@ -84,12 +84,11 @@ class LowRank(AbstractFamily):
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
         # Woodbury: with U = F / sigma, (D + F F')^-1 needs only the rank x rank matrix I + U' U.
-        sigma = self._diagonal()
-        scaled, u = (z - self.mu) / sigma, self.factor / sigma[:, None]
-        cholesky = jnp.linalg.cholesky(jnp.eye(u.shape[1], dtype=u.dtype) + u.T @ u)
+        sigma, u, cholesky = self._scaled()
+        scaled = (z - self.mu) / sigma
         along = jax.scipy.linalg.solve_triangular(cholesky, u.T @ scaled, lower=True)
-        log_det = jnp.sum(jnp.log(sigma)) + jnp.sum(jnp.log(jnp.diagonal(cholesky)))
-        return -0.5 * (scaled @ scaled - along @ along) - log_det - self.dim * HALF_LOG_2PI
+        square = scaled @ scaled - along @ along
+        return -0.5 * square - _log_det(sigma, cholesky) - self.dim * HALF_LOG_2PI
 
     def mean(self) -> Float[AnyArray, " dim"]:
         return self.mu
@@ -100,5 +99,34 @@ class LowRank(AbstractFamily):
     def cov(self) -> Float[Array, "dim dim"]:
         return jnp.diag(self._diagonal() ** 2) + jnp.asarray(self.factor @ self.factor.T)
 
+    def color(self, noise: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        # With I + U'U = CC', A = sigma (I + U (I + C)^-1 U') is a root: multiply it out.
+        sigma, u, cholesky = self._scaled()
+        shifted = cholesky + jnp.eye(u.shape[1], dtype=u.dtype)
+        along = jax.scipy.linalg.solve_triangular(shifted, u.T @ noise, lower=True)
+        return jnp.add(self.mu, sigma * (noise + u @ along))
+
+    def whiten(self, z: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        # By Woodbury the inverse of that root is (I - U (I + C')^-1 C^-1 U') / sigma.
+        sigma, u, cholesky = self._scaled()
+        scaled = (z - self.mu) / sigma
+        shifted = cholesky + jnp.eye(u.shape[1], dtype=u.dtype)
+        along = jax.scipy.linalg.solve_triangular(cholesky, u.T @ scaled, lower=True)
+        return scaled - u @ jax.scipy.linalg.solve_triangular(shifted.T, along, lower=False)
+
+    def log_det(self) -> Scalar:
+        sigma, _, cholesky = self._scaled()
+        return _log_det(sigma, cholesky)
+
+    def _scaled(self) -> tuple[Array, Array, Array]:
+        """Give sigma, U = F / sigma, and the Cholesky factor of I + U'U."""
+        sigma = self._diagonal()
+        u = self.factor / sigma[:, None]
+        return sigma, u, jnp.linalg.cholesky(jnp.eye(u.shape[1], dtype=u.dtype) + u.T @ u)
+
     def _diagonal(self) -> Float[Array, " dim"]:
         return jax.nn.softplus(self.rho)
+
+
+def _log_det(sigma: Float[Array, " dim"], cholesky: Float[Array, "rank rank"]) -> Scalar:
+    return jnp.sum(jnp.log(sigma)) + jnp.sum(jnp.log(jnp.diagonal(cholesky)))

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from taut.family.base import AbstractFamily
 from taut.family.gaussian import inverse_softplus, log_standard_normal
+from taut.family.location_scale import AbstractLocationScale
 from taut.types import AnyArray
 
 
-class MeanField(AbstractFamily):
+class MeanField(AbstractLocationScale):
     r"""Independent Gaussians with a softplus scale, the form of Bayes by backprop.
 
     .. math:: z = \mu + \sigma \odot \epsilon, \quad \sigma = \log(1 + e^{\rho}),
@@ -60,12 +60,10 @@ class MeanField(AbstractFamily):
         return jax.random.normal(key, self.mu.shape, self.mu.dtype)
 
     def push(self, noise: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Scalar]:
-        std = self.std()
-        return jnp.add(self.mu, std * noise), log_standard_normal(noise) - jnp.sum(jnp.log(std))
+        return self.color(noise), log_standard_normal(noise) - self.log_det()
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
-        std = self.std()
-        return log_standard_normal((z - self.mu) / std) - jnp.sum(jnp.log(std))
+        return log_standard_normal(self.whiten(z)) - self.log_det()
 
     def mean(self) -> Float[AnyArray, " dim"]:
         return self.mu
@@ -75,3 +73,12 @@ class MeanField(AbstractFamily):
 
     def cov(self) -> Float[Array, "dim dim"]:
         return jnp.diag(self.std() ** 2)
+
+    def color(self, noise: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        return jnp.add(self.mu, self.std() * noise)
+
+    def whiten(self, z: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        return (z - self.mu) / self.std()
+
+    def log_det(self) -> Scalar:
+        return jnp.sum(jnp.log(self.std()))

@@ -6,10 +6,12 @@ from taut.method.auto import Auto as Auto
 from taut.method.base import AbstractMethod as AbstractMethod
 from taut.method.descent import Descent as Descent
 from taut.method.direct import DirectInference as DirectInference
+from taut.method.flow_vi import FlowVI as FlowVI
 from taut.method.full_rank_advi import FullRankADVI as FullRankADVI
 from taut.method.implicit_gradient import ImplicitGradient as ImplicitGradient
 from taut.method.inference import Inference as Inference
 from taut.method.klqp import KLqp as KLqp
+from taut.method.low_rank_advi import LowRankADVI as LowRankADVI
 from taut.method.svgd import SVGD as SVGD
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "Auto",
     "Descent",
     "DirectInference",
+    "FlowVI",
     "FullRankADVI",
     "ImplicitGradient",
     "Inference",
     "KLqp",
+    "LowRankADVI",
 ]

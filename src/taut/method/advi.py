@@ -7,7 +7,7 @@ from taut.approximation import Approximation
 from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
-from taut.objective import AbstractObjective, Gradient, as_elbo
+from taut.objective import AbstractObjective, Gradient, as_objective
 
 
 @final
@@ -34,6 +34,9 @@ class ADVI(Inference):
     gradient
         ``"total"`` as in PyMC, or ``"path"`` for sticking the landing, whose noise vanishes where
         the family contains the posterior.
+    objective
+        What is minimised in place of the ELBO, such as ``taut.objective.Renyi(alpha=0.5)``; then
+        without `beta` and `gradient`.
 
     References
     ----------
@@ -60,11 +63,12 @@ class ADVI(Inference):
         start_sigma: Mapping[str, Any] | None = None,
         beta: float = 1.0,
         gradient: Gradient = "total",
+        objective: AbstractObjective | None = None,
     ) -> None:
-        self._elbo = as_elbo(beta, gradient)
+        self._chosen = as_objective(objective, beta, gradient)
         group = Group(None, "mf", start=start, start_sigma=start_sigma)
         approx = Approximation([group], model=model, random_seed=random_seed)
         self._session = Session("ADVI", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
-        return self._elbo.with_draws(n_mc)
+        return self._chosen.with_draws(n_mc)

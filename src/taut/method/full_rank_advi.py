@@ -7,7 +7,7 @@ from taut.approximation import Approximation
 from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
-from taut.objective import AbstractObjective, Gradient, as_elbo
+from taut.objective import AbstractObjective, Gradient, as_objective
 
 
 @final
@@ -33,6 +33,9 @@ class FullRankADVI(Inference):
         Weight of the KL term; 1 for the posterior.
     gradient
         ``"total"`` as in PyMC, or ``"path"`` for sticking the landing.
+    objective
+        What is minimised in place of the ELBO, such as ``taut.objective.Renyi(alpha=0.5)``; then
+        without `beta` and `gradient`.
 
     References
     ----------
@@ -57,11 +60,12 @@ class FullRankADVI(Inference):
         start_sigma: Mapping[str, Any] | None = None,
         beta: float = 1.0,
         gradient: Gradient = "total",
+        objective: AbstractObjective | None = None,
     ) -> None:
-        self._elbo = as_elbo(beta, gradient)
+        self._chosen = as_objective(objective, beta, gradient)
         group = Group(None, "fr", start=start, start_sigma=start_sigma)
         approx = Approximation([group], model=model, random_seed=random_seed)
         self._session = Session("FullRankADVI", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
-        return self._elbo.with_draws(n_mc)
+        return self._chosen.with_draws(n_mc)

@@ -15,13 +15,16 @@ from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
-from taut.optimizer import as_optimizer
+from taut.optimizer import AbstractOptimizer, as_optimizer
 
 
 class Inference(ABC):
     """A fit that can be run, looked at, and gone on with."""
 
     _session: Session
+    # Where `fit` is given none of its own; `None` for PyMC's, and for no bound.
+    _optimizer: AbstractOptimizer | None = None
+    _max_norm: float | None = None
 
     @abstractmethod
     def _objective(self, n_mc: int | None) -> AbstractObjective:
@@ -72,10 +75,10 @@ class Inference(ABC):
         progressbar_theme
             A `rich.theme.Theme`.
         obj_n_mc
-            Draws for one gradient; by default 1 for the ELBO.
+            Draws for one gradient; by default 1 for the ELBO, and 32 for `taut.FlowVI`.
         obj_optimizer
             One of `taut`'s optimizers, or any `optax.GradientTransformation`; by default
-            ``taut.adagrad_window()``, as in PyMC.
+            ``taut.adagrad_window()``, as in PyMC, where the method has none of its own.
         total_grad_norm_constraint
             Bound of the gradient's total norm.
         backend
@@ -127,8 +130,8 @@ class Inference(ABC):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
         method = _descent(
             self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)),
-            obj_optimizer,
-            total_grad_norm_constraint,
+            self._optimizer if obj_optimizer is None else obj_optimizer,
+            self._max_norm if total_grad_norm_constraint is None else total_grad_norm_constraint,
         )
         self.approx.include_transformed = include_transformed
         progress = as_progress(progressbar, progressbar_theme)

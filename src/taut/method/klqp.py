@@ -7,7 +7,7 @@ from taut.errors import ArgumentError
 from taut.family import Particles
 from taut.method.inference import Inference
 from taut.method.session import Session
-from taut.objective import AbstractObjective, Gradient, as_elbo
+from taut.objective import AbstractObjective, Gradient, as_objective
 
 
 @final
@@ -25,6 +25,9 @@ class KLqp(Inference):
         Weight of the KL term; 1 for the posterior.
     gradient
         ``"total"`` as in PyMC, or ``"path"`` for sticking the landing.
+    objective
+        What is minimised in place of the ELBO, such as ``taut.objective.Renyi(alpha=0.5)``; then
+        without `beta` and `gradient`.
 
     Examples
     --------
@@ -37,15 +40,20 @@ class KLqp(Inference):
     """
 
     def __init__(
-        self, approx: Approximation, beta: float = 1.0, *, gradient: Gradient = "total"
+        self,
+        approx: Approximation,
+        beta: float = 1.0,
+        *,
+        gradient: Gradient = "total",
+        objective: AbstractObjective | None = None,
     ) -> None:
         if isinstance(approx.family, Particles):
             raise ArgumentError(
                 "KLqp needs the density of an approximation, and particles have none. "
                 "Fit them by taut.SVGD or taut.ImplicitGradient."
             )
-        self._elbo = as_elbo(beta, gradient)
+        self._chosen = as_objective(objective, beta, gradient)
         self._session = Session("KLqp", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
-        return self._elbo.with_draws(n_mc)
+        return self._chosen.with_draws(n_mc)

@@ -13,6 +13,10 @@ class AbstractObjective(eqx.Module):
     """A loss of a family at a target, estimated from draws; always minimised."""
 
     @abstractmethod
+    def with_draws(self, n_mc: int | None) -> "AbstractObjective":
+        """Give the same objective, estimated from so many draws; from its own number by default."""
+
+    @abstractmethod
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> PyTree:
         """Draw all the noise one evaluation needs."""
 

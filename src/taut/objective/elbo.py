@@ -47,8 +47,7 @@ class ELBO(AbstractObjective):
     estimator: Callable[..., tuple[Array, Scalar]] = eqx.field(static=True, default=total)
 
     def with_draws(self, n_mc: int | None) -> "ELBO":
-        """Give the same objective, estimated from so many draws; one by default."""
-        return ELBO(1 if n_mc is None else n_mc, self.beta, self.estimator)
+        return self if n_mc is None else ELBO(n_mc, self.beta, self.estimator)
 
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> Float[Array, "n_mc noise"]:
         return jax.vmap(family.noise)(jax.random.split(key, self.n_mc))
@@ -86,3 +85,29 @@ def as_elbo(beta: float, gradient: Gradient) -> ELBO:
     if gradient not in _ESTIMATORS:
         raise ArgumentError(f'gradient must be "total" or "path", got {gradient!r}.')
     return ELBO(beta=np.asarray(beta, float), estimator=_ESTIMATORS[gradient])
+
+
+def as_objective(
+    objective: AbstractObjective | None, beta: float, gradient: Gradient
+) -> AbstractObjective:
+    """Take the objective a user gives, or build the ELBO of their words.
+
+    Raises
+    ------
+    ArgumentError
+        It is no objective, or there are words as well.
+    """
+    elbo = as_elbo(beta, gradient)
+    if objective is None:
+        return elbo
+    if not isinstance(objective, AbstractObjective):
+        raise ArgumentError(
+            "objective must be one of taut.objective, such as taut.objective.Renyi(alpha=0.5), "
+            f"got {objective!r}."
+        )
+    if (beta, gradient) != (1.0, "total"):
+        raise ArgumentError(
+            "beta and gradient are the ELBO's, and objective is given. Give them to the "
+            "objective: taut.objective.ELBO(beta=..., estimator=taut.objective.path)."
+        )
+    return objective

@@ -43,6 +43,9 @@ class Stein(AbstractObjective):
     temperature: Float[AnyArray, ""] = eqx.field(default_factory=lambda: np.asarray(1.0))
     n_mc: int | None = eqx.field(static=True, default=None)
 
+    def with_draws(self, n_mc: int | None) -> "Stein":
+        return self if n_mc is None else Stein(self.kernel, self.temperature, n_mc)
+
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> PyTree:
         if self.n_mc is None:
             assert isinstance(family, Particles)
