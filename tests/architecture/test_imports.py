@@ -13,7 +13,7 @@ LAYERS = (
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
     ("objective", "frontend", "loop", "drawing", "gradients"),
-    ("group", "evaluation", "minibatch"),
+    ("group", "evaluation", "minibatch", "symbolic"),
     ("result", "printing", "approximation", "single_group"),
     ("method",),
     ("fit",),
