@@ -1,6 +1,6 @@
 """The result of a fit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import jax
@@ -9,25 +9,19 @@ import numpy as np
 from taut import seed
 from taut.compilation import Timing, clock
 from taut.diagnose import Journal
-from taut.drawing import (
-    block_for,
-    draw_block,
-    evaluate_at,
-    evaluate_block,
-    in_blocks,
-    read_off,
-)
+from taut.drawing import draw_block, in_blocks, read_off
 from taut.errors import ArgumentError
 from taut.evaluation import Estimate, elbo, streamed_log_likelihood
-from taut.family import AbstractFamily, Particles
+from taut.family import AbstractFamily
 from taut.frontend import Stepping, Streamed, as_source
 from taut.group import Group, assemble
 from taut.printing import Rows, as_html, as_text, moments_table
 from taut.progress import average
+from taut.symbolic import AbstractSymbolic, check_draws
 from taut.target import Target
 
 
-class Approximation:
+class Approximation(AbstractSymbolic):
     r"""A density :math:`q(z)` in place of a posterior, with all that a user reads off it.
 
     It follows the fit it belongs to: after ``refine``, and inside callbacks, it shows the
@@ -72,9 +66,6 @@ class Approximation:
             )
         self._in_64_bits = np.dtype(self._target.dtype).itemsize == 8
         self._calls = 0
-        self._views: Any = None
-        self._expressions: Any = None
-        self._lifted: Any = None
         self.method: str | None = None
         self.hist: np.ndarray = np.empty(0)
         self.include_transformed = False
@@ -86,8 +77,7 @@ class Approximation:
     def update(self, family: AbstractFamily) -> None:
         """Show other parameters; for those who write a method."""
         self._family = family
-        if self._views is not None:
-            self._views.refresh()
+        self._refresh_views()
 
     def retarget(self, target: Target) -> None:
         """Go on with the data of another moment; for those who write a method."""
@@ -139,31 +129,6 @@ class Approximation:
         return self._read(self._parameter_names)
 
     @property
-    def shared_params(self) -> dict[str, Any]:
-        """The parameters as PyTensor shared variables that follow the fit."""
-        return {name: self._view(name) for name in self._parameter_names}
-
-    @property
-    def params(self) -> list[Any]:
-        """The values of `shared_params`."""
-        return list(self.shared_params.values())
-
-    @property
-    def mean(self) -> Any:
-        """Mean of q in the unconstrained space, as a PyTensor vector that follows the fit."""
-        return self._view("mean")
-
-    @property
-    def std(self) -> Any:
-        """Standard deviations of q in the unconstrained space, likewise."""
-        return self._view("std")
-
-    @property
-    def cov(self) -> Any:
-        """Covariance of q in the unconstrained space, as a PyTensor matrix; O(dim²) memory."""
-        return self._view("cov")
-
-    @property
     def mean_data(self) -> Any:
         """Mean of q by variable, in the unconstrained space, as an `xarray.Dataset`."""
         return self._dataset(self._moment("mean"))
@@ -209,7 +174,7 @@ class Approximation:
         ArgumentError
             `draws` is not a positive integer.
         """
-        _check_draws(draws)
+        check_draws(draws)
         drawn = self._draw(int(draws), random_seed)
         if not return_inferencedata:
             from taut.frontend.pymc.trace import multi_trace
@@ -252,7 +217,7 @@ class Approximation:
         RowsError
             Rows can not be read.
         """
-        _check_draws(draws)
+        check_draws(draws)
         if rows != "all":
             raise ArgumentError(f'rows must be "all", got {rows!r}.')
         words = self._draw_words(random_seed)
@@ -309,207 +274,9 @@ class Approximation:
 
         return with_log_likelihood(tree, values, self._target.labels)
 
-    def sample_node(
-        self,
-        node: Any,
-        size: Any = None,
-        deterministic: Any = False,
-        more_replacements: Mapping[Any, Any] | None = None,
-    ) -> Any:
-        """Replace the model's random variables in an expression by draws.
-
-        Parameters
-        ----------
-        node
-            A PyTensor expression of variables of the model, or a list of them, which then share
-            their draws.
-        size
-            `None` for one draw, or how many along a new first axis: an integer or a symbolic
-            integer scalar, whose value is given at evaluation.
-        deterministic
-            Whether the mean of q takes the place of draws; may be symbolic.
-        more_replacements
-            Other variables to replace, such as ``{Xt: X_test}``, by arrays or expressions of the
-            same rank and of any length.
-
-        Returns
-        -------
-        TensorVariable or list
-            Expressions that follow the fit: what they evaluate to changes when it goes on.
-            Repeated ``.eval()`` gives the same draws again; ``size=N`` gives N independent ones.
-
-        Raises
-        ------
-        ArgumentError
-            The node is of another model, the size no scalar, or a replacement does not fit.
-
-        Examples
-        --------
-        >>> import pymc as pm, taut
-        >>> with pm.Model():
-        ...     x = pm.Normal("x", 3.0, 0.1)
-        ...     approx = taut.fit(2000, random_seed=1, progressbar=False,
-        ...                       obj_optimizer=taut.adam(learning_rate=0.02))
-        >>> approx.sample_node(x**2, size=50).shape.eval()
-        array([50])
-        """
-        return self.expressions.sample_node(node, size, deterministic, more_replacements)
-
-    def evaluate(
-        self,
-        node: Any,
-        draws: int = 1000,
-        more_replacements: Mapping[Any, Any] | None = None,
-        random_seed: Any = None,
-    ) -> Any:
-        """Evaluate an expression at draws of the approximation, on JAX.
-
-        The same as `sample_node` with a size, at once: PyTensor's default backend compiles for
-        many seconds where this takes one, and milliseconds from the second call on.
-
-        Parameters
-        ----------
-        node
-            A PyTensor expression of variables of the model, or a list of them, which then share
-            their draws.
-        draws
-            How many.
-        more_replacements
-            Other variables to replace, as in `sample_node`; new arrays of the same shapes compile
-            nothing.
-        random_seed
-            As in `sample`.
-
-        Returns
-        -------
-        xarray.DataArray or list
-            With the axes ``chain`` and ``draw`` first.
-
-        Examples
-        --------
-        >>> import pymc as pm, taut
-        >>> with pm.Model(coords={"side": ["left", "right"]}):
-        ...     x = pm.Normal("x", 3.0, 0.1, dims="side")
-        ...     approx = taut.fit(2000, random_seed=1, progressbar=False)
-        >>> approx.evaluate(x**2, draws=50).shape
-        (1, 50, 2)
-        """
-        _check_draws(draws)
-        nodes = list(node) if isinstance(node, list | tuple) else [node]
-        values = self._evaluate(nodes, draws, dict(more_replacements or {}), random_seed)
-        from taut.result import label_draws
-
-        labelled = [
-            label_draws(value, node.name, self._target.labels)
-            for node, value in zip(nodes, values, strict=True)
-        ]
-        return labelled if isinstance(node, list | tuple) else labelled[0]
-
-    def _evaluate(
-        self,
-        nodes: list[Any],
-        draws: int,
-        given: Mapping[Any, Any],
-        random_seed: Any,
-    ) -> Sequence[np.ndarray]:
-        lifted = self._lift(nodes, given)
-        if lifted.function is None:
-            z = self.unconstrained_draws(draws, random_seed)
-            values = lifted.by_pytensor(z, given)
-        else:
-            data = lifted.arrays(given)
-            values = in_blocks(
-                self._target, draws, self._draw_words(random_seed), evaluate_block, lifted,
-                self._family, data, block=block_for(data),
-            )  # fmt: skip
-        return values
-
-    def evaluate_over_trace(self, node: Any) -> Any:
-        """Evaluate an expression at every particle of an `Empirical`, in their order.
-
-        Raises
-        ------
-        ArgumentError
-            The approximation has no particles.
-        """
-        if not isinstance(self._family, Particles):
-            raise ArgumentError(
-                f"evaluate_over_trace needs particles, and this is a {type(self._family).__name__}."
-                " Use evaluate or sample_node."
-            )
-        nodes = list(node) if isinstance(node, list | tuple) else [node]
-        lifted = self._lift(nodes, {})
-        histogram = self.parameters["histogram"]
-        if lifted.function is None:
-            values = lifted.by_pytensor(histogram, {})
-        else:
-            with self._target.precision():
-                values = self._target.programs(
-                    Timing(), evaluate_at, lifted, histogram, lifted.arrays({})
-                )
-        values = [np.asarray(value) for value in values]
-        return values if isinstance(node, list | tuple) else values[0]
-
-    @property
-    def symbolic_normalizing_constant(self) -> Any:
-        """PyTensor scalar: rows over batch rows in the last fit, by which PyMC divides its loss.
-
-        The largest, where variables have different ones; 1 where steps use all rows. What PyMC
-        calls ``hist`` is ``approx.hist / approx.symbolic_normalizing_constant.eval()``.
-        """
-        from taut.frontend.pymc.views import constant
-
-        return constant(1.0 if self.stepping is None else self.stepping.scale)
-
-    @property
-    def expressions(self) -> Any:
-        """Builder of PyTensor expressions over the approximation."""
-        if self._expressions is None:
-            from taut.frontend.pymc.expressions import Expressions
-
-            self._expressions = Expressions(
-                self.model, self._target.space, self._family, self._view, self.random_seed
-            )
-        return self._expressions
-
-    @property
-    def symbolic_random(self) -> Any:
-        """Draws as a PyTensor matrix: one row, unless `set_size_and_deterministic` says more."""
-        return self.expressions.symbolic_random
-
-    def set_size_and_deterministic(
-        self, node: Any, s: Any, d: Any = False, more_replacements: Any = None
-    ) -> Any:
-        """Say of an expression of `symbolic_random`, `rslice`, `logp` … how many draws it has."""
-        return self.expressions.set_size_and_deterministic(node, s, d, more_replacements)
-
-    def rslice(self, name: str) -> Any:
-        """Draws of one value variable as a PyTensor expression, along a first axis."""
-        return self.expressions.rslice(name)
-
-    @property
-    def logq(self) -> Any:
-        """PyTensor scalar: mean over the draws of log q."""
-        return self.expressions.logq()
-
-    @property
-    def varlogp(self) -> Any:
-        """PyTensor scalar: mean over the draws of the log prior, log Jacobian included."""
-        return self.expressions.expectation(self.model.varlogp)
-
-    @property
-    def datalogp(self) -> Any:
-        """PyTensor scalar: mean over the draws of the log likelihood and the potentials."""
-        return self.expressions.expectation(self.model.datalogp)
-
-    @property
-    def logp(self) -> Any:
-        """PyTensor scalar: mean over the draws of the model's log joint density."""
-        return self.expressions.expectation(self.model.varlogp + self.model.datalogp)
-
     def sample_dict_fn(self, draws: int = 100, *, random_seed: Any = None) -> dict[str, np.ndarray]:
         """Draw raw arrays by value variable, in the unconstrained space."""
-        _check_draws(draws)
+        check_draws(draws)
         return self._draw(draws, random_seed)["unconstrained"]
 
     def __repr__(self) -> str:
@@ -549,18 +316,6 @@ class Approximation:
         self._calls += 1
         return seed.words(self.random_seed, seed.DRAWS, self._calls)
 
-    def _lift(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
-        if self._lifted is None:
-            from taut.frontend.pymc.evaluate import LiftedExpressions
-
-            self._lifted = LiftedExpressions(self.model, self._target.space)
-        with self._target.precision():
-            return self._lifted(nodes, given)
-
-    @property
-    def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(jax.eval_shape(self._family.parameters))
-
     def _moment(self, name: str) -> np.ndarray:
         return self._read([name])[name]
 
@@ -572,19 +327,7 @@ class Approximation:
             values = self._target.programs(Timing(), read_off, tuple(names), self._family)
         return {name: np.asarray(value) for name, value in values.items()}
 
-    def _view(self, name: str) -> Any:
-        if self._views is None:
-            from taut.frontend.pymc.views import Views
-
-            self._views = Views(self._read)
-        return self._views[name]
-
     def _dataset(self, flat: np.ndarray) -> Any:
         from taut.result import to_dataset
 
         return to_dataset(self._target.space.unravel(flat), self._target.labels)
-
-
-def _check_draws(draws: Any) -> None:
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")
