@@ -1,5 +1,6 @@
 """The result of a fit."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -8,17 +9,21 @@ import numpy as np
 
 from taut import seed
 from taut.compilation import Timing, clock
-from taut.diagnose import Journal
-from taut.drawing import draw_block, in_blocks, read_off
+from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report
+from taut.drawing import draw_block, in_blocks, read_off, sample_block
 from taut.errors import ArgumentError
-from taut.evaluation import Estimate, elbo, streamed_log_likelihood
+from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
 from taut.frontend import Stepping, Streamed, as_source
+from taut.gradients import Gradients
 from taut.group import Group, assemble
 from taut.printing import Rows, as_html, as_text, moments_table
-from taut.progress import average
+from taut.progress import NOT_FINITE, average
 from taut.symbolic import AbstractSymbolic, check_draws
 from taut.target import Target
+
+# Draws that chains are compared with.
+_CHECKED = 4000
 
 
 class Approximation(AbstractSymbolic):
@@ -222,6 +227,127 @@ class Approximation(AbstractSymbolic):
             raise ArgumentError(f'rows must be "all", got {rows!r}.')
         words = self._draw_words(random_seed)
         return elbo(self._family, self._target, self._streamed, draws, words)
+
+    def diagnose(
+        self, draws: int = 2000, *, chains: bool = True, random_seed: Any = None
+    ) -> Report:
+        r"""Find out whether the fit can be trusted.
+
+        Fresh draws are weighed against the density, and short Hamiltonian chains start at them:
+        what moves was wrong by at least as much. An automatic fit has run its chains already.
+
+        Parameters
+        ----------
+        draws
+            How many are weighed.
+        chains
+            Whether to run the chains, about 30 000 gradients; without them nothing is trusted
+            that has not been checked before.
+        random_seed
+            As in `sample`.
+
+        Returns
+        -------
+        Report
+            With `verdict`, `trusted`, and all that they rest on; prints as a table.
+
+        Raises
+        ------
+        ArgumentError
+            `draws` is not a positive integer.
+
+        References
+        ----------
+        Wang, Kasprzak, Huggins (2023), A targeted accuracy diagnostic for variational
+        approximations. Yao, Vehtari, Simpson, Gelman (2018), Yes, but did it work?
+
+        Examples
+        --------
+        >>> import numpy as np, pymc as pm, taut
+        >>> with pm.Model():
+        ...     mu = pm.Normal("mu", 0.0, 10.0)
+        ...     y = pm.Normal("y", mu, 1.0, observed=np.array([1.5, 2.5, 2.0]))
+        ...     approx = taut.fit(method="auto", random_seed=1, progressbar=False)
+        >>> approx.diagnose(random_seed=1).trusted
+        True
+        """
+        check_draws(draws)
+        words = self._draw_words(random_seed)
+        z, log_q = in_blocks(self._target, draws, words, sample_block, self._family)
+        journal = self.journal.copy()
+        if journal.outcome is None:
+            journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
+        log_ratios = None if np.isnan(log_q).all() else self._densities(z) - log_q
+        return report(
+            journal, z, log_ratios, self._target.space,
+            Ending(len(self.hist), self.skipped, self.stopped, self.timing),
+        )  # fmt: skip
+
+    def repair(self, rounds: int = 8, *, random_seed: Any = None) -> "Approximation":
+        """Go on with short chains from draws of the fit until nothing shifts.
+
+        Parameters
+        ----------
+        rounds
+            Of 60 transitions of 256 chains at most, each of which learns the coordinates of the
+            next. A round takes about 50 000 to 100 000 gradients.
+        random_seed
+            Decides the chains.
+
+        Returns
+        -------
+        Approximation
+            A new one, whose draws are those of the chains; its `diagnose` says whether they have
+            settled.
+
+        Raises
+        ------
+        ArgumentError
+            Rows are read from a source, and not in memory.
+
+        Examples
+        --------
+        >>> import pymc as pm, taut
+        >>> with pm.Model():
+        ...     x = pm.Normal("x", 0.0, 1.0, shape=2)
+        ...     y = pm.Normal("y", x[0] * x[1], 0.5, observed=1.0)
+        ...     approx = taut.fit(2000, method="advi", random_seed=1, progressbar=False)
+        >>> repaired = approx.repair(random_seed=1)
+        >>> type(repaired.family).__name__
+        'Particles'
+        """
+        words = self._draw_words(random_seed)
+        z, _ = in_blocks(self._target, _CHECKED, words, sample_block, self._family)
+        repaired = self._alike()
+        judge = self._judge(words, repaired.journal)
+        repaired.update(judge.repaired(z, rounds))
+        assert repaired.journal.outcome is not None
+        repaired.stopped = repaired.journal.outcome.verdict.words
+        return repaired
+
+    def _alike(self) -> "Approximation":
+        """Begin another approximation of the same target."""
+        other = copy.copy(self)
+        other.timing, other.journal, other.method = Timing(), Journal(), f"{self.method}, repaired"
+        other._forget_views()
+        return other
+
+    def _judge(self, words: np.ndarray, journal: Journal) -> Judge:
+        if self._streamed is not None:
+            raise ArgumentError(
+                "Short chains need all rows in memory, and these are read from a source. Check a "
+                "fit of a part of the rows."
+            )
+        gradients = Gradients(self._target, self.timing)
+        return Judge(gradients, np.random.default_rng(words), journal)
+
+    def _outcome(self, z: np.ndarray, words: np.ndarray, journal: Journal) -> Outcome:
+        if self.stopped == NOT_FINITE:
+            return Outcome.NOT_FINITE
+        return self._judge(words, journal).outcome(z)
+
+    def _densities(self, z: np.ndarray) -> np.ndarray:
+        return log_densities(self._target, self._streamed, z)
 
     def log_likelihood(self, draws: int = 500, *, random_seed: Any = None) -> Any:
         """Draw, and evaluate the log likelihood of each row at each draw.

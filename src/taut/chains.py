@@ -149,21 +149,27 @@ class Chains:
         steps = self.step * self._random.uniform(_SHORTEST, _LONGEST, (count, 1))
         momentum = self._random.normal(size=(count, dim))
         before = 0.5 * (momentum**2).sum(axis=1) - self._values
-        x, slopes = self._x, self._slopes
         leaps = int(np.clip(np.ceil(self.travel / self.step), 1, _MOST_LEAPS))
         with np.errstate(all="ignore"):
-            momentum = momentum + 0.5 * steps * slopes
-            for leap in range(leaps):
-                x = x + steps * momentum
-                z = self._normal.mean + self._normal.colour(x)
-                values, slopes = self._gradients(z)
-                slopes = self._normal.pull(slopes)
-                momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
+            momentum, x, z, values, slopes = self._leapfrog(momentum, steps, leaps)
             error = 0.5 * (momentum**2).sum(axis=1) - values - before
             error = np.where(np.isfinite(error), error, np.inf)
             probability = np.exp(-np.maximum(error, 0.0))
         self._take(self._random.random(count) < probability, x, z, values, slopes)
         return probability, error
+
+    def _leapfrog(
+        self, momentum: Points, steps: Float[np.ndarray, "chains 1"], leaps: int
+    ) -> tuple[Points, Points, Points, Float[np.ndarray, " chains"], Points]:
+        x, z, values, slopes = self._x, self.z, self._values, self._slopes
+        momentum = momentum + 0.5 * steps * slopes
+        for leap in range(leaps):
+            x = x + steps * momentum
+            z = self._normal.mean + self._normal.colour(x)
+            values, slopes = self._gradients(z)
+            slopes = self._normal.pull(slopes)
+            momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
+        return momentum, x, z, values, slopes
 
     def _take(
         self,

@@ -264,6 +264,10 @@ class AbstractSymbolic(ABC):
         """PyTensor scalar: mean over the draws of the model's log joint density."""
         return self.expressions.expectation(self.model.varlogp + self.model.datalogp)
 
+    def _forget_views(self) -> None:
+        """Make them anew, for parameters of one's own."""
+        self._views = self._expressions = self._lifted = None
+
     def _refresh_views(self) -> None:
         """Show other parameters."""
         if self._views is not None:

@@ -18,11 +18,16 @@ _MANY, _FEW = (256, 20, 20), (64, 6, 12)
 # Shifts under which an approximation is as good as what chains make of it, in standard deviations
 # and in their logarithm, beside what is noise: so many standard errors.
 MEAN_SHIFT, LOG_SD_SHIFT, _NOISE = 0.1, 0.1, 3.5
+# Shifts from one window to the next under which chains have settled.
+SETTLED = 0.2
 # What chains that are to be trusted may show.
-RHAT, DIVERGENT, STUCK = 1.2, 0.02, 0.02
+RHAT, DIVERGENT, STUCK = 1.2, 0.05, 0.05
 # A round of repair.
 _SETTLE, _RECORD = 20, 40
 _FARTHEST = 6.4
+# Gradients of a repair, by the seconds that one takes. In steps, so that the same fit on the same
+# machine takes the same number.
+_BUDGETS = ((2e-5, 400_000), (6e-5, 160_000), (_DEAR, 80_000), (6e-4, 30_000), (np.inf, 10_000))
 
 Draws = Float[np.ndarray, "draws dim"]
 
@@ -63,6 +68,16 @@ class ChainCheck:
         mean = np.abs(self.mean_shift) < np.maximum(MEAN_SHIFT, _NOISE * self.noise)
         spread = np.abs(self.log_sd_shift) < np.maximum(LOG_SD_SHIFT, _NOISE * self.noise)
         return bool(mean.all() and spread.all())
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether `q` can stay as it is."""
+        return self.is_small and is_converged(self.window)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether chains have come to where they stay."""
+        return max(self.largest) < SETTLED and is_converged(self.window)
 
     @property
     def worst(self) -> int:
@@ -134,6 +149,11 @@ def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
         yield window
         if window.rhat.max() > RHAT:
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
+
+
+def affordable(gradients: Gradients) -> int:
+    """Give the gradients that a repair may take, fewer where each is dear: about ten seconds."""
+    return next(count for seconds, count in _BUDGETS if gradients.seconds_each < seconds)
 
 
 def learn(window: Window) -> Normal | None:

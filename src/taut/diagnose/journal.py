@@ -3,13 +3,16 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from jaxtyping import Float
 
-from taut.diagnose.check import ChainCheck
+from taut.chains import Chains, Window
+from taut.diagnose.check import ChainCheck, check, repair, shift_of
 from taut.diagnose.verdict import Outcome
 from taut.gradients import Gradients
+from taut.normal import Normal
 
 
 @dataclass
@@ -71,6 +74,36 @@ class Journal:
     def gradients(self) -> int:
         """Evaluations in all stages."""
         return sum(stage.gradients for stage in self.stages)
+
+    def copy(self) -> "Journal":
+        """Give one that can be written in alone."""
+        return replace(self, stages=list(self.stages))
+
+    def judge(
+        self,
+        gradients: Gradients,
+        normal: Normal,
+        draws: Float[np.ndarray, "draws dim"],
+        random: np.random.Generator,
+    ) -> Chains:
+        """Run short chains from draws of `q`, and write down what they shift."""
+        with self.stage("check by short chains", gradients) as stage:
+            self.check, chains = check(gradients, normal, draws, random)
+            stage.note = "moves a mean by {:.2f} sd, a log sd by {:.2f}".format(*self.check.largest)
+        return chains
+
+    def repair(self, gradients: Gradients, chains: Chains) -> Iterator[Window]:
+        """Go on with the chains of a check, and compare each window with the one before."""
+        assert self.check is not None
+        window = self.check.window
+        rounds = repair(chains, window)
+        while True:
+            before = window.pooled
+            with self.stage("repair by chains", gradients) as stage:
+                window = next(rounds)
+                stage.note = f"R-hat {window.rhat.max():.2f}"
+            self.check = shift_of(before.mean(axis=0), before.std(axis=0), window)
+            yield window
 
     @contextmanager
     def stage(self, name: str, gradients: Gradients) -> Iterator[Stage]:

@@ -4,14 +4,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from taut.compilation import Timing
 from taut.diagnose.check import ChainCheck
 from taut.diagnose.journal import Journal
-from taut.diagnose.psis import Khat
+from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
 from taut.diagnose.verdict import Verdict
 from taut.evaluation import Estimate
 from taut.printing import as_html, as_text
+from taut.space import Space
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a fit ended.
+
+    Parameters
+    ----------
+    steps, skipped
+        Steps or iterations, and how many of them were skipped.
+    stopped
+        Why it ended.
+    timing
+        Where its seconds went.
+    """
+
+    steps: int
+    skipped: int
+    stopped: str | None
+    timing: Timing
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped:,d} of them skipped" if self.skipped else ""
+        steps = f"after {self.steps:,d} steps{skipped}: " if self.steps else ""
+        return f"{steps}{self.stopped or 'not fitted'}"
 
 
 @dataclass(frozen=True)
@@ -24,39 +51,30 @@ class Report:
         Whether to trust the fit, why, and what to try next.
     elbo
         Evidence lower bound in nats with its standard error; `None` where `q` has no density.
-    khat
-        Pareto k-hat of the importance weights, with its uncertainty; `None` likewise. Under 0.7
-        the weights can be used. In many dimensions it is large for good fits too.
+    weights
+        Smoothed importance weights of draws of `q`, with their k-hat, its standard error and
+        their effective draws; `None` likewise. Under 0.7 they can be used. In many dimensions
+        k-hat is large for good fits too.
     khats
-        Of each variable: of its worst element.
-    effective
-        Draws that as many draws of `q` are worth after weighting.
+        k-hat of the mean of each element.
     check
         What short chains shifted.
     names
         Of the elements of the unconstrained vector.
     journal
         What an automatic fit did.
-    steps, skipped
-        Of a fit by steps.
-    stopped
-        Why the fit ended.
-    timing
-        Where its seconds went.
+    ending
+        How the fit ended, and what it took.
     """
 
     verdict: Verdict
     elbo: Estimate | None
-    khat: Khat | None
-    khats: Mapping[str, Khat]
-    effective: float | None
+    weights: ImportanceWeights | None
+    khats: Mapping[str, float]
     check: ChainCheck | None
     names: tuple[str, ...]
     journal: Journal
-    steps: int
-    skipped: int
-    stopped: str | None
-    timing: Timing
+    ending: Ending
 
     @property
     def trusted(self) -> bool:
@@ -77,23 +95,29 @@ class Report:
             ("next", self.verdict.advice),
             ("ELBO", "" if self.elbo is None else str(self.elbo)),
             ("k-hat", self._khat_in_words()),
-            ("effective draws", "" if self.effective is None else f"{self.effective:,.0f}"),
+            ("effective draws", self._effective_in_words()),
             ("short chains", self._check_in_words()),
             ("starts", self._starts_in_words()),
-            ("ended", self._end_in_words()),
+            ("ended", str(self.ending)),
             *(("", line) for line in self._stages()),
-            ("time", str(self.timing)),
+            ("time", str(self.ending.timing)),
         ]
         width = max(len(name) for name, _ in rows)
         return [(name.ljust(width), text) for name, text in rows if text]
 
     def _khat_in_words(self) -> str:
-        if self.khat is None:
+        if self.weights is None:
             return ""
-        if not self.khats:
-            return str(self.khat)
-        worst = max(self.khats, key=lambda name: self.khats[name].value)
-        return f"{self.khat}; largest of a variable: {worst} {self.khats[worst]}"
+        worst = max(self.khats, key=self.khats.__getitem__)
+        return (
+            f"{self.weights.khat:.2f} ± {self.weights.khat_se:.2f}; largest of a mean: "
+            f"{self.khats[worst]:.2f} ({worst})"
+        )
+
+    def _effective_in_words(self) -> str:
+        if self.weights is None:
+            return ""
+        return f"{self.weights.ess:,.0f} of {len(self.weights.log_weights):,d} after weighting"
 
     def _check_in_words(self) -> str:
         if self.check is None:
@@ -114,10 +138,43 @@ class Report:
         modes = f", {self.journal.modes} modes" if self.journal.modes > 1 else ""
         return f"{agree} of {of} came to the result{modes}"
 
-    def _end_in_words(self) -> str:
-        skipped = f", {self.skipped:,d} of them skipped" if self.skipped else ""
-        steps = f"after {self.steps:,d} steps{skipped}: " if self.steps else ""
-        return f"{steps}{self.stopped or 'not fitted'}"
-
     def _stages(self) -> list[str]:
         return [str(stage) for stage in self.journal.stages]
+
+
+def report(
+    journal: Journal,
+    z: Float[np.ndarray, "draws dim"],
+    log_ratios: Float[np.ndarray, " draws"] | None,
+    space: Space,
+    ending: Ending,
+) -> Report:
+    """Put together what is known of a fit.
+
+    Parameters
+    ----------
+    journal
+        With the outcome.
+    z, log_ratios
+        Draws of `q`, and ``log p(y, z) - log q(z)`` there, `None` where q has no density.
+    space
+        Names the elements.
+    ending
+        How the fit ended.
+    """
+    assert journal.outcome is not None
+    names = tuple(space.element_name(i) for i in range(space.dim))
+    weights, khats, elbo = None, {}, None
+    if log_ratios is not None and not _is_hopeless(log_ratios):
+        weights, khats = psis(log_ratios), khat_by_variable(log_ratios, z, space)
+        se = float(log_ratios.std(ddof=1) / np.sqrt(len(log_ratios)))
+        elbo = Estimate(float(log_ratios.mean()), se)
+    return Report(
+        journal.outcome.verdict, elbo, weights, khats, journal.check, names, journal, ending
+    )
+
+
+def _is_hopeless(log_ratios: Float[np.ndarray, " draws"]) -> bool:
+    return bool(
+        (np.isnan(log_ratios) | (log_ratios == np.inf)).any() or np.isneginf(log_ratios).all()
+    )

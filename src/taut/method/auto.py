@@ -4,9 +4,8 @@ from collections.abc import Generator, Mapping
 from typing import Any, final
 
 from taut.approximation import Approximation
-from taut.diagnose import Outcome, Window, check, is_converged, repair, shift_of
+from taut.diagnose import Outcome, affordable, particles
 from taut.errors import NotFiniteError
-from taut.family import Particles
 from taut.gradients import BLOCK
 from taut.group import Group
 from taut.method.climb import Climb
@@ -14,8 +13,8 @@ from taut.method.direct import DirectInference, Iterate, Problem, check_start
 from taut.method.modes import Modes
 from taut.normal import Normal
 
-# Draws of q that are checked, and of chains that are kept.
-_CHECKED, _KEPT = 4000, 10_240
+# Draws of q that are checked.
+_CHECKED = 4000
 # Draws of a mixture that are weighed, and the divergence in nats up to which its masses count.
 _WEIGHED, _MIXED = 2048, 0.02
 
@@ -115,29 +114,17 @@ def _checked(problem: Problem, best: Normal, elbo: float) -> Generator[Iterate, 
     gradients, random, journal = problem.gradients, problem.random, problem.journal
     if problem.is_late:
         return Outcome.UNCHECKED
-    with journal.stage("check by short chains", gradients) as stage:
-        found, chains = check(gradients, best, best.draw(random, _CHECKED)[0], random)
-        stage.note = "moves a mean by {:.2f} sd, a log sd by {:.2f}".format(*found.largest)
-    journal.check = found
-    if found.is_small and is_converged(found.window):
+    chains = journal.judge(gradients, best, best.draw(random, _CHECKED)[0], random)
+    assert journal.check is not None
+    if journal.check.is_passed:
         return Outcome.CHECKED
-    window = found.window
-    yield Iterate(_particles(problem, window), -elbo)
-    rounds = repair(chains, window)
-    while not problem.is_late and gradients.count < BLOCK * problem.longest:
-        before = window
-        with journal.stage("repair by chains", gradients) as stage:
-            window = next(rounds)
-            stage.note = f"R-hat {window.rhat.max():.2f}"
-        pooled = before.pooled
-        journal.check = shift_of(pooled.mean(axis=0), pooled.std(axis=0), window)
-        yield Iterate(_particles(problem, window), -elbo)
-        if is_converged(window) and max(journal.check.largest) < 0.2:
+    dtype = gradients.target.dtype
+    most = min(BLOCK * problem.longest, gradients.count + affordable(gradients))
+    yield Iterate(particles(journal.check.window, random, dtype), -elbo)
+    for window in journal.repair(gradients, chains):
+        yield Iterate(particles(window, random, dtype), -elbo)
+        if journal.check.is_settled:
             return Outcome.REPAIRED
+        if problem.is_late or gradients.count > most:
+            break
     return Outcome.UNSETTLED
-
-
-def _particles(problem: Problem, window: Window) -> Particles:
-    pooled = window.pooled
-    kept = pooled[problem.random.permutation(len(pooled))[:_KEPT]]
-    return Particles(kept.astype(problem.gradients.target.dtype))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import qr
 
 from taut.gradients import Gradients
 from taut.method.lbfgs import Point
@@ -54,7 +53,7 @@ def gaussian_at(point: Point) -> Normal | None:
         gamma = _gamma(steps, changes, curvature.diagonal)
         if gamma is None or not np.isfinite(gamma).all():
             return None
-        q, r = qr(wide / root[:, None], mode="economic")
+        q, r = np.linalg.qr(wide / root[:, None])
         inner = r @ gamma @ r.T
         values, vectors = np.linalg.eigh(np.eye(len(inner)) + 0.5 * (inner + inner.T))
     if not values.min() > 0:

@@ -9,6 +9,7 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.callbacks import Callbacks
 from taut.compilation import clock
+from taut.diagnose import Journal
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
@@ -63,6 +64,7 @@ class Session:
         if callable(callbacks):
             raise ArgumentError("callbacks has to be a list of callables: write callbacks=[...].")
         self._callbacks, self._score = tuple(callbacks or ()), score
+        self.approx.journal = Journal()
         observer = self._observer(offset=0)
         self._refresh_target()
         self._check_start()

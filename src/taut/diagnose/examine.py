@@ -1,0 +1,75 @@
+"""From an approximation to a report on it."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.chains import Window
+from taut.diagnose.journal import Journal
+from taut.diagnose.verdict import Outcome
+from taut.family import Particles
+from taut.gradients import Gradients
+from taut.normal import Dense, Normal, Structured
+
+# Draws of chains that are kept.
+_KEPT = 10_240
+# Dimensions up to which a covariance is written out, and draws it takes for each.
+_DENSE, _DRAWS_EACH = 1000, 5
+
+Draws = Float[np.ndarray, "draws dim"]
+
+
+def normal_of(draws: Draws) -> Normal:
+    """Fit a Gaussian to draws; one without correlations where they are too few for those."""
+    count, dim = draws.shape
+    mean, std = draws.mean(axis=0), np.maximum(draws.std(axis=0), 1e-12)
+    if dim > _DENSE or count < _DRAWS_EACH * dim:
+        return Structured.diagonal(mean, std)
+    cov = np.atleast_2d(np.cov(draws.T))
+    return Dense.of(mean, cov + np.diag(1e-9 * std**2))
+
+
+def particles(window: Window, random: np.random.Generator, dtype: str) -> Particles:
+    """Keep draws of chains as an approximation."""
+    pooled = window.pooled
+    kept = random.permutation(len(pooled))[:_KEPT]
+    return Particles(pooled[kept].astype(dtype))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Lets short chains judge draws, and goes on with them.
+
+    Parameters
+    ----------
+    gradients
+        Of the log density.
+    random
+        Decides the moves.
+    journal
+        Where it writes.
+    """
+
+    gradients: Gradients
+    random: np.random.Generator
+    journal: Journal
+
+    def outcome(self, draws: Draws) -> Outcome:
+        """Check draws of `q`."""
+        self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+        assert self.journal.check is not None
+        return Outcome.CHECKED if self.journal.check.is_passed else Outcome.MOVED
+
+    def repaired(self, draws: Draws, rounds: int) -> Particles:
+        """Go on from draws of `q` until nothing shifts, and give the draws of the chains."""
+        chains = self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+        assert self.journal.check is not None
+        self.journal.outcome = Outcome.UNSETTLED
+        window = self.journal.check.window
+        for window in itertools.islice(self.journal.repair(self.gradients, chains), rounds):  # noqa: B007
+            if self.journal.check.is_settled:
+                self.journal.outcome = Outcome.REPAIRED
+                break
+        return particles(window, self.random, self.gradients.target.dtype)
