@@ -18,6 +18,7 @@ from taut.group import Group as Group
 from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
 from taut.method import SVGD as SVGD
+from taut.method import BatchMatch as BatchMatch
 from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
@@ -51,6 +52,7 @@ __all__ = [
     "SVGD",
     "Approximation",
     "ArrayRows",
+    "BatchMatch",
     "Empirical",
     "FullRank",
     "FullRankADVI",

@@ -8,7 +8,15 @@ from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
-from taut.method import ADVI, ASVGD, SVGD, DirectInference, FullRankADVI, Inference
+from taut.method import (
+    ADVI,
+    ASVGD,
+    SVGD,
+    BatchMatch,
+    DirectInference,
+    FullRankADVI,
+    Inference,
+)
 
 AnyInference = Inference | DirectInference
 
@@ -17,6 +25,7 @@ METHODS: dict[str, type[AnyInference]] = {
     "fullrank_advi": FullRankADVI,
     "svgd": SVGD,
     "asvgd": ASVGD,
+    "batch_match": BatchMatch,
 }
 
 
@@ -52,8 +61,9 @@ def fit(
     n
         Steps, by default 10 000; for methods that end by themselves the most iterations.
     method
-        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``), a class
-        such as `taut.ADVI`, or an object of one, which then has its model and start already.
+        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``,
+        ``"batch_match"``), a class such as `taut.ADVI`, or an
+        object of one, which then has its model and start already.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed

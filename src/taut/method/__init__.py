@@ -3,6 +3,7 @@
 from taut.method.advi import ADVI as ADVI
 from taut.method.asvgd import ASVGD as ASVGD
 from taut.method.base import AbstractMethod as AbstractMethod
+from taut.method.batch_match import BatchMatch as BatchMatch
 from taut.method.descent import Descent as Descent
 from taut.method.direct import DirectInference as DirectInference
 from taut.method.full_rank_advi import FullRankADVI as FullRankADVI
@@ -16,6 +17,7 @@ __all__ = [
     "ASVGD",
     "SVGD",
     "AbstractMethod",
+    "BatchMatch",
     "Descent",
     "DirectInference",
     "FullRankADVI",

@@ -1,0 +1,244 @@
+"""Fits of a dense Gaussian to the scores of a target, and the loop that drives them."""
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.gradients import BLOCK
+from taut.method.whitening import Gaussian, Vectors, span, within
+
+# Draws that one comparison of ELBOs takes at least, in so many batches at least.
+_WINDOW, _FEWEST = 640, 5
+# A batch decides a covariance where it has more draws than dimensions; up to so many draws.
+_MOST_DRAWS = 1024
+# Fewer dimensions count as so many where the strength is chosen.
+_FEW = 8
+# Gains of the ELBO, in nats, below which a window counts as flat; so many of them end a fit.
+_FLAT, _FLATS = 0.01, 3
+# A loss of the ELBO from which a fit goes back to the best, in nats and in standard errors.
+_LOSS, _LOSS_SE = 1.0, 4.0
+# How often a fit may go back, and how often in a row a batch may fail.
+_REVERTS, _FAILURES = 10, 40
+# Standard deviation of log p - log q, in nats, at which the two are the same.
+_SAME = 1e-6
+SETTLED, SAME = "the ELBO has settled", "log p and log q differ by a constant: the fit is exact"
+LOST = "the ELBO falls again and again; the best fit is kept"
+NEVER_FINITE = "the gradients are not finite around the approximation"
+
+Update = Callable[[Gaussian, Vectors, Vectors, float], Gaussian]
+
+
+class ValuesAndSlopes(Protocol):
+    """What `taut.gradients.Gradients` does."""
+
+    def __call__(self, z: Vectors, /) -> tuple[Float[np.ndarray, " draws"], Vectors]: ...
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What is reached after a batch.
+
+    Parameters
+    ----------
+    gaussian
+        The approximation.
+    elbo
+        Mean of log p - log q over the batch it was made of, drawn from the one before; -inf
+        where that is not finite.
+    """
+
+    gaussian: Gaussian
+    elbo: float
+
+
+def match_batch(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -> Gaussian:
+    r"""Match the scores of a batch, held back by the distance from `q`.
+
+    .. math:: \arg\min_{\tilde q} \frac1B \sum_b \lVert \nabla \log \tilde q(z_b) - g_b
+              \rVert^2_{\tilde\Sigma} + \frac2\lambda \mathrm{KL}(q \Vert \tilde q)
+
+    Its solution has a closed form, which here is found in the coordinates of the noise and in
+    the span of the batch: O(dim² · draws), or O(dim³) with more draws than dimensions.
+
+    Parameters
+    ----------
+    q
+        Where the draws :math:`z_b` come from.
+    noise
+        Of the draws: :math:`z = \mu + A \epsilon`.
+    slopes
+        Gradients :math:`g_b` of the log density at the draws.
+    strength
+        The :math:`\lambda` of the paper: large to trust the batch, small to stay near `q`.
+
+    References
+    ----------
+    Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei, Saul (2024), Batch and match: black-box
+    variational inference with a score-based divergence, arXiv 2402.14758.
+    """
+    scores, share = slopes @ q.root, strength / (1.0 + strength)
+    spread = np.sqrt(strength / len(noise))
+    drawn = np.vstack([spread * (noise - noise.mean(0)), np.sqrt(share) * noise.mean(0)])
+    pulled = np.vstack([spread * (scores - scores.mean(0)), np.sqrt(share) * scores.mean(0)])
+    basis = span(np.vstack([drawn, pulled]))
+    root = _solve(within(basis, drawn), within(basis, pulled))
+    noise_mean, score_mean = within(basis, noise.mean(0)), within(basis, scores.mean(0))
+    return q.changed(basis, share * (root @ (root.T @ score_mean) + noise_mean), root)
+
+
+def _solve(
+    drawn: Float[np.ndarray, "rows few"], pulled: Float[np.ndarray, "rows few"]
+) -> Float[np.ndarray, "few few"]:
+    r"""Find a root of the S with :math:`S U S + S = V`, U = pulled'pulled, V = I + drawn'drawn.
+
+    With V = RR' and S = R X R' it is X W X + X = I, which eigenvectors of W solve one by one.
+    No difference of large numbers occurs, and S is positive definite by construction.
+    """
+    outer = np.linalg.cholesky(np.eye(drawn.shape[1]) + drawn.T @ drawn)
+    vectors, values, _ = np.linalg.svd(outer.T @ pulled.T)
+    weights = np.zeros(len(outer))
+    weights[: len(values)] = values
+    # x = 2 / (1 + sqrt(1 + 4 w)), w the square of the singular value.
+    return outer @ (vectors * np.sqrt(2.0 / (1.0 + np.hypot(1.0, 2.0 * weights))))
+
+
+def draws_for(dim: int) -> int:
+    """Choose draws of a batch: whole blocks of gradients, more than dimensions if that is few."""
+    return min(_MOST_DRAWS, BLOCK * math.ceil((dim + 2) / BLOCK))
+
+
+def batch_match(
+    gradients: ValuesAndSlopes,
+    mean: Float[np.ndarray, " dim"],
+    cov: Float[np.ndarray, "dim dim"],
+    random: np.random.Generator,
+    *,
+    draws: int | None = None,
+    update: Update = match_batch,
+) -> Generator[Matched, None, str]:
+    """Fit a dense Gaussian by batch and match, from any start.
+
+    Gives what is reached after each iteration, and returns why it ends.
+
+    The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
+    targets are found in about five batches. It is divided by 4 whenever the ELBO, which the
+    batches give for free, has not grown over a window, and by 10 where it has fallen; the fit
+    then goes back to the best. A batch that is not finite takes back the step before it.
+
+    Parameters
+    ----------
+    gradients
+        Log densities and their gradients at many points.
+    mean, cov
+        Where to begin.
+    random
+        Decides the noise.
+    draws
+        In a batch; by default `draws_for` the dimension.
+    update
+        Makes a new Gaussian of the old one, noise, gradients and strength.
+    """
+    size = draws_for(len(mean)) if draws is None else draws
+    pilot = _Pilot(Gaussian.of(mean, cov), size)
+    while True:
+        q = pilot.q
+        noise = random.standard_normal((size, len(mean)))
+        z, log_q = q.push(noise)
+        with np.errstate(all="ignore"):
+            values, slopes = gradients(z)
+            good = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+            matched = None
+            if 2 * good.sum() >= size and good.sum() > 1:
+                strength = pilot.strength(slopes[good].mean(axis=0))
+                matched = _attempt(update, q, noise[good], slopes[good], strength)
+        end = pilot.fail() if matched is None else pilot.go(matched, (values - log_q)[good])
+        weights = (values - log_q)[good]
+        yield Matched(pilot.q, float(weights.mean()) if len(weights) else -np.inf)
+        if end is not None:
+            return end
+
+
+def _attempt(
+    update: Update, q: Gaussian, noise: Vectors, slopes: Vectors, strength: float
+) -> Gaussian | None:
+    """Update, or find that it can not be done in floating-point numbers."""
+    try:
+        new = update(q, noise, slopes, strength)
+    except np.linalg.LinAlgError:
+        return None
+    whole = np.isfinite(new.root).all() and np.isfinite(new.mean).all() and np.isfinite(new.log_det)
+    return new if whole else None
+
+
+@dataclass
+class _Pilot:
+    """Where a fit is, how strongly batches pull, and when it ends."""
+
+    q: Gaussian
+    size: int
+    damping: float = 1.0
+    step: int = 0
+    flat: int = 0
+    reverts: int = 0
+    failures: int = 0
+    best: Gaussian | None = None
+    best_elbo: float = -np.inf
+    before: Gaussian | None = None
+    window: list[np.ndarray] = field(default_factory=list)
+
+    def strength(self, slope: Float[np.ndarray, " dim"]) -> float:
+        """Choose how strongly a batch with this mean gradient pulls."""
+        dim = len(self.q.mean)
+        if self.size <= dim:
+            # Batches that do not decide the covariance are not to be trusted as much.
+            return self.damping * min(self.size * dim, 100 * self.size) / (self.step + 1)
+        # From far off, seen from which the target is a slope: what holds the fit back has to be
+        # weak, else it creeps. Near the target this is less than 1.
+        far = float(np.sum((slope @ self.q.root) ** 2))
+        return self.damping * max(self.size * max(dim, _FEW) / (self.step + 1), far)
+
+    def fail(self) -> str | None:
+        """Take back the step before, or draw nearer to the mean where there is none."""
+        self.failures += 1
+        if self.failures > _FAILURES:
+            self.q = self.best or self.q
+            return NEVER_FINITE
+        if self.before is None:
+            self.q = self.q.scaled(0.5)
+        else:
+            self.q, self.before, self.damping = self.before, None, self.damping / 10
+        return None
+
+    def go(self, matched: Gaussian, weights: np.ndarray) -> str | None:
+        """Take a step, and judge the window if it is full."""
+        self.failures = 0
+        self.before, self.q, self.step = self.q, matched, self.step + 1
+        self.window.append(weights)
+        if weights.std() < _SAME:
+            return SAME
+        if len(self.window) < max(_FEWEST, -(-_WINDOW // self.size)):
+            return None
+        weights, self.window = np.concatenate(self.window), []
+        return self._judge(float(weights.mean()), float(weights.std() / np.sqrt(len(weights))))
+
+    def _judge(self, elbo: float, se: float) -> str | None:
+        gain = elbo - self.best_elbo
+        if gain < -max(_LOSS, _LOSS_SE * se):
+            assert self.best is not None
+            self.q, self.before, self.damping = self.best, None, self.damping / 10
+            self.reverts += 1
+            return LOST if self.reverts > _REVERTS else None
+        self.best = self.q
+        if gain < max(_FLAT, se):
+            self.flat, self.damping = self.flat + 1, self.damping / 4
+            self.best_elbo = max(elbo, self.best_elbo)
+            return SETTLED if self.flat >= _FLATS else None
+        # Still far off: the decay of the strength begins when the fit has arrived.
+        if gain > len(self.q.mean):
+            self.step = 0
+        self.flat, self.best_elbo = 0, elbo
+        return None
