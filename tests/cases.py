@@ -246,7 +246,9 @@ METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
 }
 
 # What ends by itself.
-DIRECT: dict[str, Callable[[], type[DirectInference]]] = {}
+DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
+    "batch_match": lambda: taut.BatchMatch,
+}
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {
     "sgd": lambda: taut.sgd(learning_rate=0.01),

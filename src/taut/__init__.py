@@ -19,6 +19,7 @@ from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
 from taut.method import SVGD as SVGD
 from taut.method import Auto as Auto
+from taut.method import BatchMatch as BatchMatch
 from taut.method import FlowVI as FlowVI
 from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
@@ -55,6 +56,7 @@ __all__ = [
     "Approximation",
     "ArrayRows",
     "Auto",
+    "BatchMatch",
     "Empirical",
     "FlowVI",
     "FullRank",

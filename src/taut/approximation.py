@@ -81,6 +81,9 @@ class Approximation(AbstractSymbolic):
 
     def update(self, family: AbstractFamily) -> None:
         """Show other parameters; for those who write a method."""
+        if jax.tree.structure(family) != jax.tree.structure(self._family):
+            # Views are of parameters that are there no more.
+            self._forget_views()
         self._family = family
         self._refresh_views()
 
@@ -329,6 +332,7 @@ class Approximation(AbstractSymbolic):
         """Begin another approximation of the same target."""
         other = copy.copy(self)
         other.timing, other.journal, other.method = Timing(), Journal(), f"{self.method}, repaired"
+        other.hist, other.skipped = np.empty(0), 0
         other._forget_views()
         return other
 

@@ -13,6 +13,7 @@ from taut.method import (
     ASVGD,
     SVGD,
     Auto,
+    BatchMatch,
     DirectInference,
     FlowVI,
     FullRankADVI,
@@ -30,12 +31,13 @@ METHODS: dict[str, type[AnyInference]] = {
     "flow": FlowVI,
     "svgd": SVGD,
     "asvgd": ASVGD,
+    "batch_match": BatchMatch,
 }
 
 
 def fit(
     n: int | None = None,
-    method: str | type[AnyInference] | AnyInference = "advi",
+    method: str | type[AnyInference] | AnyInference = "auto",
     model: Any = None,
     random_seed: Any = None,
     start: Mapping[str, Any] | None = None,
@@ -57,17 +59,23 @@ def fit(
     replace: bool = False,
     more_replacements: Mapping[Any, Any] | None = None,
     require_total_size: bool = True,
+    max_seconds: float | None = None,
 ) -> Approximation:
     """Approximate the posterior of a PyMC model.
+
+    By default the method is chosen by the posterior: see `taut.Auto`. ``approx.diagnose()`` says
+    how far to trust the result.
 
     Parameters
     ----------
     n
-        Steps, by default 10 000; for methods that end by themselves the most iterations.
+        Steps, by default 10 000; for methods that end by themselves the most iterations, and for
+        ``"auto"`` the most blocks of 32 gradients.
     method
-        A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"lowrank_advi"``, ``"flow"``,
-        ``"svgd"``, ``"asvgd"``), a class such as `taut.ADVI`, or an object of one, which then has
-        its model and start already.
+        A name, in any case, out of `taut.fit.METHODS`, a class such as `taut.ADVI`, or an object
+        of one, which then has its model and start already. By default ``"auto"``; where arguments
+        are given that belong to steps, such as `batch_size`, `callbacks` or `obj_optimizer`, that
+        is ``"advi"``.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
@@ -88,6 +96,8 @@ def fit(
         Which data have rows, if that is not plain, or a source to read them from.
     shuffle, replace, more_replacements, require_total_size
         As in `taut.ADVI.fit`.
+    max_seconds
+        Of methods that end by themselves: when to end in any case, with the best so far.
 
     Returns
     -------
@@ -113,25 +123,27 @@ def fit(
     >>> with pm.Model() as model:
     ...     mu = pm.Normal("mu", 0.0, 10.0)
     ...     y = pm.Normal("y", mu, 1.0, observed=np.array([1.5, 2.5, 2.0]))
-    ...     approx = taut.fit(5000, random_seed=1, progressbar=False,
-    ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+    ...     approx = taut.fit(random_seed=1, progressbar=False)
     >>> draws = approx.sample(2000, random_seed=1)
-    >>> print(f"{float(draws['posterior']['mu'].mean()):.0f}")
-    2
+    >>> print(f"{float(draws['posterior']['mu'].mean()):.1f}")
+    2.0
     """
-    inference = _inference(
-        method, model, random_seed=random_seed, start=start, start_sigma=start_sigma,
-        inf_kwargs=inf_kwargs,
-    )  # fmt: skip
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
         "total_grad_norm_constraint": total_grad_norm_constraint, "backend": backend,
         "batch_size": batch_size, "rows": rows, "more_replacements": more_replacements,
+        "max_seconds": max_seconds,
     }  # fmt: skip
     how = {name: value for name, value in given.items() if value is not None}
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
     how |= _unlike(require_total_size=(require_total_size, True))
+    if method == "auto" and (start_sigma or _not_taken(Auto, how)):
+        method = "advi"
+    inference = _inference(
+        method, model, random_seed=random_seed, start=start, start_sigma=start_sigma,
+        inf_kwargs=inf_kwargs,
+    )  # fmt: skip
     _check_taken(inference, how)
     return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
 
@@ -141,9 +153,17 @@ def _unlike(**values: tuple[Any, Any]) -> dict[str, Any]:
     return {name: value for name, (value, default) in values.items() if value != default}
 
 
+def _not_taken(method: type[AnyInference], how: Mapping[str, Any]) -> list[str]:
+    taken = inspect.signature(method.fit).parameters
+    return [name for name in how if name not in taken]
+
+
 def _check_taken(inference: AnyInference, how: Mapping[str, Any]) -> None:
-    taken = inspect.signature(inference.fit).parameters
-    unknown = [name for name in how if name not in taken]
+    unknown = _not_taken(type(inference), how)
+    if unknown == ["max_seconds"]:
+        raise ArgumentError(
+            f"{type(inference).__name__} is given a number of steps, not seconds: n=10_000."
+        )
     if unknown:
         raise ArgumentError(
             f"{type(inference).__name__} ends by itself, on all rows: it does not take "

@@ -4,6 +4,7 @@ from taut.method.advi import ADVI as ADVI
 from taut.method.asvgd import ASVGD as ASVGD
 from taut.method.auto import Auto as Auto
 from taut.method.base import AbstractMethod as AbstractMethod
+from taut.method.batch_match import BatchMatch as BatchMatch
 from taut.method.descent import Descent as Descent
 from taut.method.direct import DirectInference as DirectInference
 from taut.method.flow_vi import FlowVI as FlowVI
@@ -20,6 +21,7 @@ __all__ = [
     "SVGD",
     "AbstractMethod",
     "Auto",
+    "BatchMatch",
     "Descent",
     "DirectInference",
     "FlowVI",

@@ -15,6 +15,8 @@ from taut.method.whitening import Gaussian, Vectors, span, within
 _WINDOW, _FEWEST = 640, 5
 # A batch decides a covariance where it has more draws than dimensions; up to so many draws.
 _MOST_DRAWS = 1024
+# Fewer dimensions count as so many where the strength is chosen.
+_FEW = 8
 # Gains of the ELBO, in nats, below which a window counts as flat; so many of them end a fit.
 _FLAT, _FLATS = 0.01, 3
 # A loss of the ELBO from which a fit goes back to the best, in nats and in standard errors.
@@ -118,7 +120,9 @@ def batch_match(
     draws: int | None = None,
     update: Update = match_batch,
 ) -> Generator[Matched, None, str]:
-    """Fit a dense Gaussian by batch and match, from any start; give each iteration, and why it ends.
+    """Fit a dense Gaussian by batch and match, from any start.
+
+    Gives what is reached after each iteration, and returns why it ends.
 
     The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
     targets are found in about five batches. It is divided by 4 whenever the ELBO, which the
@@ -195,7 +199,7 @@ class _Pilot:
         # From far off, seen from which the target is a slope: what holds the fit back has to be
         # weak, else it creeps. Near the target this is less than 1.
         far = float(np.sum((slope @ self.q.root) ** 2))
-        return self.damping * max(self.size * dim / (self.step + 1), far)
+        return self.damping * max(self.size * max(dim, _FEW) / (self.step + 1), far)
 
     def fail(self) -> str | None:
         """Take back the step before, or draw nearer to the mean where there is none."""

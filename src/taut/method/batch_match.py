@@ -1,0 +1,96 @@
+"""Batch and match: a dense Gaussian whose scores are those of the posterior."""
+
+from collections.abc import Generator, Mapping
+from typing import Any, final
+
+import numpy as np
+
+from taut.approximation import Approximation
+from taut.group import Group
+from taut.method.arguments import as_positive
+from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.score_matching import batch_match
+
+
+@final
+class BatchMatch(DirectInference):
+    r"""Batch and match: a dense Gaussian with the scores of the posterior, without a step size.
+
+    .. math:: \min_q \mathbb E_q \lVert \nabla \log q(z) - \nabla \log p(y, z) \rVert^2_{\Sigma}
+
+    in the unconstrained space, by updates in closed form, each from the gradients of one batch of
+    draws. A Gaussian posterior is found exactly, in about five batches and however badly it is
+    conditioned; others in some tens. It ends when the ELBO, which the batches give for free, has
+    settled. For posteriors of up to a thousand dimensions whose shape is roughly Gaussian;
+    `LowRankBatchMatch` serves larger ones. On funnels it settles far from the best Gaussian.
+
+    Costs 32 gradients an iteration, or as many as there are dimensions if that is more, and
+    O(dim²) memory; an iteration is O(dim² · draws).
+
+    Parameters
+    ----------
+    model
+        A PyMC model, by default the one on the context, or a `taut.Target`.
+    random_seed
+        Decides the batches, and the draws that are given no seed of their own.
+    start
+        Values to start from, by variable; the others start at the model's initial point.
+    start_sigma
+        Standard deviations to start with, by variable, in the unconstrained space.
+    draws
+        In a batch; by default the next multiple of 32 above the dimension, 1 024 at most. With
+        fewer draws than dimensions it takes very many batches.
+
+    Raises
+    ------
+    ArgumentError, StartError
+        An argument makes no sense.
+    ModelError
+        The model can not be fitted as it is written.
+
+    References
+    ----------
+    Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei, Saul (2024), Batch and match: black-box
+    variational inference with a score-based divergence, arXiv 2402.14758.
+
+    Examples
+    --------
+    >>> import pymc as pm, taut
+    >>> with pm.Model():
+    ...     x = pm.Normal("x", 3.0, 2.0, shape=2)
+    ...     approx = taut.BatchMatch(random_seed=1).fit(progressbar=False)
+    >>> print(approx.mean.eval().round(6), approx.std.eval().round(6))
+    [3. 3.] [2. 2.]
+    >>> approx.stopped
+    'log p and log q differ by a constant: the fit is exact'
+    """
+
+    _longest = 1000
+
+    def __init__(
+        self,
+        *,
+        model: Any = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+        start_sigma: Mapping[str, Any] | None = None,
+        draws: int | None = None,
+    ) -> None:
+        self._draws = None if draws is None else as_positive("draws", draws)
+        group = Group(None, "fr", start=start, start_sigma=start_sigma)
+        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._approx.method = "batch-and-match"
+
+    def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
+        target, family = problem.gradients.target, self._approx.family
+        with target.precision():
+            cov = np.asarray(family.cov(), float)
+        steps = batch_match(
+            problem.gradients, problem.start, cov, problem.random, draws=self._draws
+        )
+        while True:
+            try:
+                reached = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)

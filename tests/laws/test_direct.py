@@ -1,0 +1,131 @@
+"""What holds for every fit that ends by itself."""
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytest
+
+import taut
+from cases import DIRECT, TARGETS, Gaussian
+from taut.family import FullRank, MeanField
+from taut.method import DirectInference
+from taut.progress import INTERRUPTED
+
+# Programs of a first fit: the gradients, and for some the second derivatives or an objective.
+PROGRAMS = {"batch_match": 1}
+# Those that draw nothing.
+CERTAIN: tuple[str, ...] = ()
+# How near to the best member of the family, in its standard deviations; exactly by default.
+NEAR: dict[str, float] = {}
+
+
+def inference(name: str, target: taut.Target, seed: int = 1, **how: Any) -> DirectInference:
+    """Make a row's object."""
+    cls: Any = DIRECT[name]()
+    return cls(model=target, random_seed=seed, **how)
+
+
+def best(model: Gaussian, family: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviations of the family's member nearest to a Gaussian posterior."""
+    if family is MeanField:
+        return model.posterior_mean, 1 / np.sqrt(np.diag(model.precision))
+    return model.posterior_mean, np.sqrt(np.diag(model.posterior_cov))
+
+
+@pytest.mark.parametrize("where", ["regression, 1-d", "regression, 5-d", "independent, 5-d"])
+@pytest.mark.parametrize("name", DIRECT)
+def test_it_finds_the_best_member(name: str, where: str) -> None:
+    model = TARGETS[where]()
+    approx = inference(name, model.target()).fit(progressbar=False)
+    mean, std = best(model, type(approx.family))
+    with approx.target.precision():
+        away = np.abs(approx.family.mean() - mean) / std
+        ratio = approx.family.std() / std
+        cov = np.asarray(approx.family.cov())
+    near = NEAR.get(name, 1e-6)
+    assert np.max(away) < near
+    np.testing.assert_allclose(ratio, 1.0, atol=near)
+    if isinstance(approx.family, FullRank):
+        np.testing.assert_allclose(cov, model.posterior_cov, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_the_same_seed_gives_the_same_fit(name: str) -> None:
+    target = TARGETS["regression, 5-d"]().target()
+    fits = [inference(name, target, seed).fit(3, progressbar=False) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(fits[0].hist, fits[1].hist)
+    assert (name in CERTAIN) == np.array_equal(fits[0].hist, fits[2].hist)
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_it_says_in_words_why_it_ended(name: str) -> None:
+    approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(progressbar=False)
+    assert approx.stopped is not None
+    assert len(approx.stopped.split()) >= 3
+    assert "reached" not in approx.stopped
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_one_iteration_leaves_an_approximation(name: str) -> None:
+    approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(1, progressbar=False)
+    assert len(approx.hist) == 1
+    assert approx.stopped == "reached 1 iterations"
+    with approx.target.precision():
+        assert np.isfinite(approx.family.std()).all()
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_an_interrupt_keeps_what_was_reached(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = TARGETS["regression, 5-d"]().target()
+    one = inference(name, target).fit(1, progressbar=False)
+    fit = inference(name, target)
+    solve = type(fit)._solve
+
+    def interrupted(self: Any, problem: Any) -> Any:
+        yield next(solve(self, problem))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(fit), "_solve", interrupted)
+    approx = fit.fit(progressbar=False)
+    assert approx.stopped == INTERRUPTED
+    with target.precision():
+        np.testing.assert_array_equal(approx.family.mean(), one.family.mean())
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_programs_are_compiled_once(name: str) -> None:
+    target = TARGETS["regression, 5-d"]().target()
+    inference(name, target).fit(progressbar=False)
+    assert target.programs.count == PROGRAMS[name]
+    inference(name, target, seed=2).fit(progressbar=False)
+    assert target.programs.count == PROGRAMS[name]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DIRECT)
+def test_parameters_have_the_dtype_of_the_target(name: str, dtype: str) -> None:
+    target = TARGETS["regression, 5-d"]().target(dtype)
+    approx = inference(name, target).fit(3, progressbar=False)
+    assert {value.dtype for value in approx.parameters.values()} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_a_model_is_fitted_by_name(name: str) -> None:
+    """Normal data with known noise: mean and scale of the posterior are known."""
+    y = np.array([1.5, 2.5, 2.0])
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0.0, 10.0)
+        pm.Normal("y", mu, 1.0, observed=y)
+    approx = taut.fit(method=name, model=model, random_seed=1, progressbar=False)
+    precision = len(y) + 0.01
+    near = max(NEAR.get(name, 0.0), 1e-4)
+    assert float(approx.mean.eval()[0]) == pytest.approx(y.sum() / precision, abs=near)
+    assert float(approx.std.eval()[0]) == pytest.approx(precision**-0.5, abs=near)
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_arguments_are_those_of_all_methods(name: str) -> None:
+    taken = signature(DIRECT[name]()).parameters
+    assert {"model", "random_seed", "start"} <= taken.keys()
