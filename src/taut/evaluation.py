@@ -71,10 +71,16 @@ def elbo(
     z, log_q = in_blocks(target, draws, key_words, sample_block, family)
     if np.isnan(log_q).all():
         raise ArgumentError("Particles have no density, and so no ELBO.")
-    with target.precision():
-        log_p = _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
-    values = log_p - log_q
+    values = log_densities(target, streamed, z) - log_q
     return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+def log_densities(
+    target: Target, streamed: Streamed | None, z: Float[np.ndarray, "draws dim"]
+) -> Float[np.ndarray, " draws"]:
+    """Evaluate the log joint density on all rows, which may be read from a source."""
+    with target.precision():
+        return _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
 
 
 def _densities(target: Target, z: np.ndarray) -> np.ndarray:
