@@ -9,7 +9,7 @@ import numpy as np
 
 from taut import seed
 from taut.compilation import Timing, clock
-from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report
+from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
 from taut.drawing import draw_block, in_blocks, read_off, sample_block
 from taut.errors import ArgumentError
 from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
@@ -281,7 +281,7 @@ class Approximation(AbstractSymbolic):
         if journal.outcome is None:
             journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
         log_ratios = None if np.isnan(log_q).all() else self._densities(z) - log_q
-        return report(
+        return report_on(
             journal, z, log_ratios, self._target.space,
             Ending(len(self.hist), self.skipped, self.stopped, self.timing),
         )  # fmt: skip

@@ -76,9 +76,9 @@ def elbo(
 
 
 def log_densities(
-    target: Target, streamed: Streamed | None, z: np.ndarray
+    target: Target, streamed: Streamed | None, z: Float[np.ndarray, "draws dim"]
 ) -> Float[np.ndarray, " draws"]:
-    """Evaluate the log density on all rows at draws, one a row of `z`."""
+    """Evaluate the log joint density on all rows, which may be read from a source."""
     with target.precision():
         return _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, PRNGKeyArray, UInt32
 from taut.errors import ArgumentError
 
 # Streams of one seed, so that steps and draws never share a number.
-STEPS, DRAWS, START, NODES, ROWS = range(5)
+STEPS, DRAWS, START, NODES, ROWS, RESAMPLES, DATASETS = range(7)
 
 
 def entropy(random_seed: Any) -> int:

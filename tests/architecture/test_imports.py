@@ -17,7 +17,7 @@ LAYERS = (
     ("diagnose",),
     ("result", "approximation", "single_group"),
     ("method",),
-    ("fit",),
+    ("fit", "diagnose"),
     ("",),
     ("pymc",),
 )

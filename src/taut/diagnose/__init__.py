@@ -6,9 +6,12 @@ from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import particles as particles
 from taut.diagnose.journal import Journal as Journal
 from taut.diagnose.journal import Stage as Stage
+from taut.diagnose.psis import ImportanceWeights as ImportanceWeights
+from taut.diagnose.psis import khat_by_variable as khat_by_variable
+from taut.diagnose.psis import psis as psis
 from taut.diagnose.report import Ending as Ending
 from taut.diagnose.report import Report as Report
-from taut.diagnose.report import report as report
+from taut.diagnose.report import report_on as report_on
 from taut.diagnose.verdict import Outcome as Outcome
 from taut.diagnose.verdict import Verdict as Verdict
 from taut.diagnose.weights import Weights as Weights
@@ -16,6 +19,7 @@ from taut.diagnose.weights import Weights as Weights
 __all__ = [
     "ChainCheck",
     "Ending",
+    "ImportanceWeights",
     "Journal",
     "Judge",
     "Outcome",
@@ -24,6 +28,8 @@ __all__ = [
     "Verdict",
     "Weights",
     "affordable",
+    "khat_by_variable",
     "particles",
-    "report",
+    "psis",
+    "report_on",
 ]

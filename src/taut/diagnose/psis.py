@@ -1,4 +1,4 @@
-"""Pareto smoothed importance sampling: how far q is from p, and draws of q weighted to make it up."""
+"""Pareto smoothed importance sampling: how far q is from p, and weights that make up for it."""
 
 from dataclasses import dataclass
 

@@ -142,7 +142,7 @@ class Report:
         return [str(stage) for stage in self.journal.stages]
 
 
-def report(
+def report_on(
     journal: Journal,
     z: Float[np.ndarray, "draws dim"],
     log_ratios: Float[np.ndarray, " draws"] | None,
