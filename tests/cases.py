@@ -42,6 +42,7 @@ from taut.family import (
     Mixture,
     Particles,
     Product,
+    Stretched,
     StudentT,
 )
 from taut.family.gaussian import inverse_softplus
@@ -68,6 +69,14 @@ def low_rank(dim: int) -> LowRank:
     rng = np.random.default_rng(dim)
     mu, rho, factor = rng.normal(0.0, 2.0, dim), rng.normal(size=dim), rng.normal(size=(dim, 2))
     return LowRank(mu, rho, factor)
+
+
+def stretched(dim: int) -> Stretched:
+    """A member that is wider along one direction and narrower along another, not orthogonal."""
+    rng = np.random.default_rng(dim)
+    mu, rho = rng.normal(0.0, 2.0, dim), rng.normal(size=dim)
+    directions = rng.normal(size=(dim, 2)) / np.sqrt(dim)
+    return Stretched(mu, rho, directions, np.array([1.5, -0.3]))
 
 
 def product() -> Product:
@@ -203,6 +212,8 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "low rank, 1-d": lambda: low_rank(1),
     "low rank, 5-d": lambda: low_rank(5),
     "product, 5-d": product,
+    "stretched, 1-d": lambda: stretched(1),
+    "stretched, 5-d": lambda: stretched(5),
     "mixture, 1-d": lambda: mixture(1),
     "mixture, 5-d": lambda: mixture(5),
     "student, 1-d": lambda: StudentT.around(mean_field(1), 20.0),
@@ -247,6 +258,7 @@ METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
 
 # What ends by itself.
 DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
+    "auto": lambda: taut.Auto,
     "batch_match": lambda: taut.BatchMatch,
 }
 

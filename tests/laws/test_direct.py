@@ -14,11 +14,11 @@ from taut.method import DirectInference
 from taut.progress import INTERRUPTED
 
 # Programs of a first fit: the gradients, and for some the second derivatives or an objective.
-PROGRAMS = {"batch_match": 1}
+PROGRAMS = {"auto": 1, "batch_match": 1}
 # Those that draw nothing.
 CERTAIN: tuple[str, ...] = ()
 # How near to the best member of the family, in its standard deviations; exactly by default.
-NEAR: dict[str, float] = {}
+NEAR: dict[str, float] = {"auto": 1e-4}
 
 
 def inference(name: str, target: taut.Target, seed: int = 1, **how: Any) -> DirectInference:

@@ -1,0 +1,107 @@
+"""Short chains as a judge: what is wrong is found and named, what is right is passed."""
+
+import numpy as np
+import pytest
+
+import taut
+from cases import full_rank_of, regression
+from taut.compilation import Timing
+from taut.diagnose import Journal, Judge, Outcome
+from taut.gradients import Gradients
+
+MODEL = regression(5)
+STD = np.sqrt(np.diag(MODEL.posterior_cov))
+
+
+def judge(seed: int = 1) -> Judge:
+    gradients = Gradients(MODEL.target(), Timing())
+    return Judge(gradients, np.random.default_rng(seed), Journal())
+
+
+def draws(mean: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).multivariate_normal(mean, cov, 4000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_posterior_itself_is_passed(seed: int) -> None:
+    exact = draws(MODEL.posterior_mean, MODEL.posterior_cov, seed)
+    assert judge(seed).outcome(exact) is Outcome.CHECKED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mean_that_is_off_is_found_and_named(seed: int) -> None:
+    away = np.zeros(5)
+    away[3] = 0.4 * STD[3]
+    judging = judge(seed)
+    off = draws(MODEL.posterior_mean + away, MODEL.posterior_cov, seed)
+    assert judging.outcome(off) is Outcome.MOVED
+    check = judging.journal.check
+    assert check is not None
+    assert check.worst == 3
+    # The chains have forgotten where they began: they move it by what it was off.
+    assert check.mean_shift[3] == pytest.approx(-0.4, abs=0.1)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.6])
+def test_a_scale_that_is_off_is_found(factor: float) -> None:
+    judging = judge()
+    scaled = draws(MODEL.posterior_mean, factor**2 * MODEL.posterior_cov)
+    assert judging.outcome(scaled) is Outcome.MOVED
+    check = judging.journal.check
+    assert check is not None
+    np.testing.assert_allclose(check.log_sd_shift, -np.log(factor), atol=0.15)
+
+
+def test_a_repair_gives_the_posterior() -> None:
+    """About 5 000 effective draws: a mean is off by 0.015 sd, five times that is allowed."""
+    judging = judge()
+    wrong = draws(MODEL.posterior_mean + STD, MODEL.posterior_cov / 4)
+    family = judging.repaired(wrong, rounds=4)
+    assert judging.journal.outcome is Outcome.REPAIRED
+    points = np.asarray(family.histogram)
+    assert np.abs((points.mean(axis=0) - MODEL.posterior_mean) / STD).max() < 0.08
+    np.testing.assert_allclose(points.std(axis=0) / STD, 1.0, atol=0.08)
+
+
+def approximation(mean: np.ndarray) -> taut.Approximation:
+    approx = taut.FullRank(model=MODEL.target(), random_seed=1)
+    approx.update(full_rank_of(mean, MODEL.posterior_cov))
+    return approx
+
+
+def test_an_approximation_is_diagnosed_and_repaired() -> None:
+    good, bad = approximation(MODEL.posterior_mean), approximation(MODEL.posterior_mean + STD)
+    report = good.diagnose(random_seed=1)
+    assert report.trusted
+    assert report.elbo is not None
+    assert report.elbo.mean == pytest.approx(-float(MODEL.loss(good.family)), abs=1e-6)
+    assert report.weights is not None
+    assert report.weights.ess == pytest.approx(2000, rel=1e-3)
+    worse = bad.diagnose(random_seed=1)
+    assert not worse.trusted
+    assert "approx.repair()" in str(worse)
+    repaired = bad.repair(random_seed=1)
+    assert repaired.diagnose().trusted
+    assert type(bad.family).__name__ == "FullRank"
+
+
+def test_a_report_reads_well_in_terminal_and_notebook() -> None:
+    report = approximation(MODEL.posterior_mean).diagnose(random_seed=1)
+    text = str(report)
+    assert text.startswith("trust it: ")
+    assert [word in text for word in ("ELBO", "k-hat", "short chains", "R-hat", "z[")] == [True] * 5
+    assert report._repr_html_().startswith("<p>trust it: ")
+
+
+def test_without_chains_nothing_is_trusted_that_was_not_checked() -> None:
+    report = approximation(MODEL.posterior_mean).diagnose(chains=False, random_seed=1)
+    assert not report.trusted
+    assert report.check is None
+
+
+def test_particles_are_judged_by_what_chains_make_of_them() -> None:
+    exact = draws(MODEL.posterior_mean, MODEL.posterior_cov)
+    approx = taut.Empirical(exact, model=MODEL.target(), random_seed=1)
+    report = approx.diagnose(random_seed=1)
+    assert report.trusted
+    assert report.elbo is None

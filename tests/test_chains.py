@@ -1,0 +1,90 @@
+"""Short chains: they keep the target, come to it from elsewhere, and tell when they have not."""
+
+import numpy as np
+import pytest
+
+from cases import Gaussian, regression
+from taut.chains import Chains
+from taut.compilation import Timing
+from taut.gradients import Gradients
+from taut.normal import Dense, Normal, Structured
+
+TARGET = regression(5)
+
+
+def gradients_of(model: Gaussian) -> Gradients:
+    return Gradients(model.target(), Timing())
+
+
+def exact() -> Dense:
+    return Dense.of(TARGET.posterior_mean, TARGET.posterior_cov)
+
+
+def chains_from(normal: Normal, count: int = 256, seed: int = 1) -> Chains:
+    random = np.random.default_rng(seed)
+    return Chains(gradients_of(TARGET), normal, normal.draw(random, count)[0], random)
+
+
+def wrong() -> dict[str, Normal]:
+    mean, std = TARGET.posterior_mean, np.sqrt(np.diag(TARGET.posterior_cov))
+    return {
+        "far": Dense.of(mean + 2 * std, TARGET.posterior_cov),
+        "narrow": Dense.of(mean, TARGET.posterior_cov / 9),
+        "uncorrelated": Structured.diagonal(mean, std),
+    }
+
+
+@pytest.mark.parametrize("name", ["far", "narrow", "uncorrelated"])
+def test_chains_come_to_the_posterior_from_a_wrong_start(name: str) -> None:
+    """256 chains of 40 transitions: the noise of a mean is under 0.03 sd; four of them."""
+    chains = chains_from(wrong()[name])
+    chains.run(40)
+    pooled = chains.run(40).pooled
+    std = np.sqrt(np.diag(TARGET.posterior_cov))
+    assert np.max(np.abs(pooled.mean(axis=0) - TARGET.posterior_mean) / std) < 0.12
+    np.testing.assert_allclose(pooled.std(axis=0) / std, 1.0, atol=0.12)
+    correlation = np.corrcoef(TARGET.posterior_cov / np.outer(std, std))
+    np.testing.assert_allclose(np.corrcoef(np.corrcoef(pooled.T)), correlation, atol=0.1)
+
+
+def test_the_standard_error_is_that_of_the_mean() -> None:
+    """Over 30 runs the mean strays as the standard error says, within a quarter or so."""
+    std = np.sqrt(np.diag(TARGET.posterior_cov))
+    scores = []
+    for seed in range(30):
+        chains = chains_from(exact(), 64, seed)
+        chains.run(10)
+        window = chains.run(10)
+        scores.append((window.pooled.mean(axis=0) - TARGET.posterior_mean) / window.standard_error)
+        assert (window.standard_error < 0.1 * std).all()
+    assert 0.75 < np.std(scores) < 1.3
+
+
+def test_rhat_is_small_where_chains_mix_and_large_where_each_stays() -> None:
+    chains = chains_from(exact())
+    chains.run(20)
+    assert chains.run(40).rhat.max() < 1.05
+    stuck = chains_from(exact())
+    stuck.travel = 0.05
+    assert stuck.run(10).rhat.max() > 1.5
+
+
+def test_steps_are_adapted_to_the_wanted_acceptance() -> None:
+    chains = chains_from(exact())
+    chains._log_step = np.log(0.1)
+    chains.run(150)
+    assert chains.run(20).accepted.mean() == pytest.approx(0.8, abs=0.08)
+
+
+def test_starts_without_a_density_begin_where_others_do() -> None:
+    random = np.random.default_rng(0)
+    starts = exact().draw(random, 32)[0]
+    starts[::2] = np.nan
+    chains = Chains(gradients_of(TARGET), exact(), starts, random)
+    assert np.isfinite(chains.z).all()
+    assert np.isfinite(chains.run(5).pooled).all()
+
+
+def test_the_same_seed_gives_the_same_chains() -> None:
+    one, other = (chains_from(exact(), 32).run(5).draws for _ in range(2))
+    np.testing.assert_array_equal(one, other)
