@@ -227,6 +227,9 @@ METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
 # What ends by itself.
 DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "batch_match": lambda: taut.BatchMatch,
+    "gsm": lambda: taut.GSM,
+    "laplace": lambda: taut.Laplace,
+    "dadvi": lambda: taut.DADVI,
 }
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {

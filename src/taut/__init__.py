@@ -17,12 +17,15 @@ from taut.frontend import as_target as as_target
 from taut.group import Group as Group
 from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
+from taut.method import DADVI as DADVI
+from taut.method import GSM as GSM
 from taut.method import SVGD as SVGD
 from taut.method import BatchMatch as BatchMatch
 from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
+from taut.method import Laplace as Laplace
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -49,6 +52,8 @@ __version__ = version("taut")
 __all__ = [
     "ADVI",
     "ASVGD",
+    "DADVI",
+    "GSM",
     "SVGD",
     "Approximation",
     "ArrayRows",
@@ -61,6 +66,7 @@ __all__ = [
     "Inference",
     "IterableRows",
     "KLqp",
+    "Laplace",
     "MeanField",
     "Minibatch",
     "Optimizer",

@@ -11,11 +11,14 @@ from taut.frontend.matching import nearest
 from taut.method import (
     ADVI,
     ASVGD,
+    DADVI,
+    GSM,
     SVGD,
     BatchMatch,
     DirectInference,
     FullRankADVI,
     Inference,
+    Laplace,
 )
 
 AnyInference = Inference | DirectInference
@@ -26,6 +29,9 @@ METHODS: dict[str, type[AnyInference]] = {
     "svgd": SVGD,
     "asvgd": ASVGD,
     "batch_match": BatchMatch,
+    "gsm": GSM,
+    "laplace": Laplace,
+    "dadvi": DADVI,
 }
 
 
@@ -62,7 +68,8 @@ def fit(
         Steps, by default 10 000; for methods that end by themselves the most iterations.
     method
         A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``,
-        ``"batch_match"``), a class such as `taut.ADVI`, or an
+        ``"batch_match"``, ``"gsm"``, ``"laplace"``,
+        ``"dadvi"``), a class such as `taut.ADVI`, or an
         object of one, which then has its model and start already.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
