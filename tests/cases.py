@@ -260,6 +260,9 @@ METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
 DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "auto": lambda: taut.Auto,
     "batch_match": lambda: taut.BatchMatch,
+    "gsm": lambda: taut.GSM,
+    "laplace": lambda: taut.Laplace,
+    "dadvi": lambda: taut.DADVI,
 }
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {

@@ -17,6 +17,8 @@ from taut.frontend import as_target as as_target
 from taut.group import Group as Group
 from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
+from taut.method import DADVI as DADVI
+from taut.method import GSM as GSM
 from taut.method import SVGD as SVGD
 from taut.method import Auto as Auto
 from taut.method import BatchMatch as BatchMatch
@@ -25,6 +27,7 @@ from taut.method import FullRankADVI as FullRankADVI
 from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
+from taut.method import Laplace as Laplace
 from taut.method import LowRankADVI as LowRankADVI
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
@@ -52,6 +55,8 @@ __version__ = version("taut")
 __all__ = [
     "ADVI",
     "ASVGD",
+    "DADVI",
+    "GSM",
     "SVGD",
     "Approximation",
     "ArrayRows",
@@ -66,6 +71,7 @@ __all__ = [
     "Inference",
     "IterableRows",
     "KLqp",
+    "Laplace",
     "LowRankADVI",
     "MeanField",
     "Minibatch",

@@ -11,6 +11,8 @@ from taut.frontend.matching import nearest
 from taut.method import (
     ADVI,
     ASVGD,
+    DADVI,
+    GSM,
     SVGD,
     Auto,
     BatchMatch,
@@ -18,6 +20,7 @@ from taut.method import (
     FlowVI,
     FullRankADVI,
     Inference,
+    Laplace,
     LowRankADVI,
 )
 
@@ -32,6 +35,9 @@ METHODS: dict[str, type[AnyInference]] = {
     "svgd": SVGD,
     "asvgd": ASVGD,
     "batch_match": BatchMatch,
+    "gsm": GSM,
+    "laplace": Laplace,
+    "dadvi": DADVI,
 }
 
 

@@ -61,7 +61,8 @@ def test_a_gaussian_is_found_exactly(dim: int, condition: float, start: str) -> 
         begin = begin + 1000.0
     reached, why, iterations = run(batch_match(gradients, begin, cov, rng))
     assert why == score_matching.SAME
-    assert iterations <= 50
+    # Longest where a single wide dimension is approached from 300 of its standard deviations.
+    assert iterations <= 100
     assert divergence(reached.gaussian, mean, precision) < 1e-9
 
 

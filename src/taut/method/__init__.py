@@ -5,19 +5,24 @@ from taut.method.asvgd import ASVGD as ASVGD
 from taut.method.auto import Auto as Auto
 from taut.method.base import AbstractMethod as AbstractMethod
 from taut.method.batch_match import BatchMatch as BatchMatch
+from taut.method.dadvi import DADVI as DADVI
 from taut.method.descent import Descent as Descent
 from taut.method.direct import DirectInference as DirectInference
 from taut.method.flow_vi import FlowVI as FlowVI
 from taut.method.full_rank_advi import FullRankADVI as FullRankADVI
+from taut.method.gaussian_score_matching import GSM as GSM
 from taut.method.implicit_gradient import ImplicitGradient as ImplicitGradient
 from taut.method.inference import Inference as Inference
 from taut.method.klqp import KLqp as KLqp
+from taut.method.laplace import Laplace as Laplace
 from taut.method.low_rank_advi import LowRankADVI as LowRankADVI
 from taut.method.svgd import SVGD as SVGD
 
 __all__ = [
     "ADVI",
     "ASVGD",
+    "DADVI",
+    "GSM",
     "SVGD",
     "AbstractMethod",
     "Auto",
@@ -29,5 +34,6 @@ __all__ = [
     "ImplicitGradient",
     "Inference",
     "KLqp",
+    "Laplace",
     "LowRankADVI",
 ]

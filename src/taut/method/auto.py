@@ -10,7 +10,7 @@ from taut.gradients import BLOCK
 from taut.group import Group
 from taut.method.climb import Climb
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
-from taut.method.modes import Modes
+from taut.method.mixed_modes import Modes
 from taut.normal import Normal
 
 # Draws of q that are checked.

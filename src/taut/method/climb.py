@@ -9,7 +9,7 @@ from taut.diagnose import Weights
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
 from taut.method.lbfgs import Point, ascend
-from taut.method.modes import Modes, counts, is_apart
+from taut.method.mixed_modes import Modes, counts, is_apart
 from taut.method.path_gaussians import Candidate, best_of_paths
 from taut.method.score_matching import batch_match
 from taut.normal import Dense, Normal, Structured

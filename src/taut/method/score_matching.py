@@ -106,6 +106,35 @@ def _solve(
     return outer @ (vectors * np.sqrt(2.0 / (1.0 + np.hypot(1.0, 2.0 * weights))))
 
 
+def match_draws(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -> Gaussian:
+    r"""Match the score of each draw by the nearest Gaussian, and average over the draws.
+
+    Parameters
+    ----------
+    q, noise, slopes
+        As in `match_batch`.
+    strength
+        Large to go to the average, small to stay near `q`: the share of the way is
+        :math:`\lambda / (10 + \lambda)`.
+
+    References
+    ----------
+    Modi, Margossian, Yao, Gower, Blei, Saul (2023), Variational Inference with Gaussian Score
+    Matching.
+    """
+    scores, share = slopes @ q.root, strength / (10.0 + strength)
+    basis = span(np.vstack([noise, scores]))
+    e, g = within(basis, noise), within(basis, scores)
+    along = np.sum(e * g, axis=1, keepdims=True)
+    rho = 0.5 * np.sqrt(1.0 + 4.0 * (np.sum(g * g, axis=1, keepdims=True) + along**2)) - 0.5
+    both = g + e
+    rest = np.sum(g * both, axis=1, keepdims=True) / (1.0 + rho - along)
+    steps = (both + e * rest) / (1.0 + rho)
+    step, away = share * steps.mean(axis=0), steps - e
+    cov = np.eye(e.shape[1]) + share * (e.T @ e - away.T @ away) / len(e)
+    return q.changed(basis, step, np.linalg.cholesky(cov))
+
+
 def draws_for(dim: int) -> int:
     """Choose draws of a batch: whole blocks of gradients, more than dimensions if that is few."""
     return min(_MOST_DRAWS, BLOCK * math.ceil((dim + 2) / BLOCK))
@@ -118,16 +147,10 @@ def batch_match(
     random: np.random.Generator,
     *,
     draws: int | None = None,
-    update: Update = match_batch,
 ) -> Generator[Matched, None, str]:
     """Fit a dense Gaussian by batch and match, from any start.
 
     Gives what is reached after each iteration, and returns why it ends.
-
-    The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
-    targets are found in about five batches. It is divided by 4 whenever the ELBO, which the
-    batches give for free, has not grown over a window, and by 10 where it has fallen; the fit
-    then goes back to the best. A batch that is not finite takes back the step before it.
 
     Parameters
     ----------
@@ -139,14 +162,40 @@ def batch_match(
         Decides the noise.
     draws
         In a batch; by default `draws_for` the dimension.
+    """
+    size = draws_for(len(mean)) if draws is None else draws
+    return match_scores(gradients, Gaussian.of(mean, cov), random, size, match_batch)
+
+
+def match_scores(
+    gradients: ValuesAndSlopes,
+    begin: Gaussian,
+    random: np.random.Generator,
+    size: int,
+    update: Update,
+) -> Generator[Matched, None, str]:
+    """Update a Gaussian by batch after batch until the ELBO has settled.
+
+    The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
+    targets are found in about five batches. It is divided by 4 whenever the ELBO, which the
+    batches give for free, has not grown over a window, and by 10 where it has fallen; the fit
+    then goes back to the best. A batch that is not finite takes back the step before it.
+
+    Parameters
+    ----------
+    gradients, random
+        As in `batch_match`.
+    begin
+        Where to begin.
+    size
+        Draws of a batch.
     update
         Makes a new Gaussian of the old one, noise, gradients and strength.
     """
-    size = draws_for(len(mean)) if draws is None else draws
-    pilot = _Pilot(Gaussian.of(mean, cov), size)
+    pilot = _Pilot(begin, size)
     while True:
         q = pilot.q
-        noise = random.standard_normal((size, len(mean)))
+        noise = random.standard_normal((size, len(q.mean)))
         z, log_q = q.push(noise)
         with np.errstate(all="ignore"):
             values, slopes = gradients(z)

@@ -1,0 +1,65 @@
+"""Modes apart from one another, which no single Gaussian holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.diagnose import Weights
+from taut.family import AbstractFamily, Mixture
+from taut.gradients import Gradients
+from taut.normal import Normal
+
+# How far apart two Gaussians have to be, in standard deviations of the one and by the root of the
+# dimension, and how much less evidence the lesser may have, in nats.
+_APART, _LESS = 4.0, 10.0
+
+
+def is_apart(one: Normal, other: Normal) -> bool:
+    """Whether the mean of each of two Gaussians is far out in the other one."""
+    far = _APART * np.sqrt(len(one.mean))
+    return bool(_distance(one, other) > far and _distance(other, one) > far)
+
+
+def _distance(one: Normal, other: Normal) -> float:
+    return float(np.linalg.norm(one.whiten(other.mean[None])))
+
+
+def counts(elbo: float, best: float) -> bool:
+    """Whether a mode has mass enough to matter beside the best."""
+    return elbo > best - _LESS
+
+
+@dataclass(frozen=True)
+class Modes:
+    """A mixture of Gaussians, weighted by their evidence.
+
+    Parameters
+    ----------
+    normals
+        One a mode.
+    elbos
+        Of each, in nats: the mass of a mode is about its exponential.
+    """
+
+    normals: tuple[Normal, ...]
+    elbos: tuple[float, ...]
+
+    @property
+    def masses(self) -> Float[np.ndarray, " modes"]:
+        """Weights, which sum to one."""
+        masses = np.exp(np.array(self.elbos) - max(self.elbos))
+        return masses / masses.sum()
+
+    def family(self, dtype: str) -> AbstractFamily:
+        """Give the mixture as a family."""
+        return Mixture.of([normal.family(dtype) for normal in self.normals], self.masses)
+
+    def weigh(self, gradients: Gradients, random: np.random.Generator, draws: int) -> Weights:
+        """Find importance weights of draws of the mixture."""
+        sizes = random.multinomial(draws, self.masses)
+        drawn = [n.draw(random, size)[0] for n, size in zip(self.normals, sizes, strict=True)]
+        z = np.concatenate(drawn)
+        each = np.stack([normal.log_prob(z) for normal in self.normals])
+        log_q = np.logaddexp.reduce(each + np.log(self.masses)[:, None], axis=0)
+        return Weights(gradients(z)[0] - log_q)
