@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,11 +11,15 @@ from taut.batches import AbstractRows
 from taut.errors import ArgumentError
 from taut.frontend import Batching
 from taut.method.arguments import as_positive, as_progress
+from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
-from taut.objective import AbstractObjective
-from taut.optimizer import as_optimizer
+from taut.objective import ELBO, AbstractObjective
+from taut.optimizer import adam, as_optimizer
+
+# Of step size 1: the schedule scales it.
+AVERAGED = adam(learning_rate=1.0, beta2=0.99)
 
 
 class Inference(ABC):
@@ -39,7 +43,7 @@ class Inference(ABC):
 
     def fit(
         self,
-        n: int = 10_000,
+        n: int | None = None,
         score: bool | None = None,
         callbacks: Iterable[Callable[..., Any]] | None = None,
         progressbar: bool = True,
@@ -48,6 +52,7 @@ class Inference(ABC):
         obj_n_mc: int | None = None,
         obj_optimizer: Any = None,
         total_grad_norm_constraint: float | None = None,
+        step_size: Literal["auto"] | None = None,
         backend: str | None = None,
         include_transformed: bool = False,
         batch_size: int | None = None,
@@ -125,11 +130,12 @@ class Inference(ABC):
         )
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
-        method = _descent(
-            self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)),
-            obj_optimizer,
-            total_grad_norm_constraint,
+        objective = self._objective(
+            None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)
         )
+        method = _method(objective, obj_optimizer, total_grad_norm_constraint, step_size)
+        if n is None:
+            n = 10_000 if step_size is None else 100_000
         self.approx.include_transformed = include_transformed
         progress = as_progress(progressbar, progressbar_theme)
         return self._session.fit(method, n, callbacks, score is not False, progress, batching)
@@ -147,7 +153,30 @@ class Inference(ABC):
         return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 
-def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> AbstractMethod:
+def _method(
+    objective: AbstractObjective, optimizer: Any, max_norm: Any, step_size: Any
+) -> AbstractMethod:
+    if step_size is None:
+        return _descent(objective, optimizer, max_norm)
+    if step_size != "auto":
+        raise ArgumentError(
+            f'step_size must be "auto" or None, got {step_size!r}. A step size of your own is an '
+            "optimizer's: obj_optimizer=taut.adam(learning_rate=0.01)."
+        )
+    if optimizer is not None:
+        raise ArgumentError(
+            'step_size="auto" brings its own optimizer, whose step size it chooses: leave '
+            "obj_optimizer out, or step_size."
+        )
+    if not isinstance(objective, ELBO):
+        raise ArgumentError(
+            'step_size="auto" needs the density of an approximation, to see how far it moves; '
+            "particles have none. Leave it out, or choose a method such as taut.ADVI."
+        )
+    return AutoStep(_descent(objective, AVERAGED, max_norm))
+
+
+def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> Descent:
     if max_norm is not None:
         if not isinstance(max_norm, int | float | np.number) or not max_norm > 0:
             raise ArgumentError(

@@ -7,13 +7,15 @@ import numpy as np
 
 from taut import errors
 from taut.approximation import Approximation
-from taut.callbacks import Callbacks
+from taut.callbacks import AbstractObserver, Callbacks
 from taut.compilation import clock
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
 from taut.loop import Run, run_loop
+from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
+from taut.method.ending import Ending
 from taut.progress import NOT_FINITE, AbstractProgress
 
 # Draws tried to find one at which the density is not finite, for the message about it.
@@ -101,11 +103,14 @@ class Session:
         assert self._method is not None
         assert self._stepping is not None
         skipped = self._run.skipped
+        watching: AbstractObserver = observer
+        if isinstance(self._method, AutoStep):
+            watching = Ending(observer, n, self._run.state)
         with self.approx.target.precision():
             try:
                 run_loop(
                     self._run, self._method, self._stepping.target, self._stepping.feed, n,
-                    observer=observer, progress=progress, timing=self.approx.timing,
+                    observer=watching, progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
             except TautError as error:
                 error.approx = self.approx
