@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from taut.approximation import Approximation
 from taut.batches import AbstractRows
@@ -36,6 +36,7 @@ def fit(
     obj_n_mc: int | None = None,
     obj_optimizer: Any = None,
     total_grad_norm_constraint: float | None = None,
+    step_size: Literal["auto"] | None = None,
     backend: str | None = None,
     include_transformed: bool = False,
     batch_size: int | None = None,
@@ -50,7 +51,8 @@ def fit(
     Parameters
     ----------
     n
-        Steps, by default 10 000; for methods that end by themselves the most iterations.
+        Steps, by default 10 000; where a fit ends by itself the most of them, by default 100 000
+        with ``step_size="auto"``.
     method
         A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``), a class
         such as `taut.ADVI`, or an object of one, which then has its model and start already.
@@ -66,7 +68,7 @@ def fit(
         More arguments of the method's class, such as ``{"gradient": "path"}``.
     score, callbacks, progressbar, progressbar_theme, obj_n_mc, obj_optimizer
         As in `taut.ADVI.fit`.
-    total_grad_norm_constraint, backend, include_transformed
+    total_grad_norm_constraint, step_size, backend, include_transformed
         As in `taut.ADVI.fit`.
     batch_size
         Rows of the data that a step reads, of a model that is written for all of them.
@@ -112,8 +114,9 @@ def fit(
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
-        "total_grad_norm_constraint": total_grad_norm_constraint, "backend": backend,
-        "batch_size": batch_size, "rows": rows, "more_replacements": more_replacements,
+        "total_grad_norm_constraint": total_grad_norm_constraint, "step_size": step_size,
+        "backend": backend, "batch_size": batch_size, "rows": rows,
+        "more_replacements": more_replacements,
     }  # fmt: skip
     how = {name: value for name, value in given.items() if value is not None}
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))

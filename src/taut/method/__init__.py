@@ -2,6 +2,7 @@
 
 from taut.method.advi import ADVI as ADVI
 from taut.method.asvgd import ASVGD as ASVGD
+from taut.method.auto_step import AutoStep as AutoStep
 from taut.method.base import AbstractMethod as AbstractMethod
 from taut.method.descent import Descent as Descent
 from taut.method.direct import DirectInference as DirectInference
@@ -16,6 +17,7 @@ __all__ = [
     "ASVGD",
     "SVGD",
     "AbstractMethod",
+    "AutoStep",
     "Descent",
     "DirectInference",
     "FullRankADVI",

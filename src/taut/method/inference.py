@@ -18,8 +18,10 @@ from taut.method.session import Session
 from taut.objective import ELBO, AbstractObjective
 from taut.optimizer import adam, as_optimizer
 
-# Of step size 1: the schedule scales it.
-AVERAGED = adam(learning_rate=1.0, beta2=0.99)
+_STEPS, _CAP = 10_000, 100_000
+# What is scaled by the step size that is found. A short memory of squared gradients, because their
+# scale changes by orders of magnitude on the way from the start.
+_UNSCALED = adam(learning_rate=1.0, beta2=0.99)
 
 
 class Inference(ABC):
@@ -67,7 +69,8 @@ class Inference(ABC):
         Parameters
         ----------
         n
-            Steps.
+            Steps, by default 10 000. With ``step_size="auto"`` the most of them, by default
+            100 000.
         score
             ``False`` keeps no history and gives callbacks `None` for losses.
         callbacks
@@ -83,6 +86,13 @@ class Inference(ABC):
             ``taut.adagrad_window()``, as in PyMC.
         total_grad_norm_constraint
             Bound of the gradient's total norm.
+        step_size
+            ``"auto"`` finds it: Adam at step sizes that fall, each until its iterates are
+            stationary, which are then averaged; the fit ends when half the step size leads to
+            the same average, and ``approx.stopped`` says so. No learning rate and no `n` need to
+            be guessed; see `taut.method.AutoStep`. ``gradient="path"`` is faster where the
+            family contains the posterior, as full rank nearly does, and slower where
+            correlations are missed.
         backend
             Only ``"jax"``, which taut runs on; for calls written for PyMC.
         include_transformed
@@ -130,12 +140,10 @@ class Inference(ABC):
         )
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
-        objective = self._objective(
-            None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)
-        )
+        objective = self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc))
         method = _method(objective, obj_optimizer, total_grad_norm_constraint, step_size)
         if n is None:
-            n = 10_000 if step_size is None else 100_000
+            n = _STEPS if step_size is None else _CAP
         self.approx.include_transformed = include_transformed
         progress = as_progress(progressbar, progressbar_theme)
         return self._session.fit(method, n, callbacks, score is not False, progress, batching)
@@ -173,7 +181,7 @@ def _method(
             'step_size="auto" needs the density of an approximation, to see how far it moves; '
             "particles have none. Leave it out, or choose a method such as taut.ADVI."
         )
-    return AutoStep(_descent(objective, AVERAGED, max_norm))
+    return AutoStep(_descent(objective, _UNSCALED, max_norm))
 
 
 def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> Descent:
