@@ -46,7 +46,7 @@ from taut.family import (
     StudentT,
 )
 from taut.family.gaussian import inverse_softplus
-from taut.method import AbstractMethod, Descent, DirectInference
+from taut.method import AbstractMethod, AutoStep, Descent, DirectInference
 from taut.objective import ELBO, AbstractObjective, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
 from taut.space import Space
@@ -245,6 +245,7 @@ STEPPERS: dict[str, Callable[[], AbstractMethod]] = {
     "descent with a bound": lambda: Descent(
         ELBO(estimator=path), taut.sgd(learning_rate=0.01), np.asarray(10.0)
     ),
+    "automatic step size": lambda: AutoStep(Descent(ELBO(), taut.adam(learning_rate=1.0))),
 }
 
 METHODS: dict[str, Callable[[], type[taut.Inference]]] = {

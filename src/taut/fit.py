@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from taut.approximation import Approximation
 from taut.batches import AbstractRows
@@ -57,6 +57,7 @@ def fit(
     obj_n_mc: int | None = None,
     obj_optimizer: Any = None,
     total_grad_norm_constraint: float | None = None,
+    step_size: Literal["auto"] | None = None,
     backend: str | None = None,
     include_transformed: bool = False,
     batch_size: int | None = None,
@@ -75,8 +76,8 @@ def fit(
     Parameters
     ----------
     n
-        Steps, by default 10 000; for methods that end by themselves the most iterations, and for
-        ``"auto"`` the most blocks of 32 gradients.
+        Steps, by default 10 000; where a fit ends by itself the most of them: 100 000 with
+        ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``.
     method
         A name, in any case, out of `taut.fit.METHODS`, a class such as `taut.ADVI`, or an object
         of one, which then has its model and start already. By default ``"auto"``; where arguments
@@ -94,7 +95,7 @@ def fit(
         More arguments of the method's class, such as ``{"gradient": "path"}``.
     score, callbacks, progressbar, progressbar_theme, obj_n_mc, obj_optimizer
         As in `taut.ADVI.fit`.
-    total_grad_norm_constraint, backend, include_transformed
+    total_grad_norm_constraint, step_size, backend, include_transformed
         As in `taut.ADVI.fit`.
     batch_size
         Rows of the data that a step reads, of a model that is written for all of them.
@@ -137,9 +138,9 @@ def fit(
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
-        "total_grad_norm_constraint": total_grad_norm_constraint, "backend": backend,
-        "batch_size": batch_size, "rows": rows, "more_replacements": more_replacements,
-        "max_seconds": max_seconds,
+        "total_grad_norm_constraint": total_grad_norm_constraint, "step_size": step_size,
+        "backend": backend, "batch_size": batch_size, "rows": rows,
+        "more_replacements": more_replacements, "max_seconds": max_seconds,
     }  # fmt: skip
     how = {name: value for name, value in given.items() if value is not None}
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))

@@ -3,6 +3,7 @@
 from taut.method.advi import ADVI as ADVI
 from taut.method.asvgd import ASVGD as ASVGD
 from taut.method.auto import Auto as Auto
+from taut.method.auto_step import AutoStep as AutoStep
 from taut.method.base import AbstractMethod as AbstractMethod
 from taut.method.batch_match import BatchMatch as BatchMatch
 from taut.method.dadvi import DADVI as DADVI
@@ -26,6 +27,7 @@ __all__ = [
     "SVGD",
     "AbstractMethod",
     "Auto",
+    "AutoStep",
     "BatchMatch",
     "Descent",
     "DirectInference",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,11 +11,17 @@ from taut.batches import AbstractRows
 from taut.errors import ArgumentError
 from taut.frontend import Batching
 from taut.method.arguments import as_positive, as_progress
+from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
-from taut.objective import AbstractObjective
-from taut.optimizer import AbstractOptimizer, as_optimizer
+from taut.objective import ELBO, AbstractObjective
+from taut.optimizer import AbstractOptimizer, adam, as_optimizer
+
+_STEPS, _CAP = 10_000, 100_000
+# What is scaled by the step size that is found. A short memory of squared gradients, because their
+# scale changes by orders of magnitude on the way from the start.
+_UNSCALED = adam(learning_rate=1.0, beta2=0.99)
 
 
 class Inference(ABC):
@@ -42,7 +48,7 @@ class Inference(ABC):
 
     def fit(
         self,
-        n: int = 10_000,
+        n: int | None = None,
         score: bool | None = None,
         callbacks: Iterable[Callable[..., Any]] | None = None,
         progressbar: bool = True,
@@ -51,6 +57,7 @@ class Inference(ABC):
         obj_n_mc: int | None = None,
         obj_optimizer: Any = None,
         total_grad_norm_constraint: float | None = None,
+        step_size: Literal["auto"] | None = None,
         backend: str | None = None,
         include_transformed: bool = False,
         batch_size: int | None = None,
@@ -65,7 +72,8 @@ class Inference(ABC):
         Parameters
         ----------
         n
-            Steps.
+            Steps, by default 10 000. With ``step_size="auto"`` the most of them, by default
+            100 000.
         score
             ``False`` keeps no history and gives callbacks `None` for losses.
         callbacks
@@ -81,6 +89,13 @@ class Inference(ABC):
             ``taut.adagrad_window()``, as in PyMC, where the method has none of its own.
         total_grad_norm_constraint
             Bound of the gradient's total norm.
+        step_size
+            ``"auto"`` finds it: Adam at step sizes that fall, each until its iterates are
+            stationary, which are then averaged; the fit ends when half the step size leads to
+            the same average, and ``approx.stopped`` says so. No learning rate and no `n` need to
+            be guessed; see `taut.method.AutoStep`. ``gradient="path"`` is faster where the
+            family contains the posterior, as full rank nearly does, and slower where
+            correlations are missed.
         backend
             Only ``"jax"``, which taut runs on; for calls written for PyMC.
         include_transformed
@@ -128,11 +143,16 @@ class Inference(ABC):
         )
         if backend not in (None, "jax"):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
-        method = _descent(
-            self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc)),
-            self._optimizer if obj_optimizer is None else obj_optimizer,
-            self._max_norm if total_grad_norm_constraint is None else total_grad_norm_constraint,
+        objective = self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc))
+        max_norm = total_grad_norm_constraint
+        method = _method(
+            objective,
+            self._optimizer if obj_optimizer is None and step_size is None else obj_optimizer,
+            self._max_norm if max_norm is None else max_norm,
+            step_size,
         )
+        if n is None:
+            n = _STEPS if step_size is None else _CAP
         self.approx.include_transformed = include_transformed
         progress = as_progress(progressbar, progressbar_theme)
         return self._session.fit(method, n, callbacks, score is not False, progress, batching)
@@ -150,7 +170,30 @@ class Inference(ABC):
         return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 
-def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> AbstractMethod:
+def _method(
+    objective: AbstractObjective, optimizer: Any, max_norm: Any, step_size: Any
+) -> AbstractMethod:
+    if step_size is None:
+        return _descent(objective, optimizer, max_norm)
+    if step_size != "auto":
+        raise ArgumentError(
+            f'step_size must be "auto" or None, got {step_size!r}. A step size of your own is an '
+            "optimizer's: obj_optimizer=taut.adam(learning_rate=0.01)."
+        )
+    if optimizer is not None:
+        raise ArgumentError(
+            'step_size="auto" brings its own optimizer, whose step size it chooses: leave '
+            "obj_optimizer out, or step_size."
+        )
+    if not isinstance(objective, ELBO):
+        raise ArgumentError(
+            'step_size="auto" needs the density of an approximation, to see how far it moves; '
+            "particles have none. Leave it out, or choose a method such as taut.ADVI."
+        )
+    return AutoStep(_descent(objective, _UNSCALED, max_norm))
+
+
+def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> Descent:
     if max_norm is not None:
         if not isinstance(max_norm, int | float | np.number) or not max_norm > 0:
             raise ArgumentError(

@@ -7,14 +7,16 @@ import numpy as np
 
 from taut import errors
 from taut.approximation import Approximation
-from taut.callbacks import Callbacks
+from taut.callbacks import AbstractObserver, Callbacks
 from taut.compilation import clock
 from taut.diagnose import Journal
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
 from taut.loop import Run, run_loop
+from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
+from taut.method.ending import Ending
 from taut.progress import NOT_FINITE, AbstractProgress
 
 # Draws tried to find one at which the density is not finite, for the message about it.
@@ -102,12 +104,12 @@ class Session:
         assert self._run is not None
         assert self._method is not None
         assert self._stepping is not None
-        skipped = self._run.skipped
+        skipped, begin = self._run.skipped, self._run.step
         with self.approx.target.precision():
             try:
                 run_loop(
                     self._run, self._method, self._stepping.target, self._stepping.feed, n,
-                    observer=observer, progress=progress, timing=self.approx.timing,
+                    observer=self._watch(observer, n), progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
             except TautError as error:
                 error.approx = self.approx
@@ -122,10 +124,17 @@ class Session:
             raise error
         if self._run.skipped > skipped:
             errors.warn(
-                f"{self._run.skipped - skipped} of {n} steps were skipped, because the loss or "
-                "the new parameters were not finite. A smaller learning rate may help."
+                f"{self._run.skipped - skipped} of {self._run.step - begin} steps were skipped, "
+                "because the loss or the new parameters were not finite. A smaller learning rate "
+                "may help."
             )
         return self.approx
+
+    def _watch(self, observer: Callbacks, n: int) -> AbstractObserver:
+        assert self._run is not None
+        if isinstance(self._method, AutoStep):
+            return Ending(observer, n, self._run.state)
+        return observer
 
     def _publish(self, state: Any) -> None:
         assert self._run is not None
