@@ -36,7 +36,9 @@ from taut.batches import (
 )
 from taut.family import (
     AbstractFamily,
+    Flow,
     FullRank,
+    Layers,
     LowRank,
     MeanField,
     Mixture,
@@ -47,7 +49,7 @@ from taut.family import (
 )
 from taut.family.gaussian import inverse_softplus
 from taut.method import AbstractMethod, AutoStep, Descent, DirectInference
-from taut.objective import ELBO, AbstractObjective, Stein, path, total
+from taut.objective import ELBO, IWELBO, AbstractObjective, Renyi, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
 from taut.space import Space
 
@@ -88,6 +90,14 @@ def mixture(dim: int) -> Mixture:
     """Three components that overlap, of different families."""
     parts = mean_field(dim), full_rank(dim), low_rank(dim)
     return Mixture.of(parts, np.array([1.0, 2.0, 3.0]))
+
+
+def flow(dim: int, nu: float | None = None, **shape: Any) -> Flow:
+    """A flow that is bent away from its base."""
+    rng = np.random.default_rng(dim)
+    begun = Flow.around(full_rank(dim), Layers(layers=2, width=4, **shape), nu=nu)
+    bent = tuple(w + 0.3 * rng.normal(size=w.shape) for w in begun.weights)
+    return Flow(begun.base, bent, begun.rho_nu, begun.skeleton)
 
 
 def full_rank_of(mean: np.ndarray, cov: np.ndarray) -> FullRank:
@@ -219,6 +229,10 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "student, 1-d": lambda: StudentT.around(mean_field(1), 20.0),
     "student, 5-d": lambda: StudentT.around(full_rank(5), 11.0),
     "student, low rank, 5-d": lambda: StudentT.around(low_rank(5), 11.0),
+    "flow, 1-d": lambda: flow(1),
+    "flow, 5-d": lambda: flow(5),
+    "flow, spline, student, 5-d": lambda: flow(5, nu=11.0, transformer="spline"),
+    "flow, autoregressive, 5-d": lambda: flow(5, architecture="autoregressive"),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
 }
 # Those with a density, and those whose density is a Gaussian's.
@@ -235,6 +249,12 @@ OBJECTIVES: dict[str, Callable[[], AbstractObjective]] = {
     "elbo, path, 1 draw, beta 0.5": lambda: ELBO(1, np.asarray(0.5), path),
     "elbo, path, 3 draws, beta 0.5": lambda: ELBO(3, np.asarray(0.5), path),
     "stein": lambda: Stein(n_mc=20),
+    "iwelbo, total": lambda: IWELBO(5),
+    "iwelbo, path": lambda: IWELBO(5, path),
+    "renyi, total": lambda: Renyi(0.5, 5),
+    "renyi, path": lambda: Renyi(0.5, 5, path),
+    "renyi above 1, path": lambda: Renyi(2.0, 5, path),
+    "renyi below 0, path": lambda: Renyi(-0.5, 5, path),
 }
 # Those that are negative evidence lower bounds.
 ELBOS = [name for name in OBJECTIVES if name.startswith("elbo")]
@@ -251,6 +271,8 @@ STEPPERS: dict[str, Callable[[], AbstractMethod]] = {
 METHODS: dict[str, Callable[[], type[taut.Inference]]] = {
     "advi": lambda: taut.ADVI,
     "fullrank_advi": lambda: taut.FullRankADVI,
+    "lowrank_advi": lambda: taut.LowRankADVI,
+    "flow": lambda: taut.FlowVI,
     "klqp": lambda: taut.KLqp,
     "svgd": lambda: taut.SVGD,
     "asvgd": lambda: taut.ASVGD,
