@@ -16,7 +16,7 @@ LAYERS = (
     ("group", "evaluation", "minibatch", "symbolic"),
     ("result", "printing", "approximation", "single_group"),
     ("method",),
-    ("fit", "diagnose"),
+    ("fit", "diagnose", "importance"),
     ("",),
     ("pymc",),
 )
