@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from taut import callbacks as callbacks
+from taut import diagnose as diagnose
 from taut import errors as errors
 from taut import family as family
 from taut import objective as objective
@@ -88,6 +89,7 @@ __all__ = [
     "apply_nesterov_momentum",
     "as_target",
     "callbacks",
+    "diagnose",
     "errors",
     "family",
     "fit",

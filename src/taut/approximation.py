@@ -153,8 +153,9 @@ class Approximation(AbstractSymbolic):
         random_seed: Any = None,
         return_inferencedata: bool = True,
         include_transformed: bool | None = None,
+        importance: Literal["psis"] | None = None,
     ) -> Any:
-        """Draw from the approximation.
+        """Draw from the approximation, or by its means from the posterior.
 
         Parameters
         ----------
@@ -168,6 +169,13 @@ class Approximation(AbstractSymbolic):
         include_transformed
             Whether the group ``posterior`` holds the unconstrained variables too; by default what
             the fit was told.
+        importance
+            ``"psis"`` for draws that are closer to the posterior than the approximation is: of
+            four times as many draws, and at least 4000, these are chosen by Pareto smoothed
+            importance weights (`taut.diagnose.psis`), by systematic resampling. Costs as many
+            evaluations of the log density. Draws may repeat, and more draws have not the fewer
+            among them. ``sample_stats`` has the ``log_weight`` of each draw, and as attributes
+            ``khat``, ``khat_se``, ``importance_ess`` and ``importance_draws``.
 
         Returns
         -------
@@ -180,10 +188,29 @@ class Approximation(AbstractSymbolic):
         Raises
         ------
         ArgumentError
-            `draws` is not a positive integer.
+            `draws` is not a positive integer, or weights are asked for of particles, which have
+            no density.
+        NotFiniteError
+            The log density at some draw is no weight.
+
+        Warns
+        -----
+        UserWarning
+            k-hat is above 0.7, and weights do not make up for the distance to the posterior.
         """
         check_draws(draws)
-        drawn = self._draw(int(draws), random_seed)
+        if importance not in (None, "psis"):
+            raise ArgumentError(f'importance must be None or "psis", got {importance!r}.')
+        weights, draws = None, int(draws)
+        if importance is None:
+            drawn = self._draw(draws, random_seed)
+        else:
+            from taut.importance import importance_draws
+
+            words = self._draw_words(random_seed)
+            drawn, weights = importance_draws(
+                self._family, self._target, self._streamed, draws, words
+            )
         if not return_inferencedata:
             from taut.frontend.pymc.trace import multi_trace
 
@@ -192,7 +219,7 @@ class Approximation(AbstractSymbolic):
             include_transformed = self.include_transformed
         from taut.result import draws_to_datatree
 
-        return draws_to_datatree(self, drawn, include_transformed)
+        return draws_to_datatree(self, drawn, include_transformed, weights)
 
     def elbo(
         self, draws: int = 1000, *, rows: Literal["all"] = "all", random_seed: Any = None

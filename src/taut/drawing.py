@@ -22,7 +22,7 @@ _ROW_VALUES = 20_000_000
 
 def in_blocks(
     target: Target,
-    draws: int,
+    draws: int | np.ndarray,
     key_words: np.ndarray,
     program: Callable[..., PyTree],
     *args: Any,
@@ -35,7 +35,7 @@ def in_blocks(
     target
         Keeps the compiled program.
     draws
-        How many.
+        How many, or the numbers of those wanted.
     key_words
         Of the stream the draws come from.
     program
@@ -45,13 +45,15 @@ def in_blocks(
     block
         Draws of one call; what is drawn does not depend on it.
     """
-    blocks = []
+    wanted = np.arange(draws) if np.ndim(draws) == 0 else np.asarray(draws)
+    blocks, count = [], len(wanted)
     with target.precision():
-        for first in range(0, draws, block):
-            numbers = np.arange(first, first + block, dtype=np.int32)
+        for first in range(0, count, block):
+            # Filled up, so that one program serves all blocks.
+            numbers = np.resize(wanted[first : first + block], block).astype(np.int32)
             made = target.programs(Timing(), program, *args, key_words, numbers)
             blocks.append(jax.tree.map(np.asarray, made))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:draws], *blocks)
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
 
 def block_for(data: PyTree) -> int:
@@ -72,6 +74,14 @@ def draw_block(
         "lp": map_draws(target.log_density, z, rows),
         "log_q": log_q,
     }
+
+
+def density_block(
+    family: AbstractFamily, target: Target, key_words: Array, numbers: Array
+) -> tuple[Array, Array]:
+    """Give log p and log q of a block of draws, those `draw_block` makes."""
+    z, log_q = sample_block(family, key_words, numbers)
+    return map_draws(target.log_density, z, target.rows_of(target.whole)), log_q
 
 
 def sample_block(family: AbstractFamily, key_words: Array, numbers: Array) -> tuple[Array, Array]:

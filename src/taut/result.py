@@ -10,10 +10,16 @@ from taut.space import Labels
 
 if TYPE_CHECKING:
     from taut.approximation import Approximation
+    from taut.diagnose.psis import ImportanceWeights
+
+_STATS = ("lp", "log_q", "log_weight")
 
 
 def draws_to_datatree(
-    approx: "Approximation", drawn: Mapping[str, Any], include_transformed: bool
+    approx: "Approximation",
+    drawn: Mapping[str, Any],
+    include_transformed: bool,
+    weights: "ImportanceWeights | None" = None,
 ) -> xr.DataTree:
     """Label draws and everything known of their fit.
 
@@ -25,6 +31,8 @@ def draws_to_datatree(
         ``constrained`` and ``unconstrained`` draws by variable, their ``lp`` and ``log_q``.
     include_transformed
         Whether the group ``posterior`` holds the unconstrained variables too.
+    weights
+        Those by which the draws were chosen, if they were.
     """
     import arviz_base
 
@@ -34,7 +42,7 @@ def draws_to_datatree(
     groups: dict[str, Any] = {
         "posterior": posterior,
         "unconstrained_posterior": drawn["unconstrained"],
-        "sample_stats": _known({"lp": drawn["lp"], "log_q": drawn["log_q"]}),
+        "sample_stats": _known({name: drawn[name] for name in _STATS if name in drawn}),
     }
     tree = arviz_base.from_dict(
         {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
@@ -47,6 +55,13 @@ def draws_to_datatree(
     tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(approx.hist))}))
     for node in (tree, tree["posterior"]):
         node.attrs.update(_attributes(approx))
+    if weights is not None:
+        tree["sample_stats"].attrs.update(
+            khat=weights.khat,
+            khat_se=weights.khat_se,
+            importance_ess=weights.ess,
+            importance_draws=len(weights.log_weights),
+        )
     return tree
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("diagnose",),
     ("result", "approximation", "single_group"),
     ("method",),
-    ("fit", "diagnose"),
+    ("fit", "diagnose", "importance"),
     ("",),
     ("pymc",),
 )

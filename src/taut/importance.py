@@ -1,0 +1,110 @@
+"""Draws of the posterior, as far as weights make them of draws from q."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array
+
+from taut import seed
+from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
+from taut.drawing import density_block, draw_block, in_blocks, sample_block
+from taut.errors import ArgumentError, warn
+from taut.evaluation import log_densities
+from taut.family import AbstractFamily
+from taut.frontend import Streamed
+from taut.target import Target
+
+# Draws from q for each that is asked for, and at least.
+_TIMES, _LEAST = 4, 4000
+# Up to so many elements a warning says which are the worst.
+_NAMED = 200
+
+
+def importance_draws(
+    family: AbstractFamily,
+    target: Target,
+    streamed: Streamed | None,
+    draws: int,
+    key_words: np.ndarray,
+) -> tuple[Mapping[str, Any], ImportanceWeights]:
+    """Draw many times from q, weight by Pareto smoothed importance sampling, and choose.
+
+    Parameters
+    ----------
+    family, target
+        The approximation, and what it approximates.
+    streamed
+        Rows that are read from a source, in place of the target's own.
+    draws
+        How many are chosen.
+    key_words
+        Of the stream the draws come from.
+
+    Returns
+    -------
+    tuple
+        The draws, as `taut.drawing.draw_block` gives them, with their ``log_weight``; and the
+        weights of all that were made.
+
+    Raises
+    ------
+    ArgumentError
+        The approximation has no density.
+    NotFiniteError
+        The log density of some draw is no weight.
+    """
+    pool = max(_TIMES * draws, _LEAST)
+    log_p, log_q = _log_densities(family, target, streamed, pool, key_words)
+    weights = psis(log_p - log_q)
+    random = np.random.default_rng([*key_words.tolist(), seed.RESAMPLES])
+    chosen = weights.resample(draws, random)
+    # A draw depends on its number alone, so those chosen are made again, and no others kept.
+    drawn = dict(in_blocks(target, chosen, key_words, draw_block, family, target))
+    drawn |= {"lp": log_p[chosen], "log_weight": weights.log_weights[chosen]}
+    if not weights.reliable:
+        _warn(weights, _worst(family, target, log_p - log_q, key_words))
+    return drawn, weights
+
+
+def _log_densities(
+    family: AbstractFamily,
+    target: Target,
+    streamed: Streamed | None,
+    draws: int,
+    key_words: np.ndarray,
+) -> tuple[Array, Array]:
+    if streamed is None:
+        log_p, log_q = in_blocks(target, draws, key_words, density_block, family, target)
+    else:
+        z, log_q = in_blocks(target, draws, key_words, sample_block, family)
+        log_p = log_densities(target, streamed, z)
+    if np.isnan(log_q).all():
+        raise ArgumentError(
+            "Particles have no density, and so no importance weights. Sample without "
+            'importance="psis", or fit an approximation that has one, such as '
+            'taut.fit(method="advi").'
+        )
+    return log_p, log_q
+
+
+def _worst(
+    family: AbstractFamily, target: Target, log_ratios: np.ndarray, key_words: np.ndarray
+) -> str:
+    """Say for which elements the weights are worst."""
+    if target.dim > _NAMED:
+        return ""
+    z, _ = in_blocks(target, len(log_ratios), key_words, sample_block, family)
+    khat = khat_by_variable(log_ratios, z, target.space)
+    worst = sorted(khat, key=khat.__getitem__, reverse=True)[:3]
+    return ", most of all for " + ", ".join(f"{name} ({khat[name]:.2f})" for name in worst)
+
+
+def _warn(weights: ImportanceWeights, worst: str) -> None:
+    warn(
+        f"k-hat is {weights.khat:.2f} ± {weights.khat_se:.2f}, above 0.7: the approximation is too "
+        f"far from the posterior for weights to make up for it{worst}. Means of these draws are "
+        f"not reliable; they are worth about {weights.ess:.0f} independent ones. Fit longer or a "
+        'richer approximation (method="fullrank_advi"), write the model with other parameters '
+        "(non-centred), or check against pymc.sample."
+    )
