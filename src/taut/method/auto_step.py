@@ -98,6 +98,15 @@ class AutoStep(AbstractMethod):
     ----------
     Welandawe, Andersen, Vehtari, Huggins (2022), Robust, Automated, and Accurate Black-box
     Variational Inference, arXiv 2203.15945.
+
+    Examples
+    --------
+    >>> import pymc as pm, taut
+    >>> with pm.Model():
+    ...     mu = pm.Normal("mu", 50.0, 2.0)
+    ...     approx = taut.fit(step_size="auto", random_seed=1, progressbar=False)
+    >>> print(f"{float(approx.family.mean()[0]):.0f}, {approx.stopped[:9]}")
+    50, converged
     """
 
     descent: Descent
