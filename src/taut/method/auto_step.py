@@ -78,7 +78,7 @@ class AutoStep(AbstractMethod):
     Distances are in units of q's standard deviations (`taut.method.distance`). The steps are those
     of `descent` times the step size; an element of a matrix takes a part of it, one by the number
     of columns, because the elements of a row move a draw together. Without that a dense factor
-    diverges from a hundred dimensions on. Beyond `descent`, memory is five times the parameters.
+    diverges in thirty dimensions already. Beyond `descent`, memory is five times the parameters.
 
     The paper predicts by a regression over past step sizes whether another halving is worth its
     steps. The rule here needs no fit to a handful of noisy distances.
