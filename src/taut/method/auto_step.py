@@ -78,7 +78,7 @@ class AutoStep(AbstractMethod):
     Distances are in units of q's standard deviations (`taut.method.distance`). The steps are those
     of `descent` times the step size; an element of a matrix takes a part of it, one by the number
     of columns, because the elements of a row move a draw together. Without that a dense factor
-    diverges from a hundred dimensions on. Beyond `descent`, memory is five times the parameters.
+    diverges in thirty dimensions already. Beyond `descent`, memory is five times the parameters.
 
     The paper predicts by a regression over past step sizes whether another halving is worth its
     steps. The rule here needs no fit to a handful of noisy distances.
@@ -98,6 +98,15 @@ class AutoStep(AbstractMethod):
     ----------
     Welandawe, Andersen, Vehtari, Huggins (2022), Robust, Automated, and Accurate Black-box
     Variational Inference, arXiv 2203.15945.
+
+    Examples
+    --------
+    >>> import pymc as pm, taut
+    >>> with pm.Model():
+    ...     mu = pm.Normal("mu", 50.0, 2.0)
+    ...     approx = taut.fit(step_size="auto", random_seed=1, progressbar=False)
+    >>> print(f"{float(approx.family.mean()[0]):.0f}, {approx.stopped[:9]}")
+    50, converged
     """
 
     descent: Descent
