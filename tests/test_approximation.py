@@ -30,7 +30,7 @@ def model() -> pm.Model:
 
 @pytest.fixture(scope="module")
 def approx(model: pm.Model) -> taut.Approximation:
-    return taut.fit(500, model=model, random_seed=1, progressbar=False)
+    return taut.fit(500, method="advi", model=model, random_seed=1, progressbar=False)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def test_seeded_draws_repeat_and_fewer_are_the_first_of_more(approx: taut.Approx
 
 
 def test_unseeded_draws_are_fresh_and_decided_by_the_seed_of_the_fit(model: pm.Model) -> None:
-    fits = [taut.fit(5, model=model, random_seed=3, progressbar=False) for _ in range(2)]
+    fits = [
+        taut.fit(5, method="advi", model=model, random_seed=3, progressbar=False) for _ in range(2)
+    ]
     first, second = ([fit.sample(5) for _ in range(2)] for fit in fits)
     sigma = [[d["posterior"]["sigma"].values for d in of_fit] for of_fit in (first, second)]
     assert not np.array_equal(sigma[0][0], sigma[0][1])
@@ -129,7 +131,7 @@ def test_transformed_variables_join_the_posterior_when_asked(
 ) -> None:
     asked = approx.sample(5, include_transformed=True)["posterior"]
     assert {"sigma_log__", "share_simplex__"} < set(asked.data_vars)
-    told = taut.fit(5, model=model, include_transformed=True, progressbar=False)
+    told = taut.fit(5, method="advi", model=model, include_transformed=True, progressbar=False)
     assert "sigma_log__" in told.sample(5)["posterior"]
 
 
@@ -221,7 +223,12 @@ def test_minibatch_results_have_all_rows() -> None:
         mu = pm.Normal("mu", 0.0, 10.0)
         pm.Normal("y", mu, 1.0, observed=batch, total_size=1000)
     approx = taut.fit(
-        6000, model=model, random_seed=1, obj_optimizer=taut.adam(0.01), progressbar=False
+        6000,
+        method="advi",
+        model=model,
+        random_seed=1,
+        obj_optimizer=taut.adam(0.01),
+        progressbar=False,
     )
     draws = approx.sample(500, random_seed=1)
     assert draws["observed_data"]["y"].shape == (1000,)

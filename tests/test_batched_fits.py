@@ -237,9 +237,9 @@ def test_the_seed_decides_the_batches() -> None:
 
 def test_a_second_fit_by_batches_compiles_nothing() -> None:
     model = all_rows()
-    before = taut.fit(20, model=model, batch_size=BATCH, progressbar=False)
+    before = taut.fit(20, method="advi", model=model, batch_size=BATCH, progressbar=False)
     count = before.target.programs.count
-    again = taut.fit(20, model=model, batch_size=BATCH, progressbar=False)
+    again = taut.fit(20, method="advi", model=model, batch_size=BATCH, progressbar=False)
     assert again.target.programs.count == count
     assert again.timing.compile == 0.0
 
@@ -318,7 +318,7 @@ def test_the_loss_of_a_minibatch_has_one_scale(batch: int, dims: str | None) -> 
 def test_without_observed_variables_there_is_no_log_likelihood() -> None:
     with pm.Model() as model:
         pm.Normal("x")
-    approx = taut.fit(20, model=model, progressbar=False)
+    approx = taut.fit(20, method="advi", model=model, progressbar=False)
     with pytest.raises(ArgumentError, match="no observed variable"):
         approx.log_likelihood(5)
 

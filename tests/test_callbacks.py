@@ -215,7 +215,9 @@ def test_any_callable_of_three_arguments_is_a_callback(model: pm.Model) -> None:
 
 def test_callbacks_may_come_from_a_generator(model: pm.Model) -> None:
     steps: list[int] = []
-    taut.fit(3, model=model, callbacks=(note(steps) for _ in range(2)), progressbar=False)
+    taut.fit(
+        3, method="advi", model=model, callbacks=(note(steps) for _ in range(2)), progressbar=False
+    )
     assert steps == [1, 1, 2, 2, 3, 3]
 
 

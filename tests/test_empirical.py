@@ -22,7 +22,7 @@ def model() -> pm.Model:
 
 @pytest.fixture(scope="module")
 def approx(model: pm.Model) -> taut.Approximation:
-    return taut.fit(50, model=model, random_seed=1, progressbar=False)
+    return taut.fit(50, method="advi", model=model, random_seed=1, progressbar=False)
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,10 @@ def test_arguments_of_an_object_are_not_given_twice(model: pm.Model) -> None:
 
 
 def test_seed_decides_the_fit(model: pm.Model) -> None:
-    fits = [taut.fit(50, model=model, random_seed=s, progressbar=False) for s in (1, 1, 2)]
+    fits = [
+        taut.fit(50, method="advi", model=model, random_seed=s, progressbar=False)
+        for s in (1, 1, 2)
+    ]
     first, same, other = (fit.parameters["mu"] for fit in fits)
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
@@ -92,14 +95,26 @@ def test_gradient_norm_is_bounded(model: pm.Model) -> None:
     "optimizer", [taut.adam, optax.adam(1e-2), taut.sgd(optax.linear_schedule(0.01, 0.0, 10))]
 )
 def test_optimizers_of_optax_and_schedules_are_accepted(model: pm.Model, optimizer: object) -> None:
-    approx = taut.fit(20, model=model, obj_optimizer=optimizer, progressbar=False)
+    approx = taut.fit(20, method="advi", model=model, obj_optimizer=optimizer, progressbar=False)
     assert np.isfinite(approx.hist).all()
 
 
 def test_pymcs_own_optimizer_is_accepted(model: pm.Model) -> None:
-    ours = taut.fit(20, model=model, random_seed=1, obj_optimizer=taut.adam(0.1), progressbar=False)
+    ours = taut.fit(
+        20,
+        method="advi",
+        model=model,
+        random_seed=1,
+        obj_optimizer=taut.adam(0.1),
+        progressbar=False,
+    )
     theirs = taut.fit(
-        20, model=model, random_seed=1, obj_optimizer=pm.adam(learning_rate=0.1), progressbar=False
+        20,
+        method="advi",
+        model=model,
+        random_seed=1,
+        obj_optimizer=pm.adam(learning_rate=0.1),
+        progressbar=False,
     )
     assert np.array_equal(ours.parameters["mu"], theirs.parameters["mu"])
 
@@ -126,14 +141,14 @@ def test_pymcs_own_inference_object_is_refused(model: pm.Model) -> None:
 @pytest.mark.parametrize("n", [0, -1, 2.5, 1e4, "100", True])
 def test_n_has_to_be_a_positive_integer(model: pm.Model, n: object) -> None:
     with pytest.raises(errors.ArgumentError, match="n, the number of steps"):
-        taut.fit(n, model=model)  # pyright: ignore[reportArgumentType]
+        taut.fit(n, method="advi", model=model)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_whole_float_for_n_is_written_out() -> None:
     with pm.Model():
         pm.Normal("mu")
         with pytest.raises(errors.ArgumentError, match="Write n=10000"):
-            taut.fit(1e4)  # pyright: ignore[reportArgumentType]
+            taut.fit(1e4, method="advi")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +176,7 @@ def test_nothing_is_compiled_before_a_bad_start_is_refused(model: pm.Model) -> N
         alpha = pm.Exponential("alpha", 1.0)
         pm.Gamma("y", alpha, 1.0, observed=np.array([1.0, -1.0, 2.0]))
     with pytest.raises(errors.NotFiniteError, match=r"'y': 1 of its 3 terms is -inf \(row 1\)"):
-        taut.fit(10, model=bad, progressbar=False)
+        taut.fit(10, method="advi", model=bad, progressbar=False)
     assert taut.as_target(bad).programs.count == 0
 
 
@@ -170,7 +185,12 @@ def test_masked_data_are_imputed() -> None:
         mu = pm.Normal("mu", 0.0, 1.0)
         pm.Normal("y", mu, 0.1, observed=np.array([1.0, np.nan, 1.2, 0.8]))
     approx = taut.fit(
-        5000, model=model, random_seed=1, obj_optimizer=taut.adam(0.02), progressbar=False
+        5000,
+        method="advi",
+        model=model,
+        random_seed=1,
+        obj_optimizer=taut.adam(0.02),
+        progressbar=False,
     )
     posterior = approx.sample(2000, random_seed=1)["posterior"]
     # The posterior mean of mu is 0.997, and a missing row is drawn around it; the noise of the

@@ -95,7 +95,7 @@ def test_a_target_is_its_own_target() -> None:
 
 def test_a_target_can_be_fitted_in_single_precision() -> None:
     target = regression(3).target("float32")
-    approx = taut.fit(100, model=target, random_seed=1, progressbar=False)
+    approx = taut.fit(100, method="advi", model=target, random_seed=1, progressbar=False)
     assert {value.dtype for value in approx.parameters.values()} == {np.dtype("float32")}
     assert approx.sample(10)["posterior"]["z"].dtype == np.float32
 
@@ -106,5 +106,5 @@ def test_data_of_the_target_may_hold_what_is_no_array() -> None:
 
     data = {"power": 2, "x": np.ones(4)}
     target = taut.Target(terms, Space.of({"z": (1,)}), data)
-    approx = taut.fit(50, model=target, random_seed=1, progressbar=False)
+    approx = taut.fit(50, method="advi", model=target, random_seed=1, progressbar=False)
     assert np.isfinite(approx.hist).all()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from taut.approximation import Approximation
-from taut.batches import AbstractRows
+from taut.batches import AbstractRows, AllRows
 from taut.errors import ArgumentError, MethodError
 from taut.frontend.matching import nearest
 from taut.method import (
@@ -80,9 +80,10 @@ def fit(
         ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``.
     method
         A name, in any case, out of `taut.fit.METHODS`, a class such as `taut.ADVI`, or an object
-        of one, which then has its model and start already. By default ``"auto"``; where arguments
-        are given that belong to steps, such as `batch_size`, `callbacks` or `obj_optimizer`, that
-        is ``"advi"``.
+        of one, which then has its model and start already. By default ``"auto"``; where the model
+        draws rows itself, or arguments are given that belong to steps, such as `batch_size`,
+        `callbacks` or `obj_optimizer`, that is ``"advi"``, with ``step_size="auto"`` if neither
+        `n` nor an optimizer is given.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
@@ -145,14 +146,24 @@ def fit(
     how = {name: value for name, value in given.items() if value is not None}
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
     how |= _unlike(require_total_size=(require_total_size, True))
+    begin = {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
     if method == "auto" and (start_sigma or _not_taken(Auto, how)):
         method = "advi"
-    inference = _inference(
-        method, model, random_seed=random_seed, start=start, start_sigma=start_sigma,
-        inf_kwargs=inf_kwargs,
-    )  # fmt: skip
+        how |= _own_step_size(how)
+    inference = _inference(method, model, inf_kwargs=inf_kwargs, **begin)
+    if method == "auto" and not isinstance(inference.approx.target.batches, AllRows):
+        # The model draws rows itself, as with a `taut.Minibatch`.
+        lift = inference.approx.timing.lift
+        inference = _inference("advi", model, inf_kwargs=inf_kwargs, **begin)
+        inference.approx.timing.lift += lift
+        how |= _own_step_size(how)
     _check_taken(inference, how)
     return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
+
+
+def _own_step_size(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a fit by steps choose its step size where neither it nor their number is given."""
+    return {} if {"n", "obj_optimizer", "step_size"} & how.keys() else {"step_size": "auto"}
 
 
 def _unlike(**values: tuple[Any, Any]) -> dict[str, Any]:

@@ -141,16 +141,16 @@ def test_another_number_of_rows_lifts_nothing_again(lifts: list[Any]) -> None:
 def test_a_whole_fit_lifts_once(lifts: list[Any]) -> None:
     model = linear(80)
     for _ in range(2):
-        taut.fit(200, model=model, progressbar=False).sample(10)
+        taut.fit(200, method="advi", model=model, progressbar=False).sample(10)
     assert lifts == [model]
 
 
 def test_the_same_shapes_compile_nothing_again() -> None:
     model = linear(80)
-    taut.fit(200, model=model, progressbar=False).sample(10)
+    taut.fit(200, method="advi", model=model, progressbar=False).sample(10)
     count = taut.as_target(model).programs.count
     pm.set_data({"y_data": np.ones(80)}, model=model)
-    taut.fit(200, model=model, progressbar=False).sample(10)
+    taut.fit(200, method="advi", model=model, progressbar=False).sample(10)
     assert taut.as_target(model).programs.count == count
 
 

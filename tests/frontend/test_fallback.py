@@ -118,7 +118,7 @@ def test_in_a_while_loop() -> None:
 def fit(model: pm.Model, steps: int = 2000) -> taut.Approximation:
     optimizer = taut.adam(learning_rate=0.02)
     return taut.fit(
-        steps, model=model, start={"b": 0.4}, start_sigma={"b": 0.05}, random_seed=1,
+        steps, method="advi", model=model, start={"b": 0.4}, start_sigma={"b": 0.05}, random_seed=1,
         obj_optimizer=optimizer, progressbar=False,
     )  # fmt: skip
 
@@ -161,10 +161,10 @@ def test_deterministics_of_another_number_of_rows(density: bool) -> None:
         pm.Deterministic("curve", cube(b) * x)
         pm.Potential("p", -((cube(b) if density else b) ** 2))
     with pytest.warns(UserWarning, match="Cube"):
-        approx = taut.fit(50, model=model, progressbar=False)
+        approx = taut.fit(50, method="advi", model=model, progressbar=False)
         assert approx.sample(5)["posterior"]["curve"].shape == (1, 5, 4)
     pm.set_data({"x": np.arange(6.0)}, model=model)
-    posterior = taut.fit(50, model=model, progressbar=False).sample(5)["posterior"]
+    posterior = taut.fit(50, method="advi", model=model, progressbar=False).sample(5)["posterior"]
     expected = posterior["b"].values[..., None] ** 3 * np.arange(6.0)
     np.testing.assert_allclose(posterior["curve"], expected, rtol=1e-12)
 

@@ -38,7 +38,7 @@ def test_models_are_collected_with_what_was_built_for_them(name: str) -> None:
 
 def test_a_fitted_model_is_collected() -> None:
     model = linear(80)
-    approx = taut.fit(200, model=model, progressbar=False)
+    approx = taut.fit(200, method="advi", model=model, progressbar=False)
     approx.sample(10)
     approx.mean.eval()
     programs, kept = weakref.ref(approx.target.programs), weakref.ref(model)

@@ -136,7 +136,9 @@ def test_a_fit_by_minibatches_finds_the_posterior() -> None:
     model = MINIBATCHES["one_array"](as_minibatch)
     ((y,),) = taut.as_target(model).whole
     optimizer = taut.adam(learning_rate=0.01)
-    approx = taut.fit(4000, model=model, obj_optimizer=optimizer, random_seed=1, progressbar=False)
+    approx = taut.fit(
+        4000, method="advi", model=model, obj_optimizer=optimizer, random_seed=1, progressbar=False
+    )
     mean = float(approx.sample(500, random_seed=1)["posterior"]["mu"].mean())
     assert mean == pytest.approx(float(np.mean(np.asarray(y))), abs=0.1)
 
@@ -148,6 +150,6 @@ def test_expressions_have_all_rows() -> None:
         (x,) = as_minibatch(rng.normal(size=(90, 2)), size=9)
         probability = pt.special.softmax(x @ pm.Normal("beta", shape=(2, 3)), axis=-1)
         pm.Deterministic("p", probability)
-    approx = taut.fit(20, model=model, progressbar=False)
+    approx = taut.fit(20, method="advi", model=model, progressbar=False)
     assert approx.sample(4)["posterior"]["p"].shape == (1, 4, 90, 3)
     assert approx.sample_node(probability, size=4).eval().shape == (4, 90, 3)

@@ -144,7 +144,7 @@ def test_shapes_that_changed_are_refused() -> None:
         pm.set_data({"data": np.zeros(4)}, coords={"row": range(4)})
     with pytest.raises(errors.ArgumentError, match=r"mu \(3,\) then, mu \(4,\) now"):
         advi.refine(5, progressbar=False)
-    assert taut.fit(5, model=model, progressbar=False).ndim == 4
+    assert taut.fit(5, method="advi", model=model, progressbar=False).ndim == 4
 
 
 def test_a_dropped_fit_is_garbage(advi: taut.ADVI) -> None:
@@ -167,6 +167,7 @@ def test_beta_weighs_the_kl_term(advi: taut.ADVI) -> None:
     beta = 4.0
     approx = taut.fit(
         5000,
+        method="advi",
         model=normal_model(),
         random_seed=1,
         inf_kwargs={"beta": beta, "gradient": "path"},
@@ -186,7 +187,12 @@ def test_descent_serves_a_target_written_by_hand() -> None:
         lambda z, data, batch: (-0.5 * ((z - 3.0) ** 2).sum(), 0.0), Space.of({"x": ()})
     )
     approx = taut.fit(
-        2000, model=target, obj_optimizer=adam(0.05), progressbar=False, random_seed=1
+        2000,
+        method="advi",
+        model=target,
+        obj_optimizer=adam(0.05),
+        progressbar=False,
+        random_seed=1,
     )
     assert isinstance(approx.family, MeanField)
     draws = approx.sample(500, random_seed=1)

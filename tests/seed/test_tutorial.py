@@ -167,6 +167,6 @@ def test_refine_takes_a_hundred_thousand_more_steps(mixture: pm.Model) -> None:
     assert len(advi.hist) == len(advi.approx.hist) == 120_000
     np.testing.assert_array_equal(advi.hist[:20_000], before)
     with mixture:
-        whole = taut.fit(120_000, random_seed=1, progressbar=False)
+        whole = taut.fit(120_000, method="advi", random_seed=1, progressbar=False)
     for name, value in whole.parameters.items():
         np.testing.assert_array_equal(advi.approx.parameters[name], value)
