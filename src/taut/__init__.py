@@ -26,6 +26,7 @@ from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
 from taut.method import Laplace as Laplace
+from taut.method import LowRankBatchMatch as LowRankBatchMatch
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -67,6 +68,7 @@ __all__ = [
     "IterableRows",
     "KLqp",
     "Laplace",
+    "LowRankBatchMatch",
     "MeanField",
     "Minibatch",
     "Optimizer",

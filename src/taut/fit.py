@@ -19,6 +19,7 @@ from taut.method import (
     FullRankADVI,
     Inference,
     Laplace,
+    LowRankBatchMatch,
 )
 
 AnyInference = Inference | DirectInference
@@ -32,6 +33,7 @@ METHODS: dict[str, type[AnyInference]] = {
     "gsm": GSM,
     "laplace": Laplace,
     "dadvi": DADVI,
+    "lowrank_batch_match": LowRankBatchMatch,
 }
 
 
@@ -69,7 +71,7 @@ def fit(
     method
         A name, in any case (``"advi"``, ``"fullrank_advi"``, ``"svgd"``, ``"asvgd"``,
         ``"batch_match"``, ``"gsm"``, ``"laplace"``,
-        ``"dadvi"``), a class such as `taut.ADVI`, or an
+        ``"dadvi"``, ``"lowrank_batch_match"``), a class such as `taut.ADVI`, or an
         object of one, which then has its model and start already.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.

@@ -13,6 +13,7 @@ from taut.method.implicit_gradient import ImplicitGradient as ImplicitGradient
 from taut.method.inference import Inference as Inference
 from taut.method.klqp import KLqp as KLqp
 from taut.method.laplace import Laplace as Laplace
+from taut.method.lowrank_batch_match import LowRankBatchMatch as LowRankBatchMatch
 from taut.method.svgd import SVGD as SVGD
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "Inference",
     "KLqp",
     "Laplace",
+    "LowRankBatchMatch",
 ]
