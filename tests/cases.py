@@ -286,6 +286,7 @@ DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "gsm": lambda: taut.GSM,
     "laplace": lambda: taut.Laplace,
     "dadvi": lambda: taut.DADVI,
+    "lowrank_batch_match": lambda: taut.LowRankBatchMatch,
 }
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {

@@ -30,6 +30,7 @@ from taut.method import Inference as Inference
 from taut.method import KLqp as KLqp
 from taut.method import Laplace as Laplace
 from taut.method import LowRankADVI as LowRankADVI
+from taut.method import LowRankBatchMatch as LowRankBatchMatch
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -74,6 +75,7 @@ __all__ = [
     "KLqp",
     "Laplace",
     "LowRankADVI",
+    "LowRankBatchMatch",
     "MeanField",
     "Minibatch",
     "Optimizer",

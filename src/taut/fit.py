@@ -22,6 +22,7 @@ from taut.method import (
     Inference,
     Laplace,
     LowRankADVI,
+    LowRankBatchMatch,
 )
 
 AnyInference = Inference | DirectInference
@@ -38,6 +39,7 @@ METHODS: dict[str, type[AnyInference]] = {
     "gsm": GSM,
     "laplace": Laplace,
     "dadvi": DADVI,
+    "lowrank_batch_match": LowRankBatchMatch,
 }
 
 

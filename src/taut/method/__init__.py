@@ -17,6 +17,7 @@ from taut.method.inference import Inference as Inference
 from taut.method.klqp import KLqp as KLqp
 from taut.method.laplace import Laplace as Laplace
 from taut.method.low_rank_advi import LowRankADVI as LowRankADVI
+from taut.method.lowrank_batch_match import LowRankBatchMatch as LowRankBatchMatch
 from taut.method.svgd import SVGD as SVGD
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "KLqp",
     "Laplace",
     "LowRankADVI",
+    "LowRankBatchMatch",
 ]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -29,8 +29,6 @@ SETTLED, SAME = "the ELBO has settled", "log p and log q differ by a constant: t
 LOST = "the ELBO falls again and again; the best fit is kept"
 NEVER_FINITE = "the gradients are not finite around the approximation"
 
-Update = Callable[[Gaussian, Vectors, Vectors, float], Gaussian]
-
 
 class ValuesAndSlopes(Protocol):
     """What `taut.gradients.Gradients` does."""
@@ -38,8 +36,22 @@ class ValuesAndSlopes(Protocol):
     def __call__(self, z: Vectors, /) -> tuple[Float[np.ndarray, " draws"], Vectors]: ...
 
 
+class AnyGaussian(Protocol):
+    """What the loop asks of a Gaussian."""
+
+    @property
+    def mean(self) -> Float[np.ndarray, " dim"]: ...
+    @property
+    def noise_size(self) -> int: ...
+    @property
+    def is_finite(self) -> bool: ...
+    def push(self, noise: Vectors) -> tuple[Vectors, Float[np.ndarray, " draws"]]: ...
+    def pull(self, slope: Float[np.ndarray, " dim"]) -> float: ...
+    def scaled(self, by: float) -> Self: ...
+
+
 @dataclass(frozen=True)
-class Matched:
+class Matched[G: AnyGaussian]:
     """What is reached after a batch.
 
     Parameters
@@ -51,7 +63,7 @@ class Matched:
         where that is not finite.
     """
 
-    gaussian: Gaussian
+    gaussian: G
     elbo: float
 
 
@@ -147,7 +159,7 @@ def batch_match(
     random: np.random.Generator,
     *,
     draws: int | None = None,
-) -> Generator[Matched, None, str]:
+) -> Generator[Matched[Gaussian], None, str]:
     """Fit a dense Gaussian by batch and match, from any start.
 
     Gives what is reached after each iteration, and returns why it ends.
@@ -167,13 +179,13 @@ def batch_match(
     return match_scores(gradients, Gaussian.of(mean, cov), random, size, match_batch)
 
 
-def match_scores(
+def match_scores[G: AnyGaussian](
     gradients: ValuesAndSlopes,
-    begin: Gaussian,
+    begin: G,
     random: np.random.Generator,
     size: int,
-    update: Update,
-) -> Generator[Matched, None, str]:
+    update: Callable[[G, Vectors, Vectors, float], G],
+) -> Generator[Matched[G], None, str]:
     """Update a Gaussian by batch after batch until the ELBO has settled.
 
     The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
@@ -195,7 +207,7 @@ def match_scores(
     pilot = _Pilot(begin, size)
     while True:
         q = pilot.q
-        noise = random.standard_normal((size, len(q.mean)))
+        noise = random.standard_normal((size, q.noise_size))
         z, log_q = q.push(noise)
         with np.errstate(all="ignore"):
             values, slopes = gradients(z)
@@ -211,32 +223,35 @@ def match_scores(
             return end
 
 
-def _attempt(
-    update: Update, q: Gaussian, noise: Vectors, slopes: Vectors, strength: float
-) -> Gaussian | None:
+def _attempt[G: AnyGaussian](
+    update: Callable[[G, Vectors, Vectors, float], G],
+    q: G,
+    noise: Vectors,
+    slopes: Vectors,
+    strength: float,
+) -> G | None:
     """Update, or find that it can not be done in floating-point numbers."""
     try:
         new = update(q, noise, slopes, strength)
     except np.linalg.LinAlgError:
         return None
-    whole = np.isfinite(new.root).all() and np.isfinite(new.mean).all() and np.isfinite(new.log_det)
-    return new if whole else None
+    return new if new.is_finite else None
 
 
 @dataclass
-class _Pilot:
+class _Pilot[G: AnyGaussian]:
     """Where a fit is, how strongly batches pull, and when it ends."""
 
-    q: Gaussian
+    q: G
     size: int
     damping: float = 1.0
     step: int = 0
     flat: int = 0
     reverts: int = 0
     failures: int = 0
-    best: Gaussian | None = None
+    best: G | None = None
     best_elbo: float = -np.inf
-    before: Gaussian | None = None
+    before: G | None = None
     window: list[np.ndarray] = field(default_factory=list)
 
     def strength(self, slope: Float[np.ndarray, " dim"]) -> float:
@@ -247,7 +262,7 @@ class _Pilot:
             return self.damping * min(self.size * dim, 100 * self.size) / (self.step + 1)
         # From far off, seen from which the target is a slope: what holds the fit back has to be
         # weak, else it creeps. Near the target this is less than 1.
-        far = float(np.sum((slope @ self.q.root) ** 2))
+        far = self.q.pull(slope)
         return self.damping * max(self.size * max(dim, _FEW) / (self.step + 1), far)
 
     def fail(self) -> str | None:
@@ -262,7 +277,7 @@ class _Pilot:
             self.q, self.before, self.damping = self.before, None, self.damping / 10
         return None
 
-    def go(self, matched: Gaussian, weights: np.ndarray) -> str | None:
+    def go(self, matched: G, weights: np.ndarray) -> str | None:
         """Take a step, and judge the window if it is full."""
         self.failures = 0
         self.before, self.q, self.step = self.q, matched, self.step + 1

@@ -44,6 +44,18 @@ class Gaussian:
     def cov(self) -> Float[np.ndarray, "dim dim"]:
         return self.root @ self.root.T
 
+    @property
+    def noise_size(self) -> int:
+        return len(self.mean)
+
+    @property
+    def is_finite(self) -> bool:
+        return bool(np.isfinite(self.root).all() and np.isfinite(self.mean).all())
+
+    def pull(self, slope: Float[np.ndarray, " dim"]) -> float:
+        """Measure a gradient in the covariance."""
+        return float(np.sum((slope @ self.root) ** 2))
+
     def push(self, noise: Vectors) -> tuple[Vectors, Float[np.ndarray, " draws"]]:
         """Push standard normal noise forward to draws and their log densities."""
         log_q = -0.5 * np.sum(noise**2, axis=1) - noise.shape[1] * HALF_LOG_2PI - self.log_det
