@@ -29,7 +29,8 @@ class Group:
         ``"student"`` (``"st"``; mean field with Student-t noise) or ``"empirical"``.
     params
         Instead of `vfam`, the parameters to start from: ``{"mu", "rho"}``, ``{"mu", "L_tril"}``,
-        ``{"mu", "rho", "factor"}``, ``{"mu", "rho", "rho_nu"}`` or ``{"histogram"}``, as arrays or PyTensor shared variables.
+        ``{"mu", "rho", "factor"}``, ``{"mu", "rho", "rho_nu"}`` or ``{"histogram"}``, as
+        arrays or PyTensor shared variables.
     start
         Values to start from, by variable.
     start_sigma
