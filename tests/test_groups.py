@@ -7,7 +7,7 @@ import pytest
 
 import taut
 from taut import errors
-from taut.family import FullRank, LowRank, MeanField, Particles, Product
+from taut.family import FullRank, LowRank, MeanField, Particles, Product, StudentT
 
 COV = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 4.0]])
 
@@ -42,7 +42,8 @@ def test_groups_are_fitted_together(model: pm.Model) -> None:
 @pytest.mark.parametrize(
     ("vfam", "family"),
     [("mf", MeanField), ("MEAN_FIELD", MeanField), ("fr", FullRank), ("full_rank", FullRank),
-     ("lr", LowRank), ("low_rank", LowRank), ("empirical", Particles)],
+     ("lr", LowRank), ("low_rank", LowRank), ("st", StudentT),
+     ("student", StudentT), ("empirical", Particles)],
 )  # fmt: skip
 def test_families_go_by_pymcs_names(model: pm.Model, vfam: str, family: type) -> None:
     approx = taut.Approximation([taut.Group(None, vfam=vfam)], model=model)
@@ -72,6 +73,9 @@ def test_user_parameters_decide_family_and_start(model: pm.Model, wrap: object) 
     packed = {"mu": wrap(np.zeros(4)), "L_tril": wrap(np.arange(10.0))}
     approx = taut.Approximation([taut.Group(None, params=packed)], model=model)
     np.testing.assert_array_equal(approx.parameters["L_tril"], np.arange(10.0))
+    tails = {"mu": wrap(np.zeros(4)), "rho": wrap(np.ones(4)), "rho_nu": wrap(np.asarray(3.0))}
+    approx = taut.Approximation([taut.Group(None, params=tails)], model=model)
+    assert approx.parameters["rho_nu"] == 3.0
     points = {"histogram": wrap(np.ones((7, 4)))}
     approx = taut.Approximation([taut.Group(None, params=points)], model=model)
     assert approx.parameters["histogram"].shape == (7, 4)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from taut.errors import GroupError
-from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
+from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product, StudentT
 from taut.frontend import AbstractSource
 from taut.frontend.matching import nearest
 from taut.space import Space
@@ -25,11 +25,12 @@ class Group:
     group
         Variables or their names, or `None` for all that no other group has.
     vfam
-        ``"mean_field"`` (``"mf"``), ``"full_rank"`` (``"fr"``), ``"low_rank"`` (``"lr"``) or
-        ``"empirical"``.
+        ``"mean_field"`` (``"mf"``), ``"full_rank"`` (``"fr"``), ``"low_rank"`` (``"lr"``),
+        ``"student"`` (``"st"``; mean field with Student-t noise) or ``"empirical"``.
     params
         Instead of `vfam`, the parameters to start from: ``{"mu", "rho"}``, ``{"mu", "L_tril"}``,
-        ``{"mu", "rho", "factor"}`` or ``{"histogram"}``, as arrays or PyTensor shared variables.
+        ``{"mu", "rho", "factor"}``, ``{"mu", "rho", "rho_nu"}`` or ``{"histogram"}``, as
+        arrays or PyTensor shared variables.
     start
         Values to start from, by variable.
     start_sigma
@@ -85,7 +86,7 @@ class _Spec:
     restore: Callable[[dict[str, np.ndarray], int], AbstractFamily]
 
 
-def _restore_mean_field(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+def _restore_mean_field(params: dict[str, np.ndarray], dim: int) -> MeanField:
     return MeanField(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)))
 
 
@@ -98,6 +99,10 @@ def _restore_full_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamil
 def _restore_low_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
     factor = _shaped(params, "factor", (dim, params["factor"].shape[-1]))
     return LowRank(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)), factor)
+
+
+def _restore_student(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+    return StudentT(_restore_mean_field(params, dim), _shaped(params, "rho_nu", ()))
 
 
 def _restore_particles(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
@@ -116,6 +121,10 @@ _SPECS = (
     _Spec(
         ("low_rank", "lr"), frozenset({"mu", "rho", "factor"}), _SOFTPLUS_0,
         lambda mean, std, group, seed: LowRank.at(mean, std, group.rank), _restore_low_rank,
+    ),
+    _Spec(
+        ("student", "st"), frozenset({"mu", "rho", "rho_nu"}), _SOFTPLUS_0,
+        lambda mean, std, group, seed: StudentT.at(mean, std), _restore_student,
     ),
     _Spec(
         ("empirical",), frozenset({"histogram"}), 1.0,

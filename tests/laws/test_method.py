@@ -19,9 +19,8 @@ SETTLE = {"obj_optimizer": taut.adam(learning_rate=optax.exponential_decay(0.1, 
 def best(model: Gaussian, family: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviations of the family's member nearest to a Gaussian posterior.
 
-    For full rank it is the posterior, and so for as many directions as dimensions; for mean
-    field the mean is right, and the precisions are
-    those on the diagonal of the posterior's.
+    For full rank, and for as many directions as dimensions, it is the posterior; for mean field
+    the mean is right, and the precisions are those on the diagonal of the posterior's.
     """
     if family is MeanField:
         return model.posterior_mean, 1 / np.sqrt(np.diag(model.precision))

@@ -24,8 +24,10 @@ def normal(z: Any, data: Any, batch: Any) -> tuple[Any, Any]:
 def sizes(jaxpr: Any) -> set[int]:
     """The sizes of all arrays a program makes, those inside of its loops and calls too."""
     found = {int(np.prod(var.aval.shape)) for eqn in jaxpr.eqns for var in eqn.outvars}
-    for sub in jax.core.subjaxprs(jaxpr):
-        found |= sizes(sub)
+    for eqn in jaxpr.eqns:
+        for part in jax.tree.leaves(list(eqn.params.values())):
+            inner = getattr(part, "jaxpr", part)
+            found |= sizes(inner) if hasattr(inner, "eqns") else set()
     return found
 
 
