@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from taut.normal import Dense, Normal, Structured, cholesky
+from taut.normal import structured as of_factor
 
 
 def dense() -> Dense:
@@ -67,3 +68,10 @@ def test_a_matrix_that_is_not_positive_definite_is_lifted() -> None:
     values = np.linalg.eigvalsh(factor @ factor.T)
     assert values[0] > 0
     assert values[1] == pytest.approx(3.0)
+
+
+def test_a_diagonal_plus_directions_is_one_of_this_form() -> None:
+    rng = np.random.default_rng(3)
+    diagonal, factor = np.exp(rng.normal(size=4)), rng.normal(size=(4, 2))
+    normal = of_factor(np.zeros(4), diagonal, factor)
+    np.testing.assert_allclose(covariance(normal), np.diag(diagonal) + factor @ factor.T)

@@ -165,6 +165,16 @@ class Structured(Normal):
         return x + ((x @ self.directions) * weights) @ self.directions.T
 
 
+def structured(mean: Vector, diagonal: Vector, factor: Float[np.ndarray, "dim rank"]) -> Structured:
+    r"""Write a diagonal of variances plus a few directions as scales and stretched directions.
+
+    .. math:: \Psi + F F^\top = \Psi^{1/2} (I + U S^2 U^\top) \Psi^{1/2}
+    """
+    scale = np.sqrt(diagonal)
+    directions, sizes, _ = np.linalg.svd(factor / scale[:, None], full_matrices=False)
+    return Structured(mean, scale, directions, np.sqrt(1.0 + sizes**2))
+
+
 def cholesky(cov: Float[np.ndarray, "dim dim"]) -> Float[np.ndarray, "dim dim"]:
     """Factor a matrix that should be positive definite; lift eigenvalues where it is not."""
     symmetric = 0.5 * (cov + cov.T)

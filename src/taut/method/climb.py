@@ -6,13 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from taut.diagnose import Weights
+from taut.gradients import BLOCK
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
 from taut.method.lbfgs import Point, ascend
 from taut.method.mixed_modes import Modes, counts, is_apart
+from taut.method.patching import LowRankGaussian, match_and_patch
 from taut.method.path_gaussians import Candidate, best_of_paths
-from taut.method.score_matching import batch_match
-from taut.normal import Dense, Normal, Structured
+from taut.method.score_matching import batch_match, match_scores
+from taut.normal import Dense, Normal, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
 _PATHS, _APART = 8, 2.0
@@ -24,8 +26,8 @@ _DRAWS = 512
 _EXACT = 0.005
 # Modes that are looked into at most.
 _MODES = 4
-# Batches of score matching at most.
-_BATCHES = 400
+# Batches of score matching at most, and directions where a covariance is not written out.
+_BATCHES, _RANK = 400, 10
 
 
 class Climb:
@@ -67,6 +69,7 @@ class Climb:
         if self._problem.is_late:
             return
         if len(self._problem.start) > DENSE:
+            yield self._match()
             return
         yield self._laplace()
         if self.is_exact or self._problem.is_late:
@@ -127,16 +130,32 @@ class Climb:
         return self._compete(matched)
 
     def _matched(self, begin: Normal) -> tuple[Normal, float]:
-        """Fit a dense Gaussian from another one; give it with its ELBO."""
-        begin = _dense(begin)
-        steps = batch_match(self._gradients, begin.mean, begin.cov, self._random)
-        last = None
-        for last in itertools.islice(steps, _BATCHES):  # noqa: B007
+        """Fit a Gaussian from another one; give it with its ELBO."""
+        if len(begin.mean) > DENSE:
+            normal = self._last(self._patched(begin))
+        else:
+            normal = self._last(self._dense(begin))
+        return normal, self._weigh(normal).elbo
+
+    def _dense(self, begin: Normal) -> Iterator[Normal]:
+        root = begin.colour(np.eye(len(begin.mean)))
+        for step in batch_match(self._gradients, begin.mean, root.T @ root, self._random):
+            yield Dense.of(step.gaussian.mean, step.gaussian.cov)
+
+    def _patched(self, begin: Normal) -> Iterator[Normal]:
+        """Never write a covariance out."""
+        directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
+        wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
+        for step in match_scores(self._gradients, wide, self._random, BLOCK, match_and_patch):
+            yield structured(step.gaussian.mean, step.gaussian.diagonal, step.gaussian.factor)
+
+    def _last(self, steps: Iterator[Normal]) -> Normal:
+        """Go on to the end, or until there is no time."""
+        normal = next(steps)
+        for normal in itertools.islice(steps, _BATCHES):  # noqa: B007
             if self._problem.is_late:
                 break
-        assert last is not None
-        normal = Dense.of(last.gaussian.mean, last.gaussian.cov)
-        return normal, self._weigh(normal).elbo
+        return normal
 
     def _compete(self, normal: Normal) -> Normal:
         """Keep a Gaussian if its ELBO, of fresh draws, is the best so far."""
@@ -153,10 +172,3 @@ class Climb:
 
 def _height(point: Point) -> float:
     return point.value
-
-
-def _dense(normal: Normal) -> Dense:
-    if isinstance(normal, Dense):
-        return normal
-    assert isinstance(normal, Structured)
-    return normal.dense()

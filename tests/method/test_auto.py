@@ -1,0 +1,197 @@
+"""The automatic fit: right without settings, or it says that it is not."""
+
+import jax.numpy as jnp
+import numpy as np
+import pymc as pm
+import pytest
+
+import taut
+from cases import regression
+from taut.diagnose import Outcome
+from taut.errors import NotFiniteError
+from taut.family import FullRank, Mixture, Particles, Stretched
+from taut.method.climb import DENSE
+from taut.space import Space
+
+
+def auto(model: object, seed: int = 1, **how: object) -> taut.Approximation:
+    return taut.fit(model=model, random_seed=seed, progressbar=False, **how)  # pyright: ignore[reportArgumentType]
+
+
+def target_of(density: object, dim: int) -> taut.Target:
+    return taut.Target(lambda z, data, batch: (density(z), 0.0), Space.of({"z": (dim,)}))  # pyright: ignore[reportCallIssue]
+
+
+def outcome(approx: taut.Approximation) -> Outcome | None:
+    return approx.journal.outcome
+
+
+def test_the_model_on_which_the_usual_default_fails() -> None:
+    """Five observations around 8 with unit noise, and a flat prior: 8.0 ± 0.447."""
+    with pm.Model() as model:
+        mu = pm.Flat("mu")
+        pm.Normal("y", mu, 1.0, observed=8.0 + np.array([-1.0, -0.5, 0.0, 0.5, 1.0]))
+    approx = auto(model)
+    sd = 5**-0.5
+    assert float(approx.mean.eval()[0]) == pytest.approx(8.0, abs=0.05 * sd)
+    assert float(approx.std.eval()[0]) == pytest.approx(sd, rel=0.05)
+    assert approx.diagnose().trusted
+
+
+@pytest.mark.parametrize("dim", [1, 30, 300])
+def test_gaussians_are_found_exactly(dim: int) -> None:
+    model = regression(dim, rows=2 * dim)
+    approx = auto(model.target())
+    assert isinstance(approx.family, FullRank)
+    assert outcome(approx) is Outcome.EXACT
+    std = np.sqrt(np.diag(model.posterior_cov))
+    with approx.target.precision():
+        assert np.max(np.abs(approx.family.mean() - model.posterior_mean) / std) < 1e-3
+        np.testing.assert_allclose(approx.family.std() / std, 1.0, atol=1e-3)
+
+
+def test_two_modes_get_their_masses() -> None:
+    """0.8 and 0.2, six standard deviations apart and more."""
+
+    def density(z):
+        left = jnp.log(0.8) - 0.5 * jnp.sum((z + 4) ** 2)
+        right = jnp.log(0.2) - 0.5 * jnp.sum((z - 4) ** 2)
+        return jnp.logaddexp(left, right)
+
+    # One start of eight is enough to see the lesser mode; over the seeds it may be missed.
+    target = target_of(density, 2)
+    found = [auto(target, seed) for seed in range(3)]
+    both = [approx for approx in found if isinstance(approx.family, Mixture)]
+    assert len(both) >= 1
+    for approx in both:
+        assert outcome(approx) is Outcome.MIXED
+        z = approx.unconstrained_draws(4000, random_seed=1)
+        assert (z[:, 0] < 0).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_a_skewed_posterior_is_repaired_by_chains() -> None:
+    """Log of a gamma variable of shape 1: mean -0.5772, variance pi²/6, far from Gaussian."""
+    approx = auto(target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3))
+    assert isinstance(approx.family, Particles)
+    assert outcome(approx) is Outcome.REPAIRED
+    with approx.target.precision():
+        np.testing.assert_allclose(approx.family.mean(), -np.euler_gamma, atol=0.06)
+        np.testing.assert_allclose(approx.family.std(), np.pi / np.sqrt(6), rtol=0.05)
+
+
+def test_a_funnel_is_right_or_not_trusted() -> None:
+    """The neck has scale 3: exact chains would need far longer."""
+
+    def density(z):
+        return -0.5 * (z[0] / 3) ** 2 - 0.5 * jnp.sum(z[1:] ** 2) * jnp.exp(-z[0]) - 4.5 * z[0]
+
+    approx = auto(target_of(density, 10))
+    with approx.target.precision():
+        mean, std = float(approx.family.mean()[0]), float(approx.family.std()[0])
+    right = abs(mean) < 0.9 and abs(np.log(std / 3)) < 0.3
+    report = approx.diagnose()
+    assert right or not report.trusted
+    if not report.trusted:
+        assert "nuts_start" in report.verdict.advice
+
+
+def test_large_models_never_write_a_covariance_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit all is linear in the dimension."""
+    dim = DENSE + 200
+    scale = np.exp(np.random.default_rng(0).normal(size=dim))
+    approx = auto(target_of(lambda z: -0.5 * jnp.sum((z / scale) ** 2), dim), n=3000)
+    assert not isinstance(approx.family, FullRank)
+    with approx.target.precision():
+        np.testing.assert_allclose(np.asarray(approx.family.std()) / scale, 1.0, atol=0.15)
+
+
+class TestFaults:
+    """The best so far, with a verdict that says what happened."""
+
+    def test_a_density_that_is_nan_in_half_the_space(self) -> None:
+        """The half normal: chains stay in their half, and no Gaussian does."""
+        approx = auto(target_of(lambda z: jnp.sum(-0.5 * z**2 + 0 * jnp.log(z)), 1))
+        z = approx.unconstrained_draws(500, random_seed=1)
+        report = approx.diagnose()
+        assert (z > 0).mean() > 0.95 or not report.trusted
+        assert np.isfinite(z).all()
+
+    def test_a_flat_direction_is_not_trusted(self) -> None:
+        approx = auto(target_of(lambda z: -0.5 * z[0] ** 2, 2), n=2000)
+        assert not approx.diagnose().trusted
+
+    def test_an_improper_posterior_is_not_trusted(self) -> None:
+        with pm.Model() as model:
+            x = pm.Flat("x")
+            pm.Potential("rises", x)
+        approx = auto(model, n=2000)
+        assert not approx.diagnose().trusted
+
+    def test_a_start_without_a_density_is_left_behind(self) -> None:
+        """The density is zero around the start; other starts find the rest."""
+
+        def density(z):
+            return jnp.where(z[0] > 0.5, -0.5 * (z[0] - 3.0) ** 2, -jnp.inf)
+
+        approx = auto(target_of(density, 1))
+        with approx.target.precision():
+            assert float(approx.family.mean()[0]) == pytest.approx(3.0, abs=0.1)
+
+    def test_no_density_anywhere_is_an_error_that_says_so(self) -> None:
+        with pytest.raises(NotFiniteError, match="start"):
+            auto(target_of(lambda z: jnp.sum(z) * jnp.nan, 2))
+
+    def test_no_rows_leave_the_prior(self) -> None:
+        with pm.Model() as model:
+            mu = pm.Normal("mu", 1.0, 2.0)
+            pm.Normal("y", mu, 1.0, observed=np.empty(0))
+        approx = auto(model)
+        assert float(approx.mean.eval()[0]) == pytest.approx(1.0, abs=1e-3)
+        assert float(approx.std.eval()[0]) == pytest.approx(2.0, abs=1e-3)
+
+    def test_no_time_leaves_what_there_is_and_says_so(self) -> None:
+        """Less time than compilation takes: one stage is run to its end."""
+        target = target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3)
+        approx = auto(target, max_seconds=1e-3)
+        assert isinstance(approx.family, Stretched)
+        assert approx.stopped is not None
+        assert "s have passed" in approx.stopped
+        report = approx.diagnose(chains=False)
+        assert not report.trusted
+        assert "diagnose" in report.verdict.advice
+
+
+def test_one_program_serves_all_stages() -> None:
+    target = target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3)
+    auto(target)
+    assert target.programs.count == 1
+
+
+def test_every_stage_is_written_down_with_its_cost() -> None:
+    approx = auto(target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3))
+    names = [stage.name for stage in approx.journal.stages]
+    assert names[:3] == ["quasi-Newton paths", "curvature at the mode", "batch and match"]
+    assert names[3] == "check by short chains"
+    assert all(stage.gradients > 0 and stage.seconds > 0 for stage in approx.journal.stages)
+    assert approx.journal.starts == (8, 8)
+
+
+def test_stages_compete_on_their_elbo() -> None:
+    """The history never gets worse but for the noise of 512 draws."""
+    hist = auto(regression(30, rows=60).target()).hist
+    assert np.all(np.diff(hist) < 0.5)
+
+
+def test_arguments_of_steps_make_it_advi() -> None:
+    target = regression(2).target()
+    stepping = taut.fit(30, model=target, obj_optimizer=taut.adam(), progressbar=False)
+    assert stepping.method == "ADVI"
+    assert len(stepping.hist) == 30
+
+
+def test_a_model_that_draws_rows_is_fitted_by_steps_that_end_by_themselves() -> None:
+    target = regression(2, batch_rows=4).target()
+    approx = taut.fit(model=target, random_seed=1, progressbar=False)
+    assert approx.method == "ADVI"
+    assert approx.stopped is not None
+    assert "step size" in approx.stopped or "Converged" in approx.stopped
