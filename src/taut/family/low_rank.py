@@ -121,7 +121,7 @@ class LowRank(AbstractLocationScale):
     def _scaled(self) -> tuple[Array, Array, Array]:
         """Give sigma, U = F / sigma, and the Cholesky factor of I + U'U."""
         sigma = self._diagonal()
-        u = self.factor / sigma[:, None]
+        u = jnp.asarray(self.factor) / sigma[:, None]
         return sigma, u, jnp.linalg.cholesky(jnp.eye(u.shape[1], dtype=u.dtype) + u.T @ u)
 
     def _diagonal(self) -> Float[Array, " dim"]:
