@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
         return self.mean
 
     def __str__(self) -> str:
-        digits = max(0, 1 - int(np.floor(np.log10(self.se)))) if self.se > 0 else 4
+        digits = 4 if self.se < 1e-4 else max(0, 1 - int(np.floor(np.log10(self.se))))
         return f"{self.mean:.{digits}f} ± {self.se:.{digits}f}"
 
 

@@ -149,7 +149,7 @@ def fit(
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
     how |= _unlike(require_total_size=(require_total_size, True))
     begin = {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
-    if method == "auto" and (start_sigma or _not_taken(Auto, how)):
+    if method == "auto" and (start_sigma or inf_kwargs or _not_taken(Auto, how)):
         method = "advi"
         how |= _own_step_size(how)
     inference = _inference(method, model, inf_kwargs=inf_kwargs, **begin)

@@ -9,7 +9,7 @@ import taut
 from cases import regression
 from taut.diagnose import Outcome
 from taut.errors import NotFiniteError
-from taut.family import FullRank, Mixture, Particles, Stretched
+from taut.family import FullRank, Mixture, Particles
 from taut.method.climb import DENSE
 from taut.space import Space
 
@@ -123,7 +123,7 @@ class TestFaults:
     def test_an_improper_posterior_is_not_trusted(self) -> None:
         with pm.Model() as model:
             x = pm.Flat("x")
-            pm.Potential("rises", x)
+            pm.Potential("rises", 2.0 * x)
         approx = auto(model, n=2000)
         assert not approx.diagnose().trusted
 
@@ -153,7 +153,7 @@ class TestFaults:
         """Less time than compilation takes: one stage is run to its end."""
         target = target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3)
         approx = auto(target, max_seconds=1e-3)
-        assert isinstance(approx.family, Stretched)
+        assert isinstance(approx.family, FullRank)
         assert approx.stopped is not None
         assert "s have passed" in approx.stopped
         report = approx.diagnose(chains=False)
@@ -173,7 +173,7 @@ def test_every_stage_is_written_down_with_its_cost() -> None:
     assert names[:3] == ["quasi-Newton paths", "curvature at the mode", "batch and match"]
     assert names[3] == "check by short chains"
     assert all(stage.gradients > 0 and stage.seconds > 0 for stage in approx.journal.stages)
-    assert approx.journal.starts == (8, 8)
+    assert approx.journal.starts[0] >= 6
 
 
 def test_stages_compete_on_their_elbo() -> None:

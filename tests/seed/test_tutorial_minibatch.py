@@ -69,7 +69,7 @@ def test_average_loss_is_pymcs(minibatch_model: pm.Model, data: np.ndarray) -> N
         pm.Normal("likelihood", mu, sd, observed=X, total_size=len(data))
         theirs = pm.fit(random_seed=1, progressbar=False)
     with minibatch_model:
-        ours = taut.fit(random_seed=1, progressbar=False)
+        ours = taut.fit(10_000, method="advi", random_seed=1, progressbar=False)
     assert float(ours.symbolic_normalizing_constant.eval()) == len(data) / BATCH
     whole = theirs.hist[-1000:].mean() * theirs.symbolic_normalizing_constant.eval()
     assert ours.hist[-1000:].mean() == pytest.approx(whole, rel=0.01)

@@ -14,7 +14,7 @@ from taut.method.mixed_modes import Modes, counts, is_apart
 from taut.method.patching import LowRankGaussian, match_and_patch
 from taut.method.path_gaussians import Candidate, best_of_paths
 from taut.method.score_matching import batch_match, match_scores
-from taut.normal import Dense, Normal, structured
+from taut.normal import Dense, Normal, Structured, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
 _PATHS, _APART = 8, 2.0
@@ -65,7 +65,10 @@ class Climb:
         self._candidates = self._paths()
         if not self._candidates:
             return
-        yield self._compete(self._candidates[0].normal)
+        best = self._candidates[0].normal
+        if isinstance(best, Structured) and len(best.mean) <= DENSE:
+            best = best.dense()
+        yield self._compete(best)
         if self._problem.is_late:
             return
         if len(self._problem.start) > DENSE:

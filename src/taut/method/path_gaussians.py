@@ -13,6 +13,8 @@ from taut.normal import Normal, Structured
 _LOOKED_AT, _FIRST_DRAWS = 25, 4
 # The best by the first look are lucky ones too: these many are looked at again, with more draws.
 _AGAIN, _MORE_DRAWS = 16, 16
+# What it costs a Gaussian, in nats, if all of its draws have no density.
+_OUTSIDE = 100.0
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,17 @@ def _spread(points: list[Point]) -> list[Point]:
 def elbos_of(
     gradients: Gradients, normals: list[Normal], random: np.random.Generator, draws: int
 ) -> Float[np.ndarray, " normals"]:
-    """Estimate the ELBO of each Gaussian, in nats; minus infinity where it is not finite."""
+    """Estimate the ELBO of each Gaussian, in nats; minus infinity where no draw has a density.
+
+    Draws without a density cost a fixed loss, so that among Gaussians that reach over an edge the
+    one that does so least is found.
+    """
     if not normals:
         return np.empty(0)
     drawn = [normal.draw(random, draws) for normal in normals]
     values, _ = gradients(np.concatenate([z for z, _ in drawn]))
     weights = values.reshape(-1, draws) - np.stack([log_q for _, log_q in drawn])
-    elbos = weights.mean(axis=1)
-    return np.where(np.isfinite(elbos), elbos, -np.inf)
+    finite = np.isfinite(weights)
+    inside = np.where(finite, weights, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
+    elbos = inside - _OUTSIDE * (1.0 - finite.mean(axis=1))
+    return np.where(finite.any(axis=1), elbos, -np.inf)
