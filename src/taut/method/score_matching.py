@@ -21,6 +21,8 @@ _FEW = 8
 _FLAT, _FLATS = 0.01, 3
 # A loss of the ELBO from which a fit goes back to the best, in nats and in standard errors.
 _LOSS, _LOSS_SE = 1.0, 4.0
+# A fall from one batch to the next that takes back the step between, in units of the ELBO's size.
+_FALL = 10.0
 # How often a fit may go back, and how often in a row a batch may fail.
 _REVERTS, _FAILURES = 10, 40
 # Standard deviation of log p - log q, in nats, at which the two are the same.
@@ -252,6 +254,7 @@ class _Pilot[G: AnyGaussian]:
     best: G | None = None
     best_elbo: float = -np.inf
     before: G | None = None
+    last: float = -np.inf
     window: list[np.ndarray] = field(default_factory=list)
 
     def strength(self, slope: Float[np.ndarray, " dim"]) -> float:
@@ -259,7 +262,7 @@ class _Pilot[G: AnyGaussian]:
         dim = len(self.q.mean)
         if self.size <= dim:
             # Batches that do not decide the covariance are not to be trusted as much.
-            return self.damping * min(self.size * dim, 100 * self.size) / (self.step + 1)
+            return self.damping * self.size * min(dim / (self.step + 1), 1.0)
         # From far off, seen from which the target is a slope: what holds the fit back has to be
         # weak, else it creeps. Near the target this is less than 1.
         far = self.q.pull(slope)
@@ -279,10 +282,16 @@ class _Pilot[G: AnyGaussian]:
 
     def go(self, matched: G, weights: np.ndarray) -> str | None:
         """Take a step, and judge the window if it is full."""
-        self.failures = 0
+        elbo = float(weights.mean())
+        if self.before is not None and elbo < self.last - _FALL * (
+            abs(self.last) + self.q.mean.size
+        ):
+            return self.fail()
+        self.failures, self.last = 0, elbo
         self.before, self.q, self.step = self.q, matched, self.step + 1
         self.window.append(weights)
-        if weights.std() < _SAME:
+        # Numbers so large that their digits end before are no evidence.
+        if weights.std() < _SAME and abs(elbo) < _SAME / np.finfo(float).eps:
             return SAME
         if len(self.window) < max(_FEWEST, -(-_WINDOW // self.size)):
             return None

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import scipy.linalg
 from jaxtyping import Float
 
 from taut.family import FullRank
@@ -85,7 +84,7 @@ class Gaussian:
 
     def family(self, dtype: str) -> FullRank:
         """Make the family, whose Cholesky factor comes from an orthogonal reduction: O(dim³)."""
-        upper = scipy.linalg.qr(self.root.T, mode="r")[0]
+        upper = np.linalg.qr(self.root.T, mode="r")
         upper = upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]
         factor = np.tril(upper.T, -1) + np.diag(inverse_softplus(np.diag(upper)))
         return FullRank(self.mean.astype(dtype), factor.astype(dtype))
