@@ -25,11 +25,14 @@ class Fitted:
     log_weights
         Called after the clock has stopped: ``log p(y, z) - log q(z)`` at draws from `q`; `None`
         where `q` has no density.
+    trusted
+        Whether the library says that the fit can be trusted; `None` where it says nothing.
     """
 
     draws: Draws
     gradients: int | None = None
     log_weights: Callable[[], np.ndarray] | None = None
+    trusted: bool | None = None
 
 
 @dataclass(frozen=True)

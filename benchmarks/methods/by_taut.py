@@ -1,5 +1,6 @@
 """taut's methods."""
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -37,6 +38,29 @@ def _fit(
     )
 
 
+def _ended(model: pm.Model, seed: int, method: str, **settings: Any) -> Fitted:
+    """Fit by a method that needs no number of steps."""
+    import taut
+
+    approx = taut.fit(method=method, model=model, random_seed=seed, progressbar=False, **settings)
+    drawn: Any = approx.sample(DRAWS, random_seed=seed)
+    stats, outcome = drawn["sample_stats"], approx.journal.outcome
+
+    def log_weights() -> np.ndarray:
+        return np.ravel(stats["lp"].values - stats["log_q"].values)
+
+    return Fitted(
+        merged(model, drawn["posterior"]),
+        approx.journal.gradients or (len(approx.hist) if settings else None),
+        log_weights if "log_q" in stats else None,
+        None if outcome is None else outcome.verdict.trusted,
+    )
+
+
+def _ending(method: str, **settings: Any) -> Callable[[pm.Model, int], Fitted]:
+    return lambda model, seed: _ended(model, seed, method, **settings)
+
+
 def _tuned(model: pm.Model, seed: int) -> Fitted:
     import taut
 
@@ -49,6 +73,22 @@ def _load() -> object:
 
 
 METHODS = (
+    Method("taut-auto", "as it comes", _load, _ending("auto")),
+    Method("taut-laplace", "as it comes", _load, _ending("laplace")),
+    Method("taut-batch_match", "as it comes", _load, _ending("batch_match")),
+    Method("taut-gsm", "as it comes", _load, _ending("gsm")),
+    Method("taut-dadvi", "as it comes", _load, _ending("dadvi")),
+    Method(
+        "taut-advi_auto", 'step_size="auto"', _load, _ending("advi", step_size="auto")
+    ),
+    Method("taut-lowrank_batch_match", "as it comes", _load, _ending("lowrank_batch_match")),
+    Method(
+        "taut-lowrank_advi", 'step_size="auto"', _load, _ending("lowrank_advi", step_size="auto")
+    ),
+    Method(
+        "taut-flow", "10 000 steps of 32 draws", _load,
+        lambda model, seed: _fit(model, seed, "flow", 32),
+    ),
     Method("taut-advi", "10 000 steps", _load, lambda model, seed: _fit(model, seed, "advi")),
     Method(
         "taut-fullrank_advi", "10 000 steps", _load,

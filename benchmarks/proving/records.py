@@ -38,6 +38,8 @@ class Record:
         How many the errors are of.
     elbo, khat
         Where `q` has a density.
+    trusted
+        Whether the library says that the fit can be trusted; `None` where it says nothing.
     errors
         `benchmarks.measures.Errors`, by name.
     """
@@ -57,6 +59,7 @@ class Record:
     draws: int | None = None
     elbo: float | None = None
     khat: float | None = None
+    trusted: bool | None = None
     errors: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from os.path import relpath
 from pathlib import Path
 
-from benchmarks.proving import plots, tables
+from benchmarks.proving import plots, tables, trust
 from benchmarks.proving.records import Run, read
 from benchmarks.proving.summary import summaries
 
@@ -38,11 +38,23 @@ def report(run: Run, pictures: str) -> str:
         _intro(run),
         "### Methods", tables.method_table(found),
         *(f"![{name[:-4].replace('-', ' ')}]({pictures}/{name})" for name in _PICTURES),
+        *_automatic(run),
         "### Errors by posterior", tables.error_table(run, found),
         "### Seconds by posterior", tables.seconds_table(run, found),
         "### References", tables.reference_table(),
     ]  # fmt: skip
     return "\n\n".join(parts)
+
+
+def _automatic(run: Run) -> list[str]:
+    if trust.AUTO not in run.methods:
+        return []
+    return [
+        "### The automatic fit and its verdict",
+        str(trust.judged(run)),
+        *(trust.against(run, rival) for rival in ("pymc-advi", "pymc-fullrank_advi")),
+        trust.table(run),
+    ]
 
 
 def into(page: str, text: str) -> str:

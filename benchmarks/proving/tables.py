@@ -20,30 +20,30 @@ def method_table(found: Sequence[MethodSummary]) -> str:
     rows = [
         (
             f"`{one.method}`", METHODS[one.method].about, str(len(one.cells)),
-            f"{100 * one.good:.0f} %", str(one.failures), _number(one.error),
-            *(_number(one.median_of(field)) for field in
+            f"{100 * one.good:.0f} %", str(one.failures), number(one.error),
+            *(number(one.median_of(field)) for field in
               ("seconds", "cpu_seconds", "second_seconds", "gradients", "khat", "peak_mb")),
         )
         for one in found
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def error_table(run: Run, found: Sequence[MethodSummary]) -> str:
     """Lay out the error of each method on each posterior."""
-    return _by_posterior(run, found, lambda cell: _number(cell.error))
+    return _by_posterior(run, found, lambda cell: number(cell.error))
 
 
 def seconds_table(run: Run, found: Sequence[MethodSummary]) -> str:
     """Lay out the seconds of each method on each posterior, from call to draws."""
-    return _by_posterior(run, found, lambda cell: _number(cell.median_of("seconds")))
+    return _by_posterior(run, found, lambda cell: number(cell.median_of("seconds")))
 
 
 def reference_table() -> str:
     """Lay out every reference and its own check."""
     head = ("posterior", "about", "kinds", "quantities", "reference", "R-hat, largest",
             "ESS, smallest", "divergences")  # fmt: skip
-    return _markdown(head, (_reference_row(posterior) for posterior in POSTERIORS.values()))
+    return markdown(head, (_reference_row(posterior) for posterior in POSTERIORS.values()))
 
 
 def _reference_row(posterior: Posterior) -> list[str]:
@@ -68,7 +68,7 @@ def _by_posterior(run: Run, found: Sequence[MethodSummary], show: Callable[[Cell
     for posterior in (name for name in POSTERIORS if name in run.posteriors):
         cells = (one.cells.get(posterior) for one in found)
         rows.append((posterior, *(_shown(cell, show) for cell in cells)))
-    return _markdown(("posterior", *(f"`{one.method}`" for one in found)), rows)
+    return markdown(("posterior", *(f"`{one.method}`" for one in found)), rows)
 
 
 def _shown(cell: Cell | None, show: Callable[[Cell], str]) -> str:
@@ -77,13 +77,14 @@ def _shown(cell: Cell | None, show: Callable[[Cell], str]) -> str:
     return f"*{_SHORT[cell.failure]}*" if cell.failure else show(cell)
 
 
-def _markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Lay rows out below their head."""
     head = list(head)
     lines = [head, ["---"] * len(head), *map(list, rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Write two or three digits, which is what the noise leaves."""
     if value is None:
         return ""

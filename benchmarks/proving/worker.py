@@ -82,6 +82,7 @@ def _measured(posterior: Posterior, fitted: Fitted) -> dict[str, Any]:
         "draws": len(values),
         "elbo": elbo,
         "khat": khat,
+        "trusted": fitted.trusted,
         "errors": asdict(distance),
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Float
 
 from taut import seed
 from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
@@ -73,7 +73,7 @@ def _log_densities(
     streamed: Streamed | None,
     draws: int,
     key_words: np.ndarray,
-) -> tuple[Array, Array]:
+) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, " draws"]]:
     if streamed is None:
         log_p, log_q = in_blocks(target, draws, key_words, density_block, family, target)
     else:

@@ -28,10 +28,9 @@ class Weights:
     def divergence(self) -> float:
         r"""Estimate of KL(q ‖ p), in nats: the log of the mean weight less the mean log weight.
 
-        It is small exactly where `q` is good on the region that `q` sees.
+        It is small exactly where `q` is good on the region that `q` sees; infinite where the
+        density of a draw is zero.
         """
-        finite = self.values[np.isfinite(self.values)]
-        if not len(finite):
+        if not np.isfinite(self.values).all():
             return np.inf
-        top = finite.max()
-        return float(top + np.log(np.exp(finite - top).sum() / len(self.values)) - finite.mean())
+        return float(np.logaddexp.reduce(self.values) - np.log(len(self.values)) - self.elbo)
