@@ -183,7 +183,7 @@ def test_one_bar_can_serve_two_fits(clock: Callable[[float], None]) -> None:
 
 def fit(target: taut.Target, n: int = 50, **how: Any) -> taut.Approximation:
     """A fit with a seed."""
-    return taut.fit(n, model=target, random_seed=1, **how)
+    return taut.fit(n, method="advi", model=target, random_seed=1, **how)
 
 
 def test_a_fit_shows_its_bar_and_last_line(

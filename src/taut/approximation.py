@@ -306,13 +306,12 @@ class Approximation(AbstractSymbolic):
         words = self._draw_words(random_seed)
         z, log_q = in_blocks(self._target, draws, words, sample_block, self._family)
         journal = self.journal.copy()
-        if journal.outcome is None:
+        if journal.outcome in (None, Outcome.UNCHECKED):
             journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
         log_ratios = None if np.isnan(log_q).all() else self._densities(z) - log_q
-        return report_on(
-            journal, z, log_ratios, self._target.space,
-            Ending(len(self.hist), self.skipped, self.stopped, self.timing),
-        )  # fmt: skip
+        steps = 0 if journal.stages else len(self.hist)
+        ending = Ending(steps, self.skipped, self.stopped, self.timing)
+        return report_on(journal, z, log_ratios, self._target.space, ending)
 
     def repair(self, rounds: int = 8, *, random_seed: Any = None) -> "Approximation":
         """Go on with short chains from draws of the fit until nothing shifts.
@@ -502,12 +501,20 @@ class Approximation(AbstractSymbolic):
 
     def __repr__(self) -> str:
         family = type(self._family).__name__
-        loss = f", average loss {average(self.hist):,.5g}" if len(self.hist) else ""
         variables = "variable" if len(self._target.space.slots) == 1 else "variables"
         return (
             f"<Approximation {family} of {len(self._target.space.slots)} {variables} "
-            f"({self.ndim} dimensions): {len(self.hist):,d} steps{loss}>"
+            f"({self.ndim} dimensions): {self._state()}>"
         )
+
+    def _state(self) -> str:
+        """Say in a few words how the fit went."""
+        if self.journal.outcome is not None:
+            trusted = "trusted" if self.journal.outcome.verdict.trusted else "not to be trusted"
+            elbo = self.journal.elbo
+            return trusted if elbo is None else f"{trusted}, ELBO {elbo:,.5g}"
+        loss = f", average loss {average(self.hist):,.5g}" if len(self.hist) else ""
+        return f"{len(self.hist):,d} steps{loss}"
 
     def __str__(self) -> str:
         return as_text(repr(self), self._table())

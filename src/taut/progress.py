@@ -29,8 +29,8 @@ class AbstractProgress(ABC):
     """Is told how a fit goes."""
 
     @abstractmethod
-    def start(self, steps: int) -> None:
-        """A fit of so many steps begins."""
+    def start(self, steps: int | None) -> None:
+        """A fit of so many steps begins, or one that ends by itself."""
 
     @abstractmethod
     def update(self, losses: np.ndarray) -> None:
@@ -44,7 +44,7 @@ class AbstractProgress(ABC):
 class SilentProgress(AbstractProgress):
     """Logs the last line, and shows nothing."""
 
-    def start(self, steps: int) -> None:
+    def start(self, steps: int | None) -> None:
         self._steps = steps
 
     def update(self, losses: np.ndarray) -> None:
@@ -68,7 +68,7 @@ class RichProgress(AbstractProgress):
     def __init__(self, theme: Theme | None = None, console: Console | None = None) -> None:
         self._console = console or Console(theme=theme)
 
-    def start(self, steps: int) -> None:
+    def start(self, steps: int | None) -> None:
         self._steps, self._last, self._begin = steps, -np.inf, time.perf_counter()
         self._bar = Progress(
             TextColumn("Fitting"),
@@ -117,9 +117,14 @@ def average(losses: np.ndarray) -> float:
     return float(window.mean()) if len(window) else float("nan")
 
 
-def last_line(losses: np.ndarray, steps: int, stopped: str | None) -> str:
+def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str:
     """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
     done = len(losses)
+    if steps is None:
+        value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
+        head = "Interrupted" if stopped in (None, INTERRUPTED) else "Finished"
+        reason = "" if head == "Interrupted" else f"\n{stopped}"
+        return f"{head} after {done:,d} iterations: {value}{reason}"
     if steps < 10:
         value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
     else:

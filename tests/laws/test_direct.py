@@ -59,6 +59,8 @@ def test_it_finds_the_best_member(name: str, where: str) -> None:
         np.testing.assert_allclose(cov, model.posterior_cov, atol=near)
 
 
+# An automatic fit that is cut short says so.
+@pytest.mark.filterwarnings("ignore:Do not trust this fit")
 @pytest.mark.parametrize("name", DIRECT)
 def test_the_same_seed_gives_the_same_fit(name: str) -> None:
     target = TARGETS["regression, 5-d"]().target()
@@ -75,6 +77,8 @@ def test_it_says_in_words_why_it_ended(name: str) -> None:
     assert "reached" not in approx.stopped
 
 
+# An automatic fit that is cut short says so.
+@pytest.mark.filterwarnings("ignore:Do not trust this fit")
 @pytest.mark.parametrize("name", DIRECT)
 def test_one_iteration_leaves_an_approximation(name: str) -> None:
     approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(1, progressbar=False)
@@ -84,6 +88,8 @@ def test_one_iteration_leaves_an_approximation(name: str) -> None:
         assert np.isfinite(approx.family.std()).all()
 
 
+# An automatic fit that is cut short says so.
+@pytest.mark.filterwarnings("ignore:Do not trust this fit")
 @pytest.mark.parametrize("name", DIRECT)
 def test_an_interrupt_keeps_what_was_reached(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target = TARGETS["regression, 5-d"]().target()
@@ -111,6 +117,8 @@ def test_programs_are_compiled_once(name: str) -> None:
     assert target.programs.count == PROGRAMS[name]
 
 
+# An automatic fit that is cut short says so.
+@pytest.mark.filterwarnings("ignore:Do not trust this fit")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", DIRECT)
 def test_parameters_have_the_dtype_of_the_target(name: str, dtype: str) -> None:

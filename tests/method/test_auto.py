@@ -1,5 +1,7 @@
 """The automatic fit: right without settings, or it says that it is not."""
 
+import warnings
+
 import jax.numpy as jnp
 import numpy as np
 import pymc as pm
@@ -20,6 +22,12 @@ def auto(model: object, seed: int = 1, **how: object) -> taut.Approximation:
 
 def target_of(density: object, dim: int) -> taut.Target:
     return taut.Target(lambda z, data, batch: (density(z), 0.0), Space.of({"z": (dim,)}))  # pyright: ignore[reportCallIssue]
+
+
+def distrusted(model: object, **how: object) -> taut.Approximation:
+    """Fit what is not to be trusted, which is said at once."""
+    with pytest.warns(UserWarning, match="Do not trust this fit"):
+        return auto(model, **how)  # pyright: ignore[reportArgumentType]
 
 
 def outcome(approx: taut.Approximation) -> Outcome | None:
@@ -85,7 +93,9 @@ def test_a_funnel_is_right_or_not_trusted() -> None:
     def density(z):
         return -0.5 * (z[0] / 3) ** 2 - 0.5 * jnp.sum(z[1:] ** 2) * jnp.exp(-z[0]) - 4.5 * z[0]
 
-    approx = auto(target_of(density, 10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        approx = auto(target_of(density, 10))
     with approx.target.precision():
         mean, std = float(approx.family.mean()[0]), float(approx.family.std()[0])
     right = abs(mean) < 0.9 and abs(np.log(std / 3)) < 0.3
@@ -110,21 +120,23 @@ class TestFaults:
 
     def test_a_density_that_is_nan_in_half_the_space(self) -> None:
         """The half normal: chains stay in their half, and no Gaussian does."""
-        approx = auto(target_of(lambda z: jnp.sum(-0.5 * z**2 + 0 * jnp.log(z)), 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            approx = auto(target_of(lambda z: jnp.sum(-0.5 * z**2 + 0 * jnp.log(z)), 1))
         z = approx.unconstrained_draws(500, random_seed=1)
         report = approx.diagnose()
         assert (z > 0).mean() > 0.95 or not report.trusted
         assert np.isfinite(z).all()
 
     def test_a_flat_direction_is_not_trusted(self) -> None:
-        approx = auto(target_of(lambda z: -0.5 * z[0] ** 2, 2), n=2000)
+        approx = distrusted(target_of(lambda z: -0.5 * z[0] ** 2, 2), n=2000)
         assert not approx.diagnose().trusted
 
     def test_an_improper_posterior_is_not_trusted(self) -> None:
         with pm.Model() as model:
             x = pm.Flat("x")
             pm.Potential("rises", 2.0 * x)
-        approx = auto(model, n=2000)
+        approx = distrusted(model, n=2000)
         assert not approx.diagnose().trusted
 
     def test_a_start_without_a_density_is_left_behind(self) -> None:
@@ -152,7 +164,7 @@ class TestFaults:
     def test_no_time_leaves_what_there_is_and_says_so(self) -> None:
         """Less time than compilation takes: one stage is run to its end."""
         target = target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3)
-        approx = auto(target, max_seconds=1e-3)
+        approx = distrusted(target, max_seconds=1e-3)
         assert isinstance(approx.family, FullRank)
         assert approx.stopped is not None
         assert "s have passed" in approx.stopped

@@ -27,7 +27,7 @@ _SETTLE, _RECORD = 20, 40
 _FARTHEST = 6.4
 # Gradients of a repair, by the seconds that one takes. In steps, so that the same fit on the same
 # machine takes the same number.
-_BUDGETS = ((2e-5, 400_000), (6e-5, 160_000), (_DEAR, 80_000), (6e-4, 30_000), (np.inf, 10_000))
+_BUDGETS = ((2e-5, 400_000), (6e-5, 330_000), (_DEAR, 80_000), (6e-4, 30_000), (np.inf, 10_000))
 
 Draws = Float[np.ndarray, "draws dim"]
 

@@ -45,6 +45,9 @@ class Stage:
         return f"{self.name}: {self.gradients:,d} gradients, {self.seconds:.2f} s{elbo}{note}"
 
 
+_OF_STAGES = (Outcome.EXACT, Outcome.CHECKED, Outcome.MIXED, Outcome.UNCERTAIN, Outcome.UNCHECKED)
+
+
 @dataclass
 class Journal:
     """The stages of a fit, and what its diagnosis will want to know of them.
@@ -74,6 +77,12 @@ class Journal:
     def gradients(self) -> int:
         """Evaluations in all stages."""
         return sum(stage.gradients for stage in self.stages)
+
+    @property
+    def elbo(self) -> float | None:
+        """The best of the stages, in nats; `None` where the result is no Gaussian of theirs."""
+        known = [stage.elbo for stage in self.stages if np.isfinite(stage.elbo)]
+        return max(known) if known and self.outcome in _OF_STAGES else None
 
     def copy(self) -> "Journal":
         """Give one that can be written in alone."""

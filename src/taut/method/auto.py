@@ -3,6 +3,9 @@
 from collections.abc import Generator, Mapping
 from typing import Any, final
 
+import numpy as np
+from jaxtyping import Float
+
 from taut.approximation import Approximation
 from taut.diagnose import Outcome, affordable, particles
 from taut.errors import NotFiniteError
@@ -63,7 +66,7 @@ class Auto(DirectInference):
     """
 
     _longest = 10_000
-    _needs_start = False
+    _needs_start, _judges = False, True
 
     def __init__(
         self,
@@ -94,37 +97,48 @@ class Auto(DirectInference):
         elif climb.is_exact:
             outcome = Outcome.EXACT
         else:
-            outcome = yield from _checked(problem, best, climb.elbo)
+            z = best.draw(problem.random, _CHECKED)[0]
+            outcome = yield from _checked(problem, best, z, climb.elbo)
         problem.journal.outcome = outcome
         return outcome.verdict.words
 
 
 def _several(problem: Problem, modes: Modes) -> Generator[Iterate, None, Outcome]:
-    """Weigh a mixture of modes."""
-    problem.journal.modes = len(modes.normals)
-    with problem.journal.stage("mixture of modes", problem.gradients) as stage:
-        weights = modes.weigh(problem.gradients, problem.random, _WEIGHED)
+    """Weigh a mixture of modes; where it has not the posterior's shape, let chains go on."""
+    gradients, random, journal = problem.gradients, problem.random, problem.journal
+    journal.modes = len(modes.normals)
+    with journal.stage("mixture of modes", gradients) as stage:
+        z = modes.draw(random, _CHECKED)
+        weights = modes.weigh(gradients, z[:_WEIGHED])
         stage.elbo = weights.elbo
-    yield Iterate(modes.family(problem.gradients.target.dtype), -weights.elbo)
-    return Outcome.MIXED if weights.divergence < _MIXED else Outcome.UNCERTAIN
+    yield Iterate(modes.family(gradients.target.dtype), -weights.elbo)
+    if weights.divergence < _MIXED:
+        return Outcome.MIXED
+    outcome = yield from _checked(problem, modes.normals[0], z, weights.elbo)
+    # Chains that stay in their modes say nothing of the masses of these.
+    return outcome if outcome is Outcome.REPAIRED else Outcome.UNCERTAIN
 
 
-def _checked(problem: Problem, best: Normal, elbo: float) -> Generator[Iterate, None, Outcome]:
-    """Let short chains judge a Gaussian, and repair it where they move it."""
+def _checked(
+    problem: Problem, normal: Normal, z: Float[np.ndarray, "draws dim"], elbo: float
+) -> Generator[Iterate, None, Outcome]:
+    """Let short chains judge draws, in the coordinates of a Gaussian, and repair them."""
     gradients, random, journal = problem.gradients, problem.random, problem.journal
     if problem.is_late:
         return Outcome.UNCHECKED
-    chains = journal.judge(gradients, best, best.draw(random, _CHECKED)[0], random)
+    chains = journal.judge(gradients, normal, z, random)
     assert journal.check is not None
     if journal.check.is_passed:
         return Outcome.CHECKED
-    dtype = gradients.target.dtype
-    most = min(BLOCK * problem.longest, gradients.count + affordable(gradients))
+    dtype, most = gradients.target.dtype, affordable(gradients)
+    most = min(BLOCK * problem.longest, gradients.count + most)
     yield Iterate(particles(journal.check.window, random, dtype), -elbo)
     for window in journal.repair(gradients, chains):
         yield Iterate(particles(window, random, dtype), -elbo)
         if journal.check.is_settled:
             return Outcome.REPAIRED
-        if problem.is_late or gradients.count > most:
+        # The next transitions will be twice as long where chains have not come together.
+        coming = 2 * journal.stages[-1].gradients
+        if problem.is_late or gradients.count + coming > most:
             break
     return Outcome.UNSETTLED

@@ -26,8 +26,9 @@ _DRAWS = 512
 _EXACT = 0.005
 # Modes that are looked into at most.
 _MODES = 4
-# Batches of score matching at most, and directions where a covariance is not written out.
-_BATCHES, _RANK = 400, 10
+# Score matching: batches at most, gradients at most, directions where a covariance is not written
+# out. What chains can mend is not worth more.
+_BATCHES, _MATCHED, _RANK = 400, 12_000, 10
 
 
 class Climb:
@@ -88,7 +89,8 @@ class Climb:
         for candidate in self._candidates[1:]:
             if len(found) == _MODES or self._problem.is_late or len(self.best.mean) > DENSE:
                 break
-            if not self._is_new(candidate.normal, found):
+            close = counts(candidate.elbo, self._candidates[0].elbo)
+            if not close or not self._is_new(candidate.normal, found):
                 continue
             with self._problem.journal.stage("another mode", self._gradients) as stage:
                 normal, stage.elbo = self._matched(candidate.normal)
@@ -107,6 +109,10 @@ class Climb:
             apart[0] = 0.0
             paths = ascend(self._gradients, start + apart)
             candidates = best_of_paths(self._gradients, paths, self._random)
+            if not candidates and any(paths):
+                # Nothing falls off anywhere: begin with a Gaussian around the start.
+                around = Structured.diagonal(start, np.ones(len(start)))
+                candidates = [Candidate(around, 0, -np.inf)]
             if candidates:
                 stage.elbo = candidates[0].elbo
         self._top = max((path[-1] for path in paths if path), key=_height, default=None)
@@ -134,31 +140,34 @@ class Climb:
 
     def _matched(self, begin: Normal) -> tuple[Normal, float]:
         """Fit a Gaussian from another one; give it with its ELBO."""
-        if len(begin.mean) > DENSE:
-            normal = self._last(self._patched(begin))
-        else:
-            normal = self._last(self._dense(begin))
+        fit = self._patched if len(begin.mean) > DENSE else self._dense
+        with np.errstate(all="ignore"):
+            normal = fit(begin)
+        normal = normal if np.isfinite(normal.std).all() else begin
         return normal, self._weigh(normal).elbo
 
-    def _dense(self, begin: Normal) -> Iterator[Normal]:
+    def _dense(self, begin: Normal) -> Normal:
         root = begin.colour(np.eye(len(begin.mean)))
-        for step in batch_match(self._gradients, begin.mean, root.T @ root, self._random):
-            yield Dense.of(step.gaussian.mean, step.gaussian.cov)
+        steps = batch_match(self._gradients, begin.mean, root.T @ root, self._random)
+        reached = self._last(steps).gaussian
+        return Dense.of(reached.mean, reached.cov) if np.isfinite(reached.cov).all() else begin
 
-    def _patched(self, begin: Normal) -> Iterator[Normal]:
+    def _patched(self, begin: Normal) -> Normal:
         """Never write a covariance out."""
         directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
         wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
-        for step in match_scores(self._gradients, wide, self._random, BLOCK, match_and_patch):
-            yield structured(step.gaussian.mean, step.gaussian.diagonal, step.gaussian.factor)
+        steps = match_scores(self._gradients, wide, self._random, BLOCK, match_and_patch)
+        reached = self._last(steps).gaussian
+        return structured(reached.mean, reached.diagonal, reached.factor)
 
-    def _last(self, steps: Iterator[Normal]) -> Normal:
-        """Go on to the end, or until there is no time."""
-        normal = next(steps)
-        for normal in itertools.islice(steps, _BATCHES):  # noqa: B007
-            if self._problem.is_late:
+    def _last[T](self, steps: Iterator[T]) -> T:
+        """Go on to the end, or until it is enough."""
+        reached = next(steps)
+        most = self._gradients.count + _MATCHED
+        for reached in itertools.islice(steps, _BATCHES):  # noqa: B007
+            if self._problem.is_late or self._gradients.count > most:
                 break
-        return normal
+        return reached
 
     def _compete(self, normal: Normal) -> Normal:
         """Keep a Gaussian if its ELBO, of fresh draws, is the best so far."""

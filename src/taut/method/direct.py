@@ -10,8 +10,8 @@ import numpy as np
 
 from taut.approximation import Approximation
 from taut.compilation import clock
-from taut.diagnose import Journal
-from taut.errors import NotFiniteError
+from taut.diagnose import Journal, Outcome
+from taut.errors import NotFiniteError, warn
 from taut.family import AbstractFamily
 from taut.gradients import Gradients
 from taut.method.arguments import as_positive, as_progress, as_seconds
@@ -73,8 +73,8 @@ class DirectInference(ABC):
     _approx: Approximation
     # Iterations after which it ends in any case.
     _longest: int
-    # Whether the density has to be finite where it begins.
-    _needs_start = True
+    # Whether the density has to be finite where it begins, and whether it judges its fits.
+    _needs_start, _judges = True, False
 
     @abstractmethod
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
@@ -134,7 +134,16 @@ class DirectInference(ABC):
         problem = self._problem(longest, deadline)
         self._approx.journal = problem.journal
         self._run(problem, as_progress(progressbar, progressbar_theme))
+        self._conclude(problem.journal)
         return self._approx
+
+    def _conclude(self, journal: Journal) -> None:
+        """Warn of a fit that is not to be trusted, if the method judges its fits."""
+        if self._judges and journal.outcome is None:
+            journal.outcome = Outcome.UNCHECKED
+        if journal.outcome is not None and not journal.outcome.verdict.trusted:
+            verdict = journal.outcome.verdict
+            warn(f"Do not trust this fit: {verdict.words}. {verdict.advice}")
 
     def _problem(self, longest: int, deadline: float) -> Problem:
         approx = self._approx
@@ -149,7 +158,7 @@ class DirectInference(ABC):
         approx, longest = self._approx, problem.longest
         steps = self._solve(problem)
         losses: list[float] = []
-        progress.start(longest)
+        progress.start(None)
         approx.stopped = INTERRUPTED
         try:
             while len(losses) < longest and not problem.is_late:

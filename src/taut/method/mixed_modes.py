@@ -12,7 +12,7 @@ from taut.normal import Normal
 
 # How far apart two Gaussians have to be, in standard deviations of the one and by the root of the
 # dimension, and how much less evidence the lesser may have, in nats.
-_APART, _LESS = 4.0, 10.0
+_APART, _LESS = 4.0, 5.0
 
 
 def is_apart(one: Normal, other: Normal) -> bool:
@@ -55,11 +55,14 @@ class Modes:
         """Give the mixture as a family."""
         return Mixture.of([normal.family(dtype) for normal in self.normals], self.masses)
 
-    def weigh(self, gradients: Gradients, random: np.random.Generator, draws: int) -> Weights:
-        """Find importance weights of draws of the mixture."""
+    def draw(self, random: np.random.Generator, draws: int) -> Float[np.ndarray, "draws dim"]:
+        """Draw from the mixture, in a random order."""
         sizes = random.multinomial(draws, self.masses)
         drawn = [n.draw(random, size)[0] for n, size in zip(self.normals, sizes, strict=True)]
-        z = np.concatenate(drawn)
+        return random.permutation(np.concatenate(drawn))
+
+    def weigh(self, gradients: Gradients, z: Float[np.ndarray, "draws dim"]) -> Weights:
+        """Find the importance weights of draws of the mixture."""
         each = np.stack([normal.log_prob(z) for normal in self.normals])
         log_q = np.logaddexp.reduce(each + np.log(self.masses)[:, None], axis=0)
         return Weights(gradients(z)[0] - log_q)
