@@ -18,6 +18,7 @@ from taut.frontend import Stepping, Streamed, as_source
 from taut.gradients import Gradients
 from taut.group import Group, assemble
 from taut.linear_response import LinearResponse, linear_response
+from taut.nuts_start import NutsStart, nuts_start
 from taut.printing import Rows, as_html, as_text, moments_table
 from taut.progress import NOT_FINITE, average
 from taut.symbolic import AbstractSymbolic, check_draws
@@ -442,6 +443,31 @@ class Approximation(AbstractSymbolic):
             )
         words = self._draw_words(random_seed)
         return linear_response(self, int(draws), np.random.default_rng(words))
+
+    def nuts_start(self, chains: int = 4, *, random_seed: Any = None) -> NutsStart:
+        """Go on with NUTS where the fit is not to be trusted: start points, and a mass matrix.
+
+        Parameters
+        ----------
+        chains
+            How many. Each starts at a draw of q whose log density is finite.
+        random_seed
+            As in `sample`.
+
+        Returns
+        -------
+        taut.nuts_start.NutsStart
+            ``pymc()`` gives arguments for `pymc.sample`, ``nutpie()`` for
+            `nutpie.compile_pymc_model`; ``points``, ``mean``, ``std`` and ``cov`` for others.
+
+        Raises
+        ------
+        ArgumentError
+            `chains` is not a positive integer, or the target was written by hand.
+        RowsError, NotFiniteError
+            The model has only batches of the rows, or too few draws have a finite log density.
+        """
+        return nuts_start(self, chains, self._draw_words(random_seed))
 
     def log_likelihood(self, draws: int = 500, *, random_seed: Any = None) -> Any:
         """Draw, and evaluate the log likelihood of each row at each draw.

@@ -15,7 +15,7 @@ LAYERS = (
     ("objective", "frontend", "loop", "drawing", "gradients", "normal", "chains"),
     ("group", "evaluation", "minibatch", "symbolic", "printing", "fixed_draws"),
     ("diagnose",),
-    ("result", "approximation", "single_group", "linear_response"),
+    ("result", "approximation", "single_group", "linear_response", "nuts_start"),
     ("method",),
     ("fit", "importance"),
     ("",),
