@@ -13,6 +13,7 @@ from taut.batches import IterableRows as IterableRows
 from taut.batches import ParquetRows as ParquetRows
 from taut.batches import ZarrRows as ZarrRows
 from taut.compilation import set_cache_directory as set_cache_directory
+from taut.diagnose import vsbc as vsbc
 from taut.fit import fit as fit
 from taut.frontend import as_target as as_target
 from taut.group import Group as Group
@@ -88,4 +89,5 @@ __all__ = [
     "set_cache_directory",
     "sgd",
     "total_norm_constraint",
+    "vsbc",
 ]
