@@ -45,7 +45,7 @@ def in_blocks(
     block
         Draws of one call; what is drawn does not depend on it.
     """
-    wanted = np.arange(draws) if np.ndim(draws) == 0 else np.asarray(draws)
+    wanted = draws if isinstance(draws, np.ndarray) else np.arange(draws)
     blocks, count = [], len(wanted)
     with target.precision():
         for first in range(0, count, block):

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array
 
 from taut import seed
 from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
@@ -73,7 +72,7 @@ def _log_densities(
     streamed: Streamed | None,
     draws: int,
     key_words: np.ndarray,
-) -> tuple[Array, Array]:
+) -> tuple[np.ndarray, np.ndarray]:
     if streamed is None:
         log_p, log_q = in_blocks(target, draws, key_words, density_block, family, target)
     else:
