@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pymc as pm
 import pytest
+from scipy import stats
 
 import taut
 from taut.batches import packing
@@ -218,3 +219,18 @@ def test_what_is_wrong_with_few_rows_is_said_before_the_first_step(
     with pytest.raises(RowsError, match="row group 8"):
         advi.fit(100, rows=rows, batch_size=250, progressbar=False)
     assert len(advi.hist) == 0
+
+
+def test_importance_weights_read_all_rows(model: pm.Model) -> None:
+    """The density of each draw chosen is that on all rows, not on the few the model holds."""
+    source = taut.ArrayRows({"X": X, "y": Y})
+    approx = fit(model, source, n=2000, obj_optimizer=taut.adam(learning_rate=0.02))
+    draws = approx.sample(20, random_seed=1, importance="psis")
+    posterior = draws["posterior"]
+    intercept, slope = posterior["intercept"].values[0], posterior["slope"].values[0]
+    prior = stats.norm.logpdf(intercept) + stats.norm.logpdf(slope).sum(1)
+    means = intercept[:, None] + slope @ X.T
+    exact = prior + stats.norm.logpdf(Y, means, 1.0).sum(1)
+    np.testing.assert_allclose(draws["sample_stats"]["lp"][0], exact, rtol=1e-9)
+    with pytest.raises(RowsError, match="linear_response needs all rows in memory"):
+        approx.linear_response()

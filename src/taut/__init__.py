@@ -51,6 +51,7 @@ from taut.single_group import FullRank as FullRank
 from taut.single_group import MeanField as MeanField
 from taut.single_group import sample_approx as sample_approx
 from taut.target import Target as Target
+from taut.vsbc import vsbc as vsbc
 
 __version__ = version("taut")
 
@@ -104,4 +105,5 @@ __all__ = [
     "set_cache_directory",
     "sgd",
     "total_norm_constraint",
+    "vsbc",
 ]

@@ -67,7 +67,7 @@ def run_chunk(
         noise_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
         batch = batches.draw(batch_key, number)
         state, loss = method.step(chunk.state, target, batch, noise_key)
-        finite = jnp.isfinite(loss) & _all_finite(method.family(state))
+        finite = jnp.isfinite(loss) & all_finite(method.family(state))
         return Chunk(
             jax.tree.map(lambda new, old: jnp.where(finite, new, old), state, chunk.state),
             chunk.losses.at[chunk.done].set(loss.astype(chunk.losses.dtype)),
@@ -81,7 +81,8 @@ def run_chunk(
     return jax.lax.while_loop(go_on, step, begin)
 
 
-def _all_finite(tree: PyTree) -> Array:
+def all_finite(tree: PyTree) -> Array:
+    """Tell whether every number in a tree is finite, inside a program."""
     leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
 

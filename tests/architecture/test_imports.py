@@ -13,11 +13,11 @@ LAYERS = (
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
     ("objective", "frontend", "loop", "drawing", "gradients", "normal", "chains"),
-    ("group", "evaluation", "minibatch", "symbolic", "printing", "fixed_draws"),
+    ("group", "evaluation", "minibatch", "symbolic", "printing", "fixed_draws", "calibration"),
     ("diagnose",),
     ("result", "approximation", "single_group", "linear_response", "nuts_start"),
     ("method",),
-    ("fit", "importance"),
+    ("fit", "importance", "vsbc"),
     ("",),
     ("pymc",),
 )
@@ -29,7 +29,7 @@ PLACES = {
     "pytensor": ("taut.frontend.pymc",),
     "arviz_base": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
     "arviz_stats": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
-    "arviz_plots": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
+    "arviz_plots": ("taut.result", "taut.approximation", "taut.plot", "taut.calibration"),
     "matplotlib": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
     "flowjax": ("taut.family.flow",),
 }

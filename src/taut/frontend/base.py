@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from taut.frontend.batching import Batching, Stepping
+from taut.frontend.simulations import Simulations
 from taut.target import Target
 
 
@@ -50,6 +51,10 @@ class AbstractSource(ABC):
     @abstractmethod
     def slot_name(self, variable: Any) -> str:
         """Give the name a variable, or its name, has in the unconstrained space."""
+
+    @abstractmethod
+    def simulations(self, datasets: int, random_seed: int) -> Simulations:
+        """Draw data sets from the model, with the parameters each comes from."""
 
     @abstractmethod
     def histogram(self, trace: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
 from taut.frontend.batching import Batching, Stepping
 from taut.frontend.matching import nearest
+from taut.frontend.simulations import Simulations
 from taut.space import Space
 from taut.target import Target
 
@@ -54,6 +55,11 @@ class PlainSource(AbstractSource):
 
     def slot_name(self, variable: Any) -> str:
         return known_name(str(variable), {name: name for name in self._target.space.names})
+
+    def simulations(self, datasets: int, random_seed: int) -> Simulations:
+        raise ArgumentError(
+            "A target that was written by hand draws no data. Simulation needs a pymc.Model."
+        )
 
     def histogram(self, trace: Any) -> np.ndarray:
         return np.atleast_2d(np.asarray(trace, self._target.dtype))

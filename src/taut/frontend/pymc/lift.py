@@ -38,12 +38,15 @@ class LiftedModel:
         Gives the terms of the graph: the log prior, and the log likelihood in one or more parts.
     check_bounds
         The model's setting.
+    reads_inputs
+        Whether the terms read the data inputs, or PyTensor the data themselves.
     """
 
     graph: ModelGraph
     data: DataInputs
     terms: Callable[..., Sequence[Array]]
     check_bounds: bool
+    reads_inputs: bool = True
     _constrain: Callable[..., Sequence[Array]] | None = None
     _constants: dict[Variable, Array] = field(default_factory=dict)
 
@@ -135,7 +138,7 @@ def lift(
     with model:
         function = _without_data(graph, terms_by_callback(graph))
     data = lift_data([*graph.terms, *graph.constrained])
-    return LiftedModel(graph, data, function, model.check_bounds)
+    return LiftedModel(graph, data, function, model.check_bounds, reads_inputs=False)
 
 
 def _without_data(graph: ModelGraph, function: Callable[..., Any]) -> Callable[..., Any]:

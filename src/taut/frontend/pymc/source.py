@@ -13,7 +13,7 @@ from pymc.model.core import modelcontext
 
 from taut.batches import Endless
 from taut.compilation import Programs
-from taut.errors import ArgumentError
+from taut.errors import ArgumentError, ModelError
 from taut.frontend.base import AbstractSource
 from taut.frontend.batching import Batching, Stepping
 from taut.frontend.plain import known_name
@@ -24,9 +24,11 @@ from taut.frontend.pymc.jaxify import load_backend
 from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, lift
 from taut.frontend.pymc.minibatch_rows import MinibatchRows, scale, whole
 from taut.frontend.pymc.pointwise import observed_factors
+from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.frontend.pymc.stepping import Batcher, RowBatches
 from taut.frontend.pymc.total_size import check_total_sizes
+from taut.frontend.simulations import Simulations
 from taut.space import Labels, Space
 from taut.target import Target
 
@@ -95,7 +97,7 @@ class PyMCSource(AbstractSource):
 
     def _replaced(self, built: "_Built", whole: Target, replacements: Mapping[Any, Any]) -> Target:
         """Give the target in which variables are replaced."""
-        key = tuple((id(old), id(new)) for old, new in replacements.items())
+        key = _key(replacements)
         if key not in built.replaced or not built.replaced[key][0].is_current():
             lifted, minibatches = _lift(self.model, built.point, replacements)
             # The variables are kept with it, or Python would use their ids again.
@@ -111,6 +113,27 @@ class PyMCSource(AbstractSource):
                 dtype=whole.dtype,
                 programs=whole.programs,
             )
+
+    def simulations(self, datasets: int, random_seed: int) -> Simulations:
+        truths, drawn = draw_jointly(self.model, datasets, random_seed)
+        built, whole = self._built(), self.target()
+        if built.simulated is None:
+            built.simulated = as_inputs(self.model, drawn)
+        replacements, shared = built.simulated
+        target = self._replaced(built, whole, replacements)
+        lifted, _, _ = built.replaced[_key(replacements)]
+        if not lifted.reads_inputs:
+            raise ModelError("Data sets can be fitted at once only where JAX evaluates the model.")
+        rows = [whole.space.ravel({k: v[i] for k, v in truths.items()}) for i in range(datasets)]
+        arrays = zip(drawn, shared, strict=True)
+        return Simulations(
+            target,
+            tuple(lifted.data.sources.index(one) for one in shared),
+            tuple(
+                v.reshape(datasets, *(v.shape[1:] or (1,))).astype(one.dtype) for v, one in arrays
+            ),
+            np.array(rows),
+        )
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         built = self._built()
@@ -162,6 +185,7 @@ class _Built:
     rows: RowBatches = field(default_factory=RowBatches)
     replaced: dict[Any, Any] = field(default_factory=dict)
     pointwise: dict[str, Any] | None = None
+    simulated: tuple[dict[Any, Any], list[Any]] | None = None
 
     def space(self) -> Space:
         """Lay out the value variables with the shapes they have at this moment."""
@@ -174,6 +198,10 @@ class _Built:
 
 
 _BUILT: "weakref.WeakKeyDictionary[Any, _Built]" = weakref.WeakKeyDictionary()
+
+
+def _key(replacements: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
+    return tuple((id(old), id(new)) for old, new in replacements.items())
 
 
 def _build(model: Any, parts: list[Any]) -> _Built:
