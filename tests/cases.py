@@ -285,6 +285,7 @@ DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "batch_match": lambda: taut.BatchMatch,
     "gsm": lambda: taut.GSM,
     "laplace": lambda: taut.Laplace,
+    "pathfinder": lambda: taut.Pathfinder,
     "dadvi": lambda: taut.DADVI,
     "lowrank_batch_match": lambda: taut.LowRankBatchMatch,
 }

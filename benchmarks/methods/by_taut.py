@@ -75,6 +75,7 @@ def _load() -> object:
 METHODS = (
     Method("taut-auto", "as it comes", _load, _ending("auto")),
     Method("taut-laplace", "as it comes", _load, _ending("laplace")),
+    Method("taut-pathfinder", "as it comes", _load, _ending("pathfinder")),
     Method("taut-batch_match", "as it comes", _load, _ending("batch_match")),
     Method("taut-gsm", "as it comes", _load, _ending("gsm")),
     Method("taut-dadvi", "as it comes", _load, _ending("dadvi")),

@@ -31,6 +31,7 @@ from taut.method import KLqp as KLqp
 from taut.method import Laplace as Laplace
 from taut.method import LowRankADVI as LowRankADVI
 from taut.method import LowRankBatchMatch as LowRankBatchMatch
+from taut.method import Pathfinder as Pathfinder
 from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -81,6 +82,7 @@ __all__ = [
     "Minibatch",
     "Optimizer",
     "ParquetRows",
+    "Pathfinder",
     "Target",
     "ZarrRows",
     "adadelta",

@@ -23,6 +23,7 @@ from taut.method import (
     Laplace,
     LowRankADVI,
     LowRankBatchMatch,
+    Pathfinder,
 )
 
 AnyInference = Inference | DirectInference
@@ -38,6 +39,7 @@ METHODS: dict[str, type[AnyInference]] = {
     "batch_match": BatchMatch,
     "gsm": GSM,
     "laplace": Laplace,
+    "pathfinder": Pathfinder,
     "dadvi": DADVI,
     "lowrank_batch_match": LowRankBatchMatch,
 }

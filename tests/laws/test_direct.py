@@ -21,12 +21,19 @@ PROGRAMS = {
     "laplace": 2,
     "dadvi": 1,
     "lowrank_batch_match": 1,
+    "pathfinder": 1,
 }
 # Those that draw nothing, or what makes no difference where the posterior is Gaussian.
 CERTAIN = ("laplace", "dadvi")
 # How near to the best member of the family, in its standard deviations; exactly by default. GSM
 # converges linearly, and ends where the ELBO gains less than a hundredth of a nat.
-NEAR: dict[str, float] = {"auto": 1e-4, "gsm": 2e-3, "dadvi": 1e-5, "lowrank_batch_match": 0.05}
+NEAR: dict[str, float] = {
+    "auto": 1e-4,
+    "gsm": 2e-3,
+    "dadvi": 1e-5,
+    "lowrank_batch_match": 0.05,
+    "pathfinder": 0.06,
+}
 
 
 def inference(name: str, target: taut.Target, seed: int = 1, **how: Any) -> DirectInference:

@@ -18,6 +18,7 @@ from taut.method.klqp import KLqp as KLqp
 from taut.method.laplace import Laplace as Laplace
 from taut.method.low_rank_advi import LowRankADVI as LowRankADVI
 from taut.method.lowrank_batch_match import LowRankBatchMatch as LowRankBatchMatch
+from taut.method.pathfinder import Pathfinder as Pathfinder
 from taut.method.svgd import SVGD as SVGD
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "Laplace",
     "LowRankADVI",
     "LowRankBatchMatch",
+    "Pathfinder",
 ]
