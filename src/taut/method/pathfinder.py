@@ -73,7 +73,7 @@ class Pathfinder(DirectInference):
     [3.] [2.]
     """
 
-    _longest = 2
+    _longest = 3
 
     def __init__(
         self,
