@@ -101,7 +101,7 @@ def test_every_family_gives_points_of_finite_density(
     assert start.points[0].keys() == {"a", "s", "b"}
     starts = pymc_starts(fitted.model, start.points)
     assert np.isfinite([log_density(point) for point in starts]).all()
-    # Moments are those of draws: 4000 of them, whose standard deviations are within 2 %, and fewer
+    # Moments are those of draws: 4000 here, whose standard deviations are within 2 %, and fewer
     # for a flow's own or for heavy tails: 15 % are allowed.
     z = approx.unconstrained_draws(4000, random_seed=2)
     np.testing.assert_allclose(start.std, z.std(0), rtol=0.15)
