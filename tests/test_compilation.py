@@ -458,7 +458,7 @@ def test_an_xla_that_does_not_know_an_option_is_used_without(
     from taut import compilation
 
     options = {"xla_cpu_no_such_option": True}
-    monkeypatch.setattr(compilation, "_CPU_OPTIONS", options)
+    monkeypatch.setattr(compilation, "_CPU_OPTIONS_QUICK", options)
     programs = compilation.Programs()
     result = programs(compilation.Timing(), lambda x: x + 1, np.float32(1.0))
     assert float(result) == 2.0
