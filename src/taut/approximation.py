@@ -53,7 +53,7 @@ class Approximation(AbstractSymbolic):
     >>> import pymc as pm, taut
     >>> with pm.Model():
     ...     mu = pm.Normal("mu", 1.0, 2.0)
-    ...     approx = taut.fit(3000, random_seed=1, progressbar=False)
+    ...     approx = taut.fit(random_seed=1, progressbar=False)
     >>> draws = approx.sample(200, random_seed=1)
     >>> draws["posterior"]["mu"].sizes["draw"]
     200
@@ -299,7 +299,7 @@ class Approximation(AbstractSymbolic):
         >>> with pm.Model():
         ...     mu = pm.Normal("mu", 0.0, 10.0)
         ...     y = pm.Normal("y", mu, 1.0, observed=np.array([1.5, 2.5, 2.0]))
-        ...     approx = taut.fit(method="auto", random_seed=1, progressbar=False)
+        ...     approx = taut.fit(random_seed=1, progressbar=False)
         >>> approx.diagnose(random_seed=1).trusted
         True
         """
@@ -310,7 +310,7 @@ class Approximation(AbstractSymbolic):
         if journal.outcome in (None, Outcome.UNCHECKED):
             journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
         log_ratios = None if np.isnan(log_q).all() else self._densities(z) - log_q
-        steps = 0 if journal.stages else len(self.hist)
+        steps = 0 if self.journal.stages else len(self.hist)
         ending = Ending(steps, self.skipped, self.stopped, self.timing)
         return report_on(journal, z, log_ratios, self._target.space, ending)
 
@@ -498,8 +498,7 @@ class Approximation(AbstractSymbolic):
         >>> with pm.Model():
         ...     mu = pm.Normal("mu", 0.0, 10.0)
         ...     y = pm.Normal("y", mu, 1.0, observed=np.linspace(-2.0, 2.0, 50))
-        ...     approx = taut.fit(5000, random_seed=1, progressbar=False,
-        ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+        ...     approx = taut.fit(random_seed=1, progressbar=False)
         >>> tree = approx.log_likelihood(1000, random_seed=1)
         >>> round(float(arviz_stats.loo(tree).elpd))
         -82

@@ -38,7 +38,7 @@ def Minibatch(variable: Any, *variables: Any, batch_size: int) -> Any:
     ...     x_batch, y_batch = taut.Minibatch(x, y, batch_size=20)
     ...     slope = pm.Normal("slope", 0.0, 10.0)
     ...     pm.Normal("y", slope * x_batch, 1.0, observed=y_batch, total_size=200)
-    ...     approx = taut.fit(5000, random_seed=1, progressbar=False,
+    ...     approx = taut.fit(5000, method="advi", random_seed=1, progressbar=False,
     ...                       obj_optimizer=taut.adam(learning_rate=0.01))
     y
     >>> round(float(approx.mean.eval()[0]))

@@ -124,8 +124,7 @@ class AbstractSymbolic(ABC):
         >>> import pymc as pm, taut
         >>> with pm.Model():
         ...     x = pm.Normal("x", 3.0, 0.1)
-        ...     approx = taut.fit(2000, random_seed=1, progressbar=False,
-        ...                       obj_optimizer=taut.adam(learning_rate=0.02))
+        ...     approx = taut.fit(random_seed=1, progressbar=False)
         >>> approx.sample_node(x**2, size=50).shape.eval()
         array([50])
         """
@@ -166,7 +165,7 @@ class AbstractSymbolic(ABC):
         >>> import pymc as pm, taut
         >>> with pm.Model(coords={"side": ["left", "right"]}):
         ...     x = pm.Normal("x", 3.0, 0.1, dims="side")
-        ...     approx = taut.fit(2000, random_seed=1, progressbar=False)
+        ...     approx = taut.fit(random_seed=1, progressbar=False)
         >>> approx.evaluate(x**2, draws=50).shape
         (1, 50, 2)
         """

@@ -104,7 +104,8 @@ class AutoStep(AbstractMethod):
     >>> import pymc as pm, taut
     >>> with pm.Model():
     ...     mu = pm.Normal("mu", 50.0, 2.0)
-    ...     approx = taut.fit(step_size="auto", random_seed=1, progressbar=False)
+    ...     approx = taut.fit(method="advi", step_size="auto", random_seed=1,
+    ...                       progressbar=False)
     >>> print(f"{float(approx.family.mean()[0]):.0f}, {approx.stopped[:9]}")
     50, converged
     """
