@@ -349,7 +349,8 @@ events = []
 jax.monitoring.register_event_listener(lambda event, **more: events.append(event))
 import taut
 from cases import regression
-approx = taut.fit(100, method="advi", model=regression(2).target(), random_seed=1, progressbar=False)
+target = regression(2).target()
+approx = taut.fit(100, method="advi", model=target, random_seed=1, progressbar=False)
 print(json.dumps({"hits": events.count("/jax/compilation_cache/cache_hits"),
                   "misses": events.count("/jax/compilation_cache/cache_misses"),
                   "last": float(approx.hist[-1])}))
