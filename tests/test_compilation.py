@@ -349,7 +349,8 @@ events = []
 jax.monitoring.register_event_listener(lambda event, **more: events.append(event))
 import taut
 from cases import regression
-approx = taut.fit(100, model=regression(2).target(), random_seed=1, progressbar=False)
+target = regression(2).target()
+approx = taut.fit(100, method="advi", model=target, random_seed=1, progressbar=False)
 print(json.dumps({"hits": events.count("/jax/compilation_cache/cache_hits"),
                   "misses": events.count("/jax/compilation_cache/cache_misses"),
                   "last": float(approx.hist[-1])}))
@@ -458,7 +459,7 @@ def test_an_xla_that_does_not_know_an_option_is_used_without(
     from taut import compilation
 
     options = {"xla_cpu_no_such_option": True}
-    monkeypatch.setattr(compilation, "_CPU_OPTIONS", options)
+    monkeypatch.setattr(compilation, "_CPU_OPTIONS_QUICK", options)
     programs = compilation.Programs()
     result = programs(compilation.Timing(), lambda x: x + 1, np.float32(1.0))
     assert float(result) == 2.0

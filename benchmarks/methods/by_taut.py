@@ -69,6 +69,8 @@ def _tuned(model: pm.Model, seed: int) -> Fitted:
 
 
 def _load() -> object:
+    # What `sample` labels its draws by is imported when it is first needed.
+    import_module("arviz_base")
     return import_module("taut")
 
 

@@ -31,11 +31,13 @@ _switching = threading.Lock()
 
 
 # For programs on a CPU. XLA's own choice hands reductions to a pool of threads, which costs a step
-# on 500 x 100 rows twice the time it takes; the wider vectors save another fifth.
-_CPU_OPTIONS: dict[str, Any] = {
-    "xla_cpu_experimental_ynn_fusion_type": "",
-    "xla_cpu_prefer_vector_width": 512,
-}
+# on 500 x 100 rows twice the time it takes.
+_NO_POOL: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+# For a loop of many steps: the wider vectors save another fifth.
+_CPU_OPTIONS: dict[str, Any] = _NO_POOL | {"xla_cpu_prefer_vector_width": 512}
+# For a program that is called some thousand times at most: it compiles in two thirds of the time,
+# draws in half of it, and runs as fast.
+_CPU_OPTIONS_QUICK: dict[str, Any] = _NO_POOL | {"xla_backend_optimization_level": 1}
 
 
 def set_cache_directory(path: str | Path | None) -> None:
@@ -171,13 +173,18 @@ class Programs:
         Arrays among the leaves of `args` are passed at run time; all else shapes the program,
         and has to be hashable.
         """
-        return self.bind(function)(timing, *args)
+        return self._bind(function, (), _CPU_OPTIONS_QUICK)(timing, *args)
 
     def bind(self, function: Callable[..., Any], *fixed: Any) -> Callable[..., Any]:
-        """Fix the first arguments, which are then taken apart once and not at every call.
+        """Fix the first arguments of a loop, which are then taken apart once and not at every call.
 
         The result is called as ``bound(timing, *further_arguments)``.
         """
+        return self._bind(function, fixed, _CPU_OPTIONS)
+
+    def _bind(
+        self, function: Callable[..., Any], fixed: tuple[Any, ...], options: dict[str, Any]
+    ) -> Callable[..., Any]:
         fixed_leaves, fixed_tree = jax.tree.flatten(fixed)
         fixed_key = function, fixed_tree, _signature(fixed_leaves)
 
@@ -187,7 +194,9 @@ class Programs:
             if key not in self.compiled:
                 with clock(timing, "compile"):
                     whole = jax.tree.structure((*fixed, *args))
-                    self.compiled[key] = _compile(function, whole, [*fixed_leaves, *leaves])
+                    self.compiled[key] = _compile(
+                        function, whole, [*fixed_leaves, *leaves], options
+                    )
                 self.count += 1
             program = self.compiled[key]
             with clock(timing, "run"):
@@ -202,7 +211,9 @@ def _signature(leaves: list[Any]) -> tuple[Any, ...]:
     return tuple((leaf.shape, leaf.dtype) if is_dynamic(leaf) else leaf for leaf in leaves)
 
 
-def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Any:
+def _compile(
+    function: Callable[..., Any], tree: Any, leaves: list[Any], options: dict[str, Any]
+) -> Any:
     dynamic = [is_dynamic(leaf) for leaf in leaves]
     static = [None if passed else leaf for leaf, passed in zip(leaves, dynamic, strict=True)]
 
@@ -215,18 +226,18 @@ def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Any:
     program.__name__ = getattr(function, "__name__", "program")
     lowered = jax.jit(program).lower(*(leaf for leaf in leaves if is_dynamic(leaf)))
     with persistent_cache():
-        return _compile_with_options(lowered)
+        return _compile_with_options(lowered, options)
 
 
-def _compile_with_options(lowered: Any) -> Any:
-    """Compile with the options above, or without where this XLA does not know them."""
-    if not _CPU_OPTIONS or jax.default_backend() != "cpu":
+def _compile_with_options(lowered: Any, options: dict[str, Any]) -> Any:
+    """Compile with options, or without where this XLA does not know them."""
+    if not options or jax.default_backend() != "cpu":
         return lowered.compile()
     try:
-        return lowered.compile(compiler_options=_CPU_OPTIONS)
+        return lowered.compile(compiler_options=options)
     except jax.errors.JaxRuntimeError as error:
         if "option" not in str(error).lower():
             raise
         _LOGGER.info("XLA does not know taut's options for CPUs: %s", error)
-        _CPU_OPTIONS.clear()
+        options.clear()
         return lowered.compile()

@@ -12,8 +12,8 @@ from taut.gradients import Gradients
 from taut.normal import Dense, Normal
 
 # Chains and transitions, the first of them to settle the step size: where gradients are cheap, and
-# where one takes longer than this many seconds.
-_DEAR = 1.5e-4
+# where one takes longer than this many seconds, or where draws of so many dimensions fill memory.
+_DEAR, _WIDE = 1.5e-4, 1000
 _MANY, _FEW = (256, 20, 20), (64, 6, 12)
 # Shifts under which an approximation is as good as what chains make of it, in standard deviations
 # and in their logarithm, beside what is noise: so many standard errors.
@@ -128,7 +128,8 @@ def check(
     random
         Decides the moves.
     """
-    count, settle, record = _MANY if gradients.seconds_each < _DEAR else _FEW
+    small = gradients.seconds_each < _DEAR and draws.shape[1] <= _WIDE
+    count, settle, record = _MANY if small else _FEW
     chains = Chains(gradients, normal, draws[:count], random)
     chains.run(settle)
     window = chains.run(record)
