@@ -40,13 +40,8 @@ def build_model() -> pm.Model:
 def main() -> None:
     """Fit the model, show its posterior, and compare it with the rest of the season."""
     model = build_model()
-    approx = taut.fit(
-        20_000,
-        model=model,
-        method="fullrank_advi",
-        obj_optimizer=taut.adam(learning_rate=0.01),
-        random_seed=1970,
-    )
+    approx = taut.fit(model=model, random_seed=1970)
+    print(approx.diagnose())
     draws = approx.sample(2_000, random_seed=1970)
     print(arviz_stats.summary(draws, var_names=["center", "spread", "average"], kind="stats"))
 
@@ -54,7 +49,6 @@ def main() -> None:
     for name, estimate in {"own average": HITS / AT_BATS, "taut": shrunk}.items():
         error = np.sqrt(np.mean((estimate - REST_OF_SEASON) ** 2))
         print(f"{name:>12}: off by {error:.3f} from the rest of the season")
-    print(f"time: {approx.timing}")
 
 
 if __name__ == "__main__":

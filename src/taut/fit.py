@@ -85,10 +85,9 @@ def fit(
     method
         A name, in any case (an unknown one gets an error that lists all), a class such as
         `taut.ADVI`, or an object of one, which then has its model and start already. By default
-        ``"auto"``; where the model draws rows itself, or arguments are given that belong to
-        steps, such as `batch_size`, `callbacks` or `obj_optimizer`, that is ``"advi"``, with
-        ``step_size="auto"`` if neither
-        `n` nor an optimizer is given.
+        ``"auto"``; where the model draws rows itself, or arguments are given that belong to steps,
+        such as `batch_size`, `callbacks` or `obj_optimizer`, that is ``"advi"``, with
+        ``step_size="auto"`` if neither `n` nor an optimizer is given.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
