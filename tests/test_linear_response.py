@@ -41,7 +41,7 @@ def test_standard_deviations_are_labelled_and_corrected_after_a_fit() -> None:
     cov = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.3], [0.0, 0.3, 2.0]])
     with pm.Model(coords={"side": ["left", "middle", "right"]}) as model:
         pm.MvNormal("x", np.zeros(3), cov, dims="side")
-    approx = taut.fit(2000, model=model, random_seed=1, progressbar=False)
+    approx = taut.fit(2000, method="advi", model=model, random_seed=1, progressbar=False)
     response = approx.linear_response()
     exact = np.sqrt(np.diag(cov))
     assert (approx.std_data["x"].values[:2] < 0.7 * exact[:2]).all()

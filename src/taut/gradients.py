@@ -34,9 +34,9 @@ class Gradients:
     >>> with pm.Model() as model:
     ...     x = pm.Normal("x", 1.0, 2.0)
     >>> gradients = Gradients(taut.as_target(model), Timing())
-    >>> values, slopes = gradients(np.array([[1.0], [5.0]]))
+    >>> values, slopes = gradients(np.array([[-3.0], [5.0]]))
     >>> print(slopes.ravel(), gradients.count)
-    [ 0. -1.] 2
+    [ 1. -1.] 2
     """
 
     def __init__(self, target: Target, timing: Timing) -> None:

@@ -134,6 +134,6 @@ def test_quick_is_a_third_and_can_be_narrowed() -> None:
 def test_an_unknown_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run_command.parse(["--methods", "taut-advy"])
-    assert "choose from taut-advi" in capsys.readouterr().err
+    assert "choose from taut-auto" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="no command 'runn'"):
         main(["runn"])

@@ -49,6 +49,8 @@ PARAMETERS: dict[str, dict[str, tuple[int, ...]]] = {
     "mean field, 5-d": {"mu": (5,), "rho": (5,)},
     "full rank, 1-d": {"mu": (1,), "L_tril": (1,)},
     "full rank, 5-d": {"mu": (5,), "L_tril": (15,)},
+    "stretched, 1-d": {"mu": (1,), "rho": (1,), "directions": (1, 2), "stretch": (2,)},
+    "stretched, 5-d": {"mu": (5,), "rho": (5,), "directions": (5, 2), "stretch": (2,)},
     "low rank, 1-d": {"mu": (1,), "rho": (1,), "factor": (1, 2)},
     "low rank, 5-d": {"mu": (5,), "rho": (5,), "factor": (5, 2)},
     "product, 5-d": {"mu_0": (2,), "rho_0": (2,), "mu_1": (3,), "L_tril_1": (6,)},

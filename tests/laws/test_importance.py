@@ -32,6 +32,8 @@ def moments(approx: taut.Approximation, importance: str | None) -> tuple[np.ndar
     return z.mean(0), np.cov(z.T, ddof=0).reshape(approx.ndim, approx.ndim)
 
 
+# A flow's tails leave it at the edge of what weights can mend.
+@pytest.mark.filterwarnings("ignore:k-hat is 0.7")
 @pytest.mark.parametrize("name", cases.DENSE)
 def test_weights_bring_the_moments_to_those_of_the_target(name: str) -> None:
     """The target is q moved by 0.5 standard deviations, and narrowed by a fifth.

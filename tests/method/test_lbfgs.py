@@ -101,3 +101,12 @@ def test_the_curvature_at_the_mode_is_exact_on_gaussians(dim: int) -> None:
 def test_a_flat_direction_has_no_curvature() -> None:
     target = taut.Target(lambda z, data, batch: (-(z[0] ** 2), 0.0), Space.of({"z": (2,)}))
     assert laplace_at(Gradients(target, Timing()), np.zeros(2), np.ones(2)) is None
+
+
+def test_a_path_that_begins_at_the_mode_learns_its_curvature() -> None:
+    model = regression(2)
+    gradients = Gradients(model.target(), Timing())
+    paths = ascend(gradients, model.posterior_mean[None])
+    normal = gaussian_at(paths[0][-1])
+    assert normal is not None
+    np.testing.assert_allclose(normal.std, np.sqrt(np.diag(model.posterior_cov)), rtol=0.5)

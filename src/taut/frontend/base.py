@@ -10,6 +10,9 @@ from taut.frontend.batching import Batching, Stepping
 from taut.frontend.simulations import Simulations
 from taut.target import Target
 
+# How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
+NOT_EVALUATED = "  - it can not be evaluated"
+
 
 class AbstractSource(ABC):
     """A model of some kind, seen from inference."""

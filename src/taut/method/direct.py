@@ -13,6 +13,7 @@ from taut.compilation import clock
 from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError, warn
 from taut.family import AbstractFamily
+from taut.frontend.base import NOT_EVALUATED
 from taut.gradients import Gradients
 from taut.method.arguments import as_positive, as_progress, as_seconds
 from taut.progress import INTERRUPTED, AbstractProgress
@@ -149,8 +150,7 @@ class DirectInference(ABC):
         approx = self._approx
         with approx.target.precision():
             start = np.asarray(approx.family.mean(), float)
-        if self._needs_start:
-            check_start(approx, start)
+        check_start(approx, start, finite=self._needs_start)
         random = np.random.default_rng(approx.random_seed)
         return Problem(Gradients(approx.target, approx.timing), start, random, longest, deadline)
 
@@ -161,7 +161,8 @@ class DirectInference(ABC):
         progress.start(None)
         approx.stopped = INTERRUPTED
         try:
-            while len(losses) < longest and not problem.is_late:
+            # One iteration at least, for there to be something.
+            while not losses or (len(losses) < longest and not problem.is_late):
                 reached = next(steps)
                 losses.append(reached.loss)
                 approx.hist = np.array(losses)
@@ -178,11 +179,11 @@ class DirectInference(ABC):
             progress.finish(np.array(losses), approx.stopped)
 
 
-def check_start(approx: Approximation, start: np.ndarray) -> None:
-    """Refuse a start where the density is not finite, and say what is to blame."""
+def check_start(approx: Approximation, start: np.ndarray, *, finite: bool = True) -> None:
+    """Refuse a start where the density has no value, or is not finite; say what is to blame."""
     with clock(approx.timing, "lift"), approx.target.precision():
         blame = approx.source.blame(start)
-    if blame is not None:
+    if blame is not None and (finite or blame.startswith(NOT_EVALUATED)):
         raise NotFiniteError(
             f"The model's log density is not finite at the start point:\n{blame}\n"
             "Check the data and the bounds, or start elsewhere: start={'name': value}."

@@ -16,6 +16,7 @@ _DECREASE, _CURVATURE = 1e-4, 0.9
 _RELATIVE_DECREASE = 1e-9
 _SMALL_SLOPE = 1e-8
 _SMALL_CURVATURE = 1e-12
+_BESIDE = 0.1
 
 Vector = Float[np.ndarray, " dim"]
 
@@ -121,6 +122,10 @@ class Path:
 
     def _ascend(self, start: Vector) -> _Ask:
         value, slope = yield start
+        if np.isfinite(value) and np.abs(slope).max() < _SMALL_SLOPE:
+            # A path that begins at a mode would learn nothing of the curvature there.
+            start = start + _BESIDE
+            value, slope = yield start
         at = Point(start, value, slope, Curvature.flat(len(start)))
         if not at.is_finite:
             return

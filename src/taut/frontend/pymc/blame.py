@@ -7,6 +7,7 @@ import numpy as np
 from pymc.pytensorf import compile as compile_function
 from pytensor.tensor import as_tensor
 
+from taut.frontend.base import NOT_EVALUATED
 from taut.frontend.pymc.minibatch import find_minibatches, log_factors, with_all_rows
 
 # Rows and values a message names before it stops counting them out.
@@ -29,7 +30,7 @@ class Blame:
             factors = self.factors(model, point)
         except (IndexError, ValueError) as error:
             # An index or a shape that JAX would let pass, and compute something else with.
-            return f"  - it can not be evaluated: {str(error).splitlines()[0]}"
+            return f"{NOT_EVALUATED}: {str(error).splitlines()[0]}"
         lines = [
             f"  - {_describe(model, variable, factor, point)}"
             for variable, factor in zip(variables, factors, strict=True)
