@@ -75,10 +75,6 @@ class Window:
         variance = self.pooled.var(axis=0)
         return float(np.min(variance / np.maximum(self.standard_error**2, 1e-300)))
 
-    def last(self, transitions: int) -> "Window":
-        """Give the last transitions alone."""
-        return Window(self.draws[-transitions:], self.accepted, self.divergent)
-
 
 def _rhat(draws: Float[np.ndarray, "transitions chains dim"]) -> Float[np.ndarray, " dim"]:
     within = draws.var(axis=0, ddof=1).mean(axis=0)

@@ -128,7 +128,8 @@ class Report:
         window = self.check.window
         return (
             f"move a mean by at most {mean:.2f} sd ({of_mean}), a log sd by {log_sd:.2f} "
-            f"({of_sd}); R-hat {window.rhat.max():.2f}, {100 * window.divergent:.1f} % divergent"
+            f"({of_sd}); R-hat {window.rhat.max():.2f}, {window.effective:,.0f} effective draws, "
+            f"{100 * window.divergent:.1f} % divergent"
         )
 
     def _starts_in_words(self) -> str:

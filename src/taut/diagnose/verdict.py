@@ -64,11 +64,6 @@ class Outcome(Enum):
         "Look at the error's message: it names the variable. Narrower priors or a smaller "
         "learning rate may help.",
     )
-    NO_DENSITY = Verdict(
-        False,
-        "particles have no density to be checked",
-        "Run short chains from them, approx.repair(), and see what moves.",
-    )
 
     @property
     def verdict(self) -> Verdict:
