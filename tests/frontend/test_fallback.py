@@ -275,3 +275,20 @@ def test_spatial_models() -> None:
     with target.precision():
         value = float(target.log_density(z))
     assert value == pytest.approx(float(model.compile_logp(mode="FAST_COMPILE")({"car": z})))
+
+
+def test_the_automatic_fit_runs_on_pytensor() -> None:
+    """A slope near 2, whose cube root is normal within a few hundredths: the posterior is known."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=200)
+    y = 8.0 * x + rng.normal(size=200)
+    with pm.Model() as model:
+        b = pm.Normal("b", 2.0, 1.0)
+        pm.Normal("y", cube(b) * x, 1.0, observed=y)
+    with pytest.warns(UserWarning, match="Cube"):
+        approx = taut.fit(model=model, random_seed=1, progressbar=False)
+    slope, error = x @ y / (x @ x), (x @ x) ** -0.5
+    assert approx.diagnose(random_seed=1).trusted
+    # The delta method: its next term is a hundredth of a standard deviation.
+    assert float(approx.mean.eval()[0]) == pytest.approx(np.cbrt(slope), abs=0.1 * error / 12)
+    assert float(approx.std.eval()[0]) == pytest.approx(error / (3 * np.cbrt(slope) ** 2), rel=0.05)

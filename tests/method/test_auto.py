@@ -9,10 +9,11 @@ import pytest
 
 import taut
 from cases import regression
-from taut.diagnose import Outcome
+from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
 from taut.family import FullRank, Mixture, Particles
 from taut.method.climb import DENSE
+from taut.progress import INTERRUPTED
 from taut.space import Space
 
 
@@ -160,6 +161,20 @@ class TestFaults:
         approx = auto(model)
         assert float(approx.mean.eval()[0]) == pytest.approx(1.0, abs=1e-3)
         assert float(approx.std.eval()[0]) == pytest.approx(2.0, abs=1e-3)
+
+    def test_an_interrupt_between_stages_keeps_the_best_gaussian(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ctrl-C in the chains: batch and match is done, and its Gaussian is what is left."""
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Journal, "judge", interrupted)
+        approx = distrusted(target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3))
+        assert isinstance(approx.family, FullRank)
+        assert approx.stopped == INTERRUPTED
+        assert [stage.name for stage in approx.journal.stages][-1] == "batch and match"
 
     def test_no_time_leaves_what_there_is_and_says_so(self) -> None:
         """Less time than compilation takes: one stage is run to its end."""
