@@ -25,7 +25,8 @@ class Record:
     seconds, cpu_seconds
         From call to draws, compilation included and imports apart.
     second_seconds
-        Of a second fit of the same model in the same process.
+        Of a second fit of the same model in the same process; where seeds share one, the others
+        have this alone.
     compile_seconds
         The first minus the second: what is done once.
     imports_seconds

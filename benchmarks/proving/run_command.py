@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
     plan = Plan.of(
         options.posteriors, options.methods, options.seeds, options.seconds, options.processes
     )
-    plan = replace(plan, retry=options.retry)
+    plan = replace(plan, retry=options.retry, share=options.share)
     head = machine.describe() | {"seconds": options.seconds, "processes": options.processes}
     run(plan, options.out, head, Console(stderr=True))
 
@@ -52,6 +52,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--processes", type=positive, help="fits at a time; by default 1")
     add("--quick", action="store_true", help="a third of it: one seed, two processes")
     add("--retry", action="store_true", help="fit once more what failed")
+    add("--share", action="store_true", help="missing seeds share a process: the first is timed")
     add("--out", type=Path, default=Path("proving-ground.jsonl"), help="file of JSON lines")
     options = parser.parse_args(arguments)
     for name, whole, quick in _defaults():

@@ -45,12 +45,16 @@ class Plan:
         How many at a time.
     retry
         Whether to fit once more what failed.
+    share
+        Whether the seeds of a posterior and method that are missing share a process: all are
+        measured, but only the first is timed with its compilation.
     """
 
     keys: list[Key]
     seconds: float
     processes: int = 1
     retry: bool = False
+    share: bool = False
 
     @classmethod
     def of(
@@ -65,6 +69,15 @@ class Plan:
         methods, posteriors = list(methods), list(posteriors)
         keys = [(p, m, seed) for seed in range(seeds) for p in posteriors for m in methods]
         return cls(keys, seconds, processes)  # fmt: skip
+
+    def groups(self, missing: Iterable[Key]) -> list[list[Key]]:
+        """Put together what is fitted in one process."""
+        if not self.share:
+            return [[key] for key in missing]
+        groups: dict[tuple[str, str], list[Key]] = {}
+        for key in missing:
+            groups.setdefault(key[:2], []).append(key)
+        return list(groups.values())
 
 
 def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
@@ -84,17 +97,20 @@ def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
     with _caches({method for _, method, _ in missing}, log) as caches:
         slow = {key[:2] for key in done if found[key].status == TIME_OUT}
 
-        def one(key: Key) -> None:
-            is_slow = key[:2] in slow
-            record = _too_slow(key) if is_slow else fit_apart(key, plan.seconds, caches)
+        def one(keys: list[Key]) -> None:
+            if keys[0][:2] in slow:
+                made = [_too_slow(key) for key in keys]
+            else:
+                made = fit_apart(keys, plan.seconds, caches)
             with lock:
-                if record.status == TIME_OUT:
-                    slow.add(key[:2])
-                records.write(path, record)
-                log.print(_line(record), style="dim" if record.is_ok else "red")
+                for record in made:
+                    if record.status == TIME_OUT:
+                        slow.add(record.key[:2])
+                    records.write(path, record)
+                    log.print(_line(record), style="dim" if record.is_ok else "red")
 
         with ThreadPoolExecutor(plan.processes) as pool:
-            list(pool.map(one, missing))
+            list(pool.map(one, plan.groups(missing)))
 
 
 def _too_slow(key: Key) -> Record:
@@ -125,42 +141,47 @@ def _caches(methods: Iterable[str], log: Console) -> Iterator[Caches]:
         for library, method in sorted({METHODS[m].library: m for m in sorted(methods)}.items()):
             log.print(f"warming up {library}", style="dim")
             caches.of(method).mkdir()
-            _run((WARM_UP, method, 0), 600.0, caches.of(method), caches.bytecode)
+            _run([(WARM_UP, method, 0)], 600.0, caches.of(method), caches.bytecode)
         yield caches
 
 
-def fit_apart(key: Key, seconds: float, caches: Caches) -> Record:
-    """Fit in a fresh process with a copy of the caches."""
-    with copied(caches.of(key[1])) as folder:
-        return _run(key, seconds, folder, caches.bytecode)
+def fit_apart(keys: list[Key], seconds: float, caches: Caches) -> list[Record]:
+    """Fit one posterior by one method in a fresh process with a copy of the caches."""
+    with copied(caches.of(keys[0][1])) as folder:
+        return _run(keys, seconds, folder, caches.bytecode)
 
 
-def _run(key: Key, seconds: float, folder: Path, bytecode: Path) -> Record:
-    posterior, method, seed = key
+def _run(keys: list[Key], seconds: float, folder: Path, bytecode: Path) -> list[Record]:
+    (posterior, method, _), seeds = keys[0], [seed for _, _, seed in keys]
     # One second fit of each posterior is enough: it is the same program.
-    longest = _SECOND * seconds if seed == 0 else 0.0
+    longest = _SECOND * seconds if seeds == [0] else 0.0
+    names = ",".join(map(str, seeds))
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
-            [*_WORKER, method, posterior, str(seed), str(longest), str(time.time())],
+            [*_WORKER, method, posterior, names, str(longest), str(time.time())],
             cwd=_ROOT, env=environment(folder, bytecode), stdout=out, stderr=err,
             start_new_session=True,
         )  # fmt: skip
         in_time = _wait(process, out, seconds)
-        told = _told(out)
-        if "status" not in told:
-            told = _failure(in_time, seconds, _tail(err))
-        elif told.get("seconds", 0.0) > seconds:
-            told |= _failure(False, seconds, "")
-    return Record(posterior, method, seed, **told)
+        told = _told(out, seeds[0])
+        failure = _failure(in_time, seconds, _tail(err))
+    return [_record(key, told.get(key[2], {}), seconds, failure) for key in keys]
+
+
+def _record(key: Key, told: dict[str, Any], seconds: float, failure: Mapping[str, Any]) -> Record:
+    if "status" not in told:
+        told = dict(failure)
+    elif max(told.get("seconds", 0.0), told.get("second_seconds", 0.0)) > seconds:
+        told |= _failure(False, seconds, "")
+    return Record(*key, **told)
 
 
 def _wait(process: subprocess.Popen[bytes], out: Any, seconds: float) -> bool:
-    """Wait for the first fit, then for the second; end what takes too long."""
+    """Give each fit its time; end what takes longer."""
     begin = time.perf_counter()
     while process.poll() is None:
         time.sleep(_POLL_SECONDS)
-        has_first = os.fstat(out.fileno()).st_size > 0
-        limit = _IMPORTS_SECONDS + seconds * (1.0 + _SECOND if has_first else 1.0)
+        limit = _IMPORTS_SECONDS + seconds * (1 + len(_lines(out)))
         if time.perf_counter() - begin > limit:
             # The whole session: some methods start processes of their own.
             os.killpg(process.pid, signal.SIGKILL)
@@ -169,14 +190,21 @@ def _wait(process: subprocess.Popen[bytes], out: Any, seconds: float) -> bool:
     return True
 
 
-def _told(out: Any) -> dict[str, Any]:
-    """Put together the lines of a worker; libraries print there too."""
-    out.seek(0)
-    told: dict[str, Any] = {}
-    for line in out.read().splitlines():
-        if line.startswith("{") and line.endswith("}"):
-            told |= json.loads(line)
+def _told(out: Any, first: int) -> dict[int, dict[str, Any]]:
+    """Put together the lines of a worker, by seed."""
+    told: dict[int, dict[str, Any]] = {}
+    for line in _lines(out):
+        seed = line.pop("seed", first)
+        told[seed] = told.get(seed, {}) | line
     return told
+
+
+def _lines(out: Any) -> list[dict[str, Any]]:
+    """Read what a worker has told so far; libraries print there too."""
+    # Not `seek`: the process writes where the file stands.
+    text = os.pread(out.fileno(), os.fstat(out.fileno()).st_size, 0).decode(errors="replace")
+    lines = (line for line in text.splitlines() if line.startswith("{") and line.endswith("}"))
+    return [json.loads(line) for line in lines]
 
 
 def _failure(in_time: bool, seconds: float, tail: str) -> dict[str, Any]:
@@ -195,4 +223,5 @@ def _line(record: Record) -> str:
     if not record.is_ok:
         return f"{name}: {record.status} {record.message[:120]}"
     worst = record.errors["mean_max"], record.errors["log_sd_max"]
-    return f"{name}: {record.seconds:.1f} s, mean {worst[0]:.2f}, log sd {worst[1]:.2f}"
+    took = record.second_seconds if record.seconds is None else record.seconds
+    return f"{name}: {took:.1f} s, mean {worst[0]:.2f}, log sd {worst[1]:.2f}"

@@ -10,7 +10,7 @@ import numpy as np
 from taut import seed
 from taut.compilation import Timing, clock
 from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
-from taut.drawing import draw_block, in_blocks, read_off, sample_block
+from taut.drawing import all_of, in_blocks, read_off, sample_block
 from taut.errors import ArgumentError, RowsError
 from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
@@ -305,7 +305,7 @@ class Approximation(AbstractSymbolic):
         """
         check_draws(draws)
         words = self._draw_words(random_seed)
-        z, log_q = in_blocks(self._target, draws, words, sample_block, self._family)
+        z, log_q = in_blocks(self._target, self._family, draws, words, sample_block)
         journal = self.journal.copy()
         if journal.outcome in (None, Outcome.UNCHECKED):
             journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
@@ -348,7 +348,7 @@ class Approximation(AbstractSymbolic):
         'Particles'
         """
         words = self._draw_words(random_seed)
-        z, _ = in_blocks(self._target, _CHECKED, words, sample_block, self._family)
+        z, _ = in_blocks(self._target, self._family, _CHECKED, words, sample_block)
         repaired = self._alike()
         judge = self._judge(words, repaired.journal)
         repaired.update(judge.repaired(z, rounds))
@@ -557,11 +557,11 @@ class Approximation(AbstractSymbolic):
 
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
         words = self._draw_words(random_seed)
-        drawn = in_blocks(self._target, draws, words, draw_block, self._family, self._target)
-        if self._streamed is not None:
-            # The density on the few rows the model holds is none of the posterior.
-            drawn["lp"] = np.full(draws, np.nan)
-        return drawn
+        drawn = all_of(self._target, self._family, draws, words)
+        # The density on the few rows that a model of a source holds is none of the posterior.
+        known = self._streamed is None
+        lp = self._densities(drawn["z"]) if known else np.full(draws, np.nan)
+        return drawn | {"lp": lp}
 
     def _draw_words(self, random_seed: Any) -> np.ndarray:
         if random_seed is not None:

@@ -175,6 +175,12 @@ class Programs:
         """
         return self._bind(function, (), _CPU_OPTIONS_QUICK)(timing, *args)
 
+    def has(self, function: Callable[..., Any], *args: Any) -> bool:
+        """Tell whether a call would compile nothing."""
+        leaves, tree = jax.tree.flatten(args)
+        fixed = function, jax.tree.structure(()), ()
+        return (fixed, tree, _signature(leaves)) in self.compiled
+
     def bind(self, function: Callable[..., Any], *fixed: Any) -> Callable[..., Any]:
         """Fix the first arguments of a loop, which are then taken apart once and not at every call.
 

@@ -1,16 +1,16 @@
 """The programs that read an approximation: its moments, its draws, expressions at its draws."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from taut import seed
 from taut.compilation import Timing
 from taut.draws import map_draws
 from taut.family import AbstractFamily
+from taut.noise import noise_of
 from taut.target import Target
 from taut.types import AnyArray
 
@@ -22,6 +22,7 @@ _ROW_VALUES = 20_000_000
 
 def in_blocks(
     target: Target,
+    family: AbstractFamily,
     draws: int | np.ndarray,
     key_words: np.ndarray,
     program: Callable[..., PyTree],
@@ -34,14 +35,16 @@ def in_blocks(
     ----------
     target
         Keeps the compiled program.
+    family
+        What is drawn from.
     draws
         How many, or the numbers of those wanted.
     key_words
         Of the stream the draws come from.
     program
-        ``program(*args, key_words, numbers)``, which makes the draws of these numbers.
+        ``program(family, noise, *args)``, which makes draws of noise.
     *args
-        Its first arguments.
+        Its last arguments.
     block
         Draws of one call; what is drawn does not depend on it.
     """
@@ -50,10 +53,20 @@ def in_blocks(
     with target.precision():
         for first in range(0, count, block):
             # Filled up, so that one program serves all blocks.
-            numbers = np.resize(wanted[first : first + block], block).astype(np.int32)
-            made = target.programs(Timing(), program, *args, key_words, numbers)
+            numbers = np.resize(wanted[first : first + block], block)
+            noise = noise_of(target, family, key_words, numbers)
+            made = target.programs(Timing(), program, family, noise, *args)
             blocks.append(jax.tree.map(np.asarray, made))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
+
+
+def all_of(
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
+) -> dict[str, Any]:
+    """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
+    z, constrained, log_q = in_blocks(target, family, draws, key_words, draw_block, target)
+    unconstrained = target.space.unravel(z)
+    return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
 
 
 def block_for(data: PyTree) -> int:
@@ -63,37 +76,21 @@ def block_for(data: PyTree) -> int:
 
 
 def draw_block(
-    family: AbstractFamily, target: Target, key_words: Array, numbers: Array
-) -> Mapping[str, PyTree]:
-    """Make a block of draws with their densities."""
-    z, log_q = jax.vmap(family.sample_and_log_prob)(_keys(key_words, numbers))
-    rows = target.rows_of(target.whole)
-    return {
-        "unconstrained": jax.vmap(target.space.unravel)(z),
-        "constrained": map_draws(target.constrain, z, rows),
-        "lp": map_draws(target.log_density, z, rows),
-        "log_q": log_q,
-    }
+    family: AbstractFamily, noise: PyTree, target: Target
+) -> tuple[Array, dict[str, PyTree], Array]:
+    """Make a block of draws, constrained too, with their density."""
+    z, log_q = sample_block(family, noise)
+    return z, map_draws(target.constrain, z, target.rows_of(target.whole)), log_q
 
 
-def density_block(
-    family: AbstractFamily, target: Target, key_words: Array, numbers: Array
-) -> tuple[Array, Array]:
-    """Give log p and log q of a block of draws, those `draw_block` makes."""
-    z, log_q = sample_block(family, key_words, numbers)
-    return map_draws(target.log_density, z, target.rows_of(target.whole)), log_q
+def sample_block(family: AbstractFamily, noise: PyTree) -> tuple[Array, Array]:
+    """Make a block of draws with their density."""
+    return jax.vmap(family.push)(noise)
 
 
-def sample_block(family: AbstractFamily, key_words: Array, numbers: Array) -> tuple[Array, Array]:
-    """Make a block of draws with their density, those `draw_block` makes."""
-    return jax.vmap(family.sample_and_log_prob)(_keys(key_words, numbers))
-
-
-def evaluate_block(
-    expression: Any, family: AbstractFamily, data: PyTree, key_words: Array, numbers: Array
-) -> PyTree:
-    """Evaluate expressions at a block of draws, those `draw_block` makes."""
-    return evaluate_at(expression, jax.vmap(family.sample)(_keys(key_words, numbers)), data)
+def evaluate_block(family: AbstractFamily, noise: PyTree, expression: Any, data: PyTree) -> PyTree:
+    """Evaluate expressions at a block of draws."""
+    return evaluate_at(expression, sample_block(family, noise)[0], data)
 
 
 def evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
@@ -108,9 +105,3 @@ def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArr
     leaves = {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(family))}
     parameters = family.parameters() | leaves
     return {name: values[name]() if name in values else parameters[name] for name in names}
-
-
-def _keys(key_words: Array, numbers: Array) -> Array:
-    """Make the keys of a block of draws; each depends on the draw's number alone."""
-    key = seed.key(key_words)
-    return jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)

@@ -26,6 +26,13 @@ class Gradients:
     timing
         Is charged with the seconds.
 
+    Attributes
+    ----------
+    count
+        Points that were asked for.
+    at_once
+        Points that are evaluated together, fewer where each reads many rows.
+
     Examples
     --------
     >>> import numpy as np, pymc as pm, taut
@@ -41,8 +48,15 @@ class Gradients:
 
     def __init__(self, target: Target, timing: Timing) -> None:
         self.target, self.timing, self.count = target, timing, 0
-        self._at_once = min(BLOCK, points_at_once(target.rows_of(target.whole)))
+        self.at_once = min(BLOCK, points_at_once(target.rows_of(target.whole)))
         self._evaluated, self._begun = 0, timing.run
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the program is there already."""
+        with self.target.precision():
+            some = np.zeros((BLOCK, self.target.dim), self.target.dtype)
+            return self.target.programs.has(at_points, self.target, some, np.int32(0))
 
     @property
     def seconds_each(self) -> float:
@@ -67,7 +81,7 @@ class Gradients:
         filled[:] = block[-1]
         filled[: len(block)] = block
         count = np.int32(len(block))
-        self._evaluated += -(-len(block) // self._at_once) * self._at_once
+        self._evaluated += -(-len(block) // self.at_once) * self.at_once
         values, slopes = self.target.programs(self.timing, at_points, self.target, filled, count)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from taut import seed
 from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
-from taut.drawing import density_block, draw_block, in_blocks, sample_block
+from taut.drawing import all_of, in_blocks, sample_block
 from taut.errors import ArgumentError, warn
 from taut.evaluation import log_densities
 from taut.family import AbstractFamily
@@ -17,6 +17,8 @@ from taut.target import Target
 
 # Draws from q for each that is asked for, and at least.
 _TIMES, _LEAST = 4, 4000
+# Draws that are held at a time.
+_TOGETHER = 1000
 # Up to so many elements a warning says which are the worst.
 _NAMED = 200
 
@@ -44,8 +46,8 @@ def importance_draws(
     Returns
     -------
     tuple
-        The draws, as `taut.drawing.draw_block` gives them, with their ``log_weight``; and the
-        weights of all that were made.
+        The draws, as `taut.drawing.all_of` gives them, with their ``log_weight``; and the weights
+        of all that were made.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def importance_draws(
     random = np.random.default_rng([*key_words.tolist(), seed.RESAMPLES])
     chosen = weights.resample(draws, random)
     # A draw depends on its number alone, so those chosen are made again, and no others kept.
-    drawn = dict(in_blocks(target, chosen, key_words, draw_block, family, target))
+    drawn = all_of(target, family, chosen, key_words)
     drawn |= {"lp": log_p[chosen], "log_weight": weights.log_weights[chosen]}
     if not weights.reliable:
         _warn(weights, _worst(family, target, log_p - log_q, key_words))
@@ -74,11 +76,11 @@ def _log_densities(
     draws: int,
     key_words: np.ndarray,
 ) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, " draws"]]:
-    if streamed is None:
-        log_p, log_q = in_blocks(target, draws, key_words, density_block, family, target)
-    else:
-        z, log_q = in_blocks(target, draws, key_words, sample_block, family)
-        log_p = log_densities(target, streamed, z)
+    log_p, log_q = np.empty(draws), np.empty(draws)
+    for first in range(0, draws, _TOGETHER):
+        numbers = np.arange(first, min(first + _TOGETHER, draws))
+        z, log_q[numbers] = in_blocks(target, family, numbers, key_words, sample_block)
+        log_p[numbers] = log_densities(target, streamed, z)
     if np.isnan(log_q).all():
         raise ArgumentError(
             "Particles have no density, and so no importance weights. Sample without "
@@ -94,7 +96,7 @@ def _worst(
     """Say for which elements the weights are worst."""
     if target.dim > _NAMED:
         return ""
-    z, _ = in_blocks(target, len(log_ratios), key_words, sample_block, family)
+    z, _ = in_blocks(target, family, len(log_ratios), key_words, sample_block)
     khat = khat_by_variable(log_ratios, z, target.space)
     worst = sorted(khat, key=khat.__getitem__, reverse=True)[:3]
     return ", most of all for " + ", ".join(f"{name} ({khat[name]:.2f})" for name in worst)

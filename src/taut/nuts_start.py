@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from taut.batches import AllRows
 from taut.compilation import Timing
-from taut.drawing import draw_block, in_blocks, read_off
+from taut.drawing import all_of, read_off
 from taut.errors import ArgumentError, NotFiniteError, RowsError
+from taut.evaluation import log_densities
 from taut.printing import Rows, as_html, as_text, moments_table
 from taut.space import Space
 
@@ -182,10 +183,10 @@ def _finite_draws(approx: "Approximation", chains: int, words: np.ndarray) -> di
     from taut.frontend.pymc.nuts import as_pymc_starts, free_values
 
     target, count = approx.target, max(_POOL, 2 * chains)
-    drawn = in_blocks(target, count, words, draw_block, approx.family, target)
+    drawn = all_of(target, approx.family, count, words)
     values = free_values(approx.model, drawn["unconstrained"] | drawn["constrained"])
     starts = as_pymc_starts(approx.model, values, target.space)
-    finite = np.isfinite(drawn["lp"]) & np.isfinite(starts).all(axis=1)
+    finite = np.isfinite(log_densities(target, None, drawn["z"])) & np.isfinite(starts).all(axis=1)
     if finite.sum() < chains:
         raise NotFiniteError(
             f"Only {finite.sum()} of {count} draws of the fit have a finite log density, and "

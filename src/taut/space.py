@@ -87,9 +87,10 @@ class Space:
             return np.empty(0)
         return np.concatenate([np.ravel(np.asarray(values[slot.name])) for slot in self.slots])
 
-    def unravel(self, z: Float[AnyArray, " dim"]) -> dict[str, Any]:
-        """Cut a flat vector into named arrays, of NumPy or JAX as it is."""
-        return {slot.name: z[slot.slice].reshape(slot.shape) for slot in self.slots}
+    def unravel(self, z: Float[AnyArray, "*draws dim"]) -> dict[str, Any]:
+        """Cut flat vectors into named arrays, of NumPy or JAX as they are."""
+        draws = z.shape[:-1]
+        return {slot.name: z[..., slot.slice].reshape(draws + slot.shape) for slot in self.slots}
 
     def element_name(self, index: int) -> str:
         """Name the variable, and the element of it, at one index of the flat vector."""

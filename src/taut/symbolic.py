@@ -290,8 +290,8 @@ class AbstractSymbolic(ABC):
         else:
             data = lifted.arrays(given)
             values = in_blocks(
-                self.target, draws, self._draw_words(random_seed), evaluate_block, lifted,
-                self.family, data, block=block_for(data),
+                self.target, self.family, draws, self._draw_words(random_seed), evaluate_block,
+                lifted, data, block=block_for(data),
             )  # fmt: skip
         return values
 

@@ -12,7 +12,7 @@ LAYERS = (
     ("space", "seed", "draws", "progress"),
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
-    ("objective", "frontend", "loop", "drawing", "gradients", "normal", "chains"),
+    ("objective", "frontend", "loop", "noise", "drawing", "gradients", "normal", "chains"),
     ("group", "evaluation", "minibatch", "symbolic", "printing", "fixed_draws", "calibration"),
     ("diagnose",),
     ("result", "approximation", "single_group", "linear_response", "nuts_start"),

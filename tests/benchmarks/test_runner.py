@@ -11,11 +11,11 @@ from benchmarks.proving import records, runner
 from benchmarks.proving.records import CRASH, OK, TIME_OUT, Record
 from benchmarks.proving.runner import Plan
 
-# Stands in for the worker: the method's name says what it does. Called as METHOD POSTERIOR SEED …
+# Stands in for the worker: the posterior's name says what it does.
 WORKER = """
 import json, sys, time
 ok = {"status": "ok", "seconds": 0.1, "errors": {"mean_max": 0.1, "log_sd_max": 0.1}}
-method, posterior = sys.argv[1:3]
+method, posterior, seeds = sys.argv[1:4]
 print("chatter of a library")
 if posterior == "warm-up":
     sys.exit()
@@ -26,7 +26,13 @@ if posterior == "hang":
 print(json.dumps(ok), flush=True)
 if posterior == "hang-later":
     time.sleep(60)
-print(json.dumps({"second_seconds": 0.05}), flush=True)
+if "," not in seeds:
+    print(json.dumps({"second_seconds": 0.05}), flush=True)
+for seed in seeds.split(",")[1:]:
+    again = {"seed": int(seed), "second_seconds": 0.05}
+    print(json.dumps({"status": "ok", "errors": ok["errors"]} | again), flush=True)
+    if posterior == "die":
+        sys.exit("enough")
 """
 SECONDS = 1.0
 QUIET = Console(quiet=True)
@@ -64,6 +70,31 @@ def test_what_took_too_long_is_not_tried_with_another_seed(path: Path) -> None:
     found = run(path, "hang", seeds=3, processes=1).records
     assert [record.status for record in found.values()] == [TIME_OUT] * 3
     assert ["not tried" in record.message for record in found.values()] == [False, True, True]
+
+
+def shared(path: Path, posterior: str) -> list[Record]:
+    plan = Plan.of([posterior], [METHOD], 3, SECONDS, 1)
+    runner.run(replace(plan, share=True), path, {}, QUIET)
+    return list(records.read(path).records.values())
+
+
+def test_seeds_may_share_a_process(path: Path) -> None:
+    run(path, "good")
+    found = shared(path, "good")
+    assert [(record.seed, record.status) for record in found] == [(0, OK), (1, OK), (2, OK)]
+    # The first that was missing is timed with its compilation.
+    assert [record.seconds for record in found] == [0.1, 0.1, None]
+    assert found[2].second_seconds == 0.05
+
+
+@pytest.mark.parametrize(
+    ("posterior", "statuses"),
+    [("hang", [TIME_OUT] * 3), ("hang-later", [OK, TIME_OUT, TIME_OUT]), ("die", [OK, OK, CRASH])],
+)
+def test_a_shared_process_loses_nothing_that_was_told(
+    path: Path, posterior: str, statuses: list[str]
+) -> None:
+    assert [record.status for record in shared(path, posterior)] == statuses
 
 
 def test_a_run_goes_on_where_it_was(path: Path) -> None:
