@@ -6,6 +6,7 @@ import pytest
 from cases import Gaussian, regression
 from taut.chains import Chains
 from taut.compilation import Timing
+from taut.coordinates import Linear
 from taut.gradients import Gradients
 from taut.normal import Dense, Normal, Structured
 
@@ -22,7 +23,7 @@ def exact() -> Dense:
 
 def chains_from(normal: Normal, count: int = 256, seed: int = 1) -> Chains:
     random = np.random.default_rng(seed)
-    return Chains(gradients_of(TARGET), normal, normal.draw(random, count)[0], random)
+    return Chains(gradients_of(TARGET), Linear(normal), normal.draw(random, count)[0], random)
 
 
 def wrong() -> dict[str, Normal]:
@@ -80,7 +81,7 @@ def test_starts_without_a_density_begin_where_others_do() -> None:
     random = np.random.default_rng(0)
     starts = exact().draw(random, 32)[0]
     starts[::2] = np.nan
-    chains = Chains(gradients_of(TARGET), exact(), starts, random)
+    chains = Chains(gradients_of(TARGET), Linear(exact()), starts, random)
     assert np.isfinite(chains.z).all()
     assert np.isfinite(chains.run(5).pooled).all()
 
@@ -88,3 +89,27 @@ def test_starts_without_a_density_begin_where_others_do() -> None:
 def test_the_same_seed_gives_the_same_chains() -> None:
     one, other = (chains_from(exact(), 32).run(5).draws for _ in range(2))
     np.testing.assert_array_equal(one, other)
+
+
+def test_chains_can_be_added_and_left_out() -> None:
+    chains = chains_from(exact(), 16)
+    chains.add(np.array([[np.nan] * 5, *exact().draw(np.random.default_rng(2), 7)[0]]))
+    assert chains.z.shape == (24, 5)
+    assert np.isfinite(chains.run(5).pooled).all()
+    before = {tuple(z) for z in chains.z}
+    chains.keep(10)
+    assert chains.z.shape == (10, 5)
+    assert {tuple(z) for z in chains.z} <= before
+
+
+def test_careful_chains_take_smaller_steps() -> None:
+    chains = chains_from(exact())
+    chains.run(100)
+    step = chains.step
+    chains.be_careful()
+    assert chains.acceptance == pytest.approx(0.9)
+    chains.run(100)
+    assert chains.step < 0.8 * step
+    for _ in range(10):
+        chains.be_careful()
+    assert chains.acceptance == 0.975

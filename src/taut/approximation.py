@@ -320,8 +320,8 @@ class Approximation(AbstractSymbolic):
         Parameters
         ----------
         rounds
-            Of 60 transitions of 256 chains at most, each of which learns the coordinates of the
-            next. A round takes about 50 000 to 100 000 gradients.
+            Of 64 chains and 60 transitions, later ones of more, each of which learns the
+            coordinates of the next. A round takes about 10 000 to 100 000 gradients.
         random_seed
             Decides the chains.
 

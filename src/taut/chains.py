@@ -1,4 +1,4 @@
-"""Many short Hamiltonian chains side by side, in coordinates in which a Gaussian is standard.
+"""Many short Hamiltonian chains side by side, in coordinates near which the target is standard.
 
 The transitions are a few lines of NumPy around the gradient program that a fit has compiled
 already: a compiled kernel of its own would take longer to compile than all chains take to run.
@@ -10,14 +10,14 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from taut.coordinates import Coordinates
 from taut.gradients import Gradients
-from taut.normal import Normal
 
-# Transitions are this long in standard coordinates: about a quarter of a turn.
+# Transitions are this long where the target is standard: about a quarter of a turn.
 _TRAVEL = 1.6
 _MOST_LEAPS = 64
-# What Hamiltonian chains should accept, and how fast the step size follows.
-_ACCEPTED, _RATE = 0.8, 0.15
+# What Hamiltonian chains should accept, at first and at most, and how fast the step size follows.
+_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.975, 0.15
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
 _SHORTEST, _LONGEST = 0.4, 1.2
 # Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
@@ -89,8 +89,8 @@ class Chains:
     ----------
     gradients
         Of the log density.
-    normal
-        In whose coordinates they move.
+    coordinates
+        In which they move.
     starts
         One a chain; those without a finite density begin where others do.
     random
@@ -98,34 +98,57 @@ class Chains:
 
     Attributes
     ----------
+    coordinates
+        In which they move.
     travel
-        How far a transition goes, in standard coordinates.
+        How far a transition goes, in these coordinates.
+    acceptance
+        What share of proposals they should accept.
     """
 
     def __init__(
-        self, gradients: Gradients, normal: Normal, starts: Points, random: np.random.Generator
+        self,
+        gradients: Gradients,
+        coordinates: Coordinates,
+        starts: Points,
+        random: np.random.Generator,
     ) -> None:
         self._gradients, self._random = gradients, random
-        self._log_step = float(np.log(0.9 * starts.shape[1] ** -0.25))
-        self.travel = _TRAVEL
-        self._normal = normal
-        values, slopes = gradients(starts)
-        kept = _refilled(np.isfinite(values) & np.isfinite(slopes).all(axis=1), random)
-        self.z, self._values = starts[kept], values[kept]
-        self._x = normal.whiten(self.z)
-        self._slopes = normal.pull(slopes[kept])
+        self.travel, self.acceptance = _TRAVEL, _ACCEPTED
+        self.z = self._usable(starts)
+        self.precondition(coordinates)
 
     @property
     def step(self) -> float:
-        """Step size, in standard coordinates."""
+        """Step size, in the coordinates."""
         return float(np.exp(self._log_step))
 
-    def precondition(self, normal: Normal) -> None:
-        """Move in the coordinates of another Gaussian from now on."""
-        self._normal = normal
-        self._x = normal.whiten(self.z)
-        self._slopes = normal.pull(self._gradients(self.z)[1])
+    def precondition(self, coordinates: Coordinates) -> None:
+        """Move in other coordinates from now on."""
+        values, slopes = self._gradients(self.z)
+        self.coordinates, self._x = coordinates, coordinates.whiten(self.z)
+        self._values = values + coordinates.push(self._x)[1]
+        self._slopes = coordinates.pull(self._x, slopes)
         self._log_step = float(np.log(0.9 * self.z.shape[1] ** -0.25))
+
+    def add(self, starts: Points) -> None:
+        """Let more chains begin."""
+        self.z = np.concatenate([self.z, self._usable(starts)])
+        self.precondition(self.coordinates)
+
+    def keep(self, count: int) -> None:
+        """Let some chains go on, chosen at random, and no others."""
+        self.z = self.z[self._random.permutation(len(self.z))[:count]]
+        self.precondition(self.coordinates)
+
+    def be_careful(self) -> None:
+        """Take smaller steps from now on: refuse half as many proposals."""
+        self.acceptance = min(1.0 - (1.0 - self.acceptance) / 2.0, _MOST_ACCEPTED)
+
+    def _usable(self, starts: Points) -> Points:
+        values, slopes = self._gradients(starts)
+        good = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+        return starts[_refilled(good, self._random)]
 
     def run(self, transitions: int) -> Window:
         """Make some transitions; the step size is adapted all the while."""
@@ -135,7 +158,7 @@ class Chains:
             probability, error = self._move()
             accepted += probability / transitions
             divergent += float((error > _DIVERGENT).mean()) / transitions
-            self._log_step += _RATE * (float(probability.mean()) - _ACCEPTED)
+            self._log_step += _RATE * (float(probability.mean()) - self.acceptance)
             draws[i] = self.z
         return Window(draws, accepted, divergent)
 
@@ -161,9 +184,9 @@ class Chains:
         momentum = momentum + 0.5 * steps * slopes
         for leap in range(leaps):
             x = x + steps * momentum
-            z = self._normal.mean + self._normal.colour(x)
+            z, log_det = self.coordinates.push(x)
             values, slopes = self._gradients(z)
-            slopes = self._normal.pull(slopes)
+            values, slopes = values + log_det, self.coordinates.pull(x, slopes)
             momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
         return momentum, x, z, values, slopes
 

@@ -2,6 +2,8 @@
 
 from taut.diagnose.check import ChainCheck as ChainCheck
 from taut.diagnose.check import affordable as affordable
+from taut.diagnose.check import growth as growth
+from taut.diagnose.check import wanted as wanted
 from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import particles as particles
 from taut.diagnose.journal import Journal as Journal
@@ -28,8 +30,10 @@ __all__ = [
     "Verdict",
     "Weights",
     "affordable",
+    "growth",
     "khat_by_variable",
     "particles",
     "psis",
     "report_on",
+    "wanted",
 ]

@@ -7,27 +7,35 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from taut.adaptation import adapted
 from taut.chains import Chains, Window
+from taut.coordinates import Linear
 from taut.gradients import Gradients
-from taut.normal import Dense, Normal
+from taut.normal import Normal
 
 # Chains and transitions, the first of them to settle the step size: where gradients are cheap, and
 # where one takes longer than this many seconds, or where draws of so many dimensions fill memory.
 _DEAR, _WIDE = 1.5e-4, 1000
 _MANY, _FEW = (256, 20, 20), (64, 6, 12)
+# So many of them look first, and go on alone where they find a shift so many times too large.
+_FIRST, _CLEARLY = 64, 3.0
 # Shifts under which an approximation is as good as what chains make of it, in standard deviations
 # and in their logarithm, beside what is noise: so many standard errors.
 MEAN_SHIFT, LOG_SD_SHIFT, _NOISE = 0.1, 0.1, 3.5
 # Shifts from one window to the next under which chains have settled.
 SETTLED = 0.2
 # What chains that are to be trusted may show.
-RHAT, DIVERGENT, STUCK = 1.2, 0.05, 0.05
-# A round of repair.
-_SETTLE, _RECORD = 20, 40
-_FARTHEST = 6.4
+RHAT, DIVERGENT, STUCK, EFFECTIVE = 1.2, 0.02, 0.05, 300
+# Effective draws to go on for where a gradient takes less than so many seconds.
+_PLENTY, _CHEAP = 1000, 2e-5
+# A round of repair: transitions that are recorded in the first, half as many as go before, and how
+# many more they become from round to round; the values that are held at most.
+_RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
+# How far transitions go at most, and the share of divergent ones from which on steps are smaller.
+_FARTHEST, _RARE = 6.4, 0.005
 # Gradients of a repair, by the seconds that one takes. In steps, so that the same fit on the same
 # machine takes the same number.
-_BUDGETS = ((2e-5, 400_000), (6e-5, 330_000), (_DEAR, 80_000), (6e-4, 30_000), (np.inf, 10_000))
+_BUDGETS = ((2e-5, 400_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000))
 
 Draws = Float[np.ndarray, "draws dim"]
 
@@ -62,22 +70,23 @@ class ChainCheck:
     noise: Float[np.ndarray, " dim"]
     window: Window
 
-    @property
-    def is_small(self) -> bool:
-        """Whether nothing moves by more than the noise and a tenth of a standard deviation."""
-        mean = np.abs(self.mean_shift) < np.maximum(MEAN_SHIFT, _NOISE * self.noise)
-        spread = np.abs(self.log_sd_shift) < np.maximum(LOG_SD_SHIFT, _NOISE * self.noise)
+    def is_within(self, times: float = 1.0) -> bool:
+        """Whether nothing moves by more than the noise and some tenths of a standard deviation."""
+        noise = _NOISE * self.noise
+        mean = np.abs(self.mean_shift) < np.maximum(times * MEAN_SHIFT, noise)
+        spread = np.abs(self.log_sd_shift) < np.maximum(times * LOG_SD_SHIFT, noise)
         return bool(mean.all() and spread.all())
 
     @property
     def is_passed(self) -> bool:
         """Whether `q` can stay as it is."""
-        return self.is_small and is_converged(self.window)
+        return self.is_within() and is_converged(self.window)
 
     @property
     def is_settled(self) -> bool:
-        """Whether chains have come to where they stay."""
-        return max(self.largest) < SETTLED and is_converged(self.window)
+        """Whether chains have come to where they stay, and their draws are worth enough."""
+        still = max(self.largest) < SETTLED and self.window.effective > EFFECTIVE
+        return still and is_converged(self.window)
 
     @property
     def worst(self) -> int:
@@ -130,37 +139,48 @@ def check(
     """
     small = gradients.seconds_each < _DEAR and draws.shape[1] <= _WIDE
     count, settle, record = _MANY if small else _FEW
-    chains = Chains(gradients, normal, draws[:count], random)
-    chains.run(settle)
-    window = chains.run(record)
-    return shift_of(draws.mean(axis=0), np.maximum(draws.std(axis=0), 1e-300), window), chains
+    chains = Chains(gradients, Linear(normal), draws[:_FIRST], random)
+    mean, std = draws.mean(axis=0), np.maximum(draws.std(axis=0), 1e-300)
+    while True:
+        chains.run(settle)
+        found = shift_of(mean, std, chains.run(record))
+        if len(chains.z) >= min(count, len(draws)) or not found.is_within(_CLEARLY):
+            return found, chains
+        chains.add(draws[_FIRST:count])
 
 
 def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
-    Transitions become longer while chains stay apart from one another.
+    Windows grow until they have effective draws enough; transitions become longer while chains
+    stay apart from one another, and steps shorter where some diverge.
     """
+    begin, record = chains.coordinates, _RECORD
+    most = min(_MOST_RECORDED, max(_RECORD, _HELD // chains.z[:_FIRST].size))
+    chains.keep(_FIRST)
     while True:
-        learnt = learn(window)
-        if learnt is not None:
-            chains.precondition(learnt)
-        chains.run(_SETTLE)
-        window = chains.run(_RECORD)
+        chains.precondition(adapted(begin, window.draws))
+        chains.run(record // 2)
+        window = chains.run(record)
         yield window
+        if window.effective < _PLENTY:
+            record = min(int(_GROWTH * record), most)
         if window.rhat.max() > RHAT:
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
+        if window.divergent > _RARE:
+            chains.be_careful()
+
+
+def growth(window: Window) -> float:
+    """Tell how many times the gradients of this window the next one may take."""
+    return _GROWTH * (2.0 if window.rhat.max() > RHAT else 1.0)
+
+
+def wanted(gradients: Gradients) -> int:
+    """Give the effective draws that a repair goes on for."""
+    return _PLENTY if gradients.seconds_each < _CHEAP else EFFECTIVE
 
 
 def affordable(gradients: Gradients) -> int:
     """Give the gradients that a repair may take, fewer where each is dear: about ten seconds."""
     return next(count for seconds, count in _BUDGETS if gradients.seconds_each < seconds)
-
-
-def learn(window: Window) -> Normal | None:
-    """Fit a Gaussian to the draws of a window; `None` where they are too few for one."""
-    pooled = window.pooled
-    if len(pooled) < 5 * pooled.shape[1]:
-        return None
-    cov = np.atleast_2d(np.cov(pooled.T))
-    return Dense.of(pooled.mean(axis=0), cov + 1e-9 * np.diag(np.diag(cov)))

@@ -1,0 +1,68 @@
+"""Learn from where chains have been the coordinates in which they go on."""
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.coordinates import Composed, Coordinates, Linear
+from taut.coupling import couple
+from taut.normal import Structured
+
+Draws = Float[np.ndarray, "draws dim"]
+Effective = Float[np.ndarray, " dim"]
+
+# Dimensions up to which a matrix of dim x dim is made.
+_DENSE = 1000
+# An eigenvalue has to lie so far outside of what noise alone would give, of its square root.
+_CLEAR = 1.05
+
+
+def adapted(
+    begin: Coordinates, visited: Float[np.ndarray, "transitions chains dim"]
+) -> Coordinates:
+    """Correct coordinates by scales, couplings, and those directions in which more is wrong.
+
+    Parameters
+    ----------
+    begin
+        The coordinates of the Gaussian that the chains began with. They hold what can not be told
+        from few draws, such as the correlations of hundreds of neighbours.
+    visited
+        Where the chains have been.
+    """
+    x = begin.whiten(visited.reshape(-1, visited.shape[2]))
+    effective = effective_draws(x.reshape(visited.shape))
+    scales = Linear(Structured.diagonal(x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)))
+    parts: list[Coordinates] = [begin, scales]
+    if x.shape[1] > _DENSE:
+        return Composed(tuple(parts))
+    x = scales.whiten(x)
+    coupled = couple(x, effective)
+    if coupled is not None:
+        parts.append(coupled)
+        x = coupled.whiten(x)
+    return Composed((*parts, Linear(_directions(x, float(np.median(effective))))))
+
+
+def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective:
+    """Tell how many independent draws the mean of each element is worth.
+
+    From how far the chains' own means are apart, which says so even where chains are too short to
+    say it one by one.
+    """
+    transitions, chains, _ = x.shape
+    means = x.mean(axis=0).var(axis=0, ddof=1) / chains
+    counts = x.var(axis=(0, 1)) / np.maximum(means, 1e-300)
+    return np.clip(counts, chains, transitions * chains)
+
+
+def _directions(x: Draws, effective: float) -> Structured:
+    """Keep the eigenvectors of the covariance that noise does not explain.
+
+    Of independent standard normals the eigenvalues of the sample covariance lie within
+    :math:`(1 ± sqrt(dim / effective))²` (Marchenko, Pastur).
+    """
+    mean, cov = x.mean(axis=0), np.atleast_2d(np.cov(x.T))
+    values, vectors = np.linalg.eigh(cov)
+    roots, noise = np.sqrt(np.maximum(values, 1e-12)), np.sqrt(min(x.shape[1] / effective, 0.95))
+    kept = (roots > (1.0 + noise) * _CLEAR) | (roots < (1.0 - noise) / _CLEAR)
+    return Structured(mean, np.ones(len(mean)), vectors[:, kept], roots[kept])
