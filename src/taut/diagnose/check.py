@@ -152,8 +152,8 @@ def check(
 def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
-    Windows grow until they have effective draws enough; transitions become longer while chains
-    stay apart from one another, and steps shorter where some diverge.
+    Windows grow until they have effective draws enough; transitions become longer where chains stay
+    apart from one another, and steps shorter where some diverge.
     """
     begin, record = chains.coordinates, _RECORD
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // chains.z[:_FIRST].size))
@@ -161,19 +161,25 @@ def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
     while True:
         chains.precondition(adapted(begin, window.draws))
         chains.run(record // 2)
-        window = chains.run(record)
+        before, window = window, chains.run(record)
         yield window
         if window.effective < _PLENTY:
             record = min(int(_GROWTH * record), most)
-        if window.rhat.max() > RHAT:
+        if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
         if window.divergent > _RARE:
             chains.be_careful()
 
 
-def growth(window: Window) -> float:
-    """Tell how many times the gradients of this window the next one may take."""
-    return _GROWTH * (2.0 if window.rhat.max() > RHAT else 1.0)
+def is_stalled(before: Window, window: Window) -> bool:
+    """Whether chains are apart, and what was learnt from the window before has not halved it."""
+    apart = window.rhat.max() - 1.0
+    return bool(apart > RHAT - 1.0 and apart > 0.5 * (before.rhat.max() - 1.0))
+
+
+def growth(before: Window, window: Window) -> float:
+    """Tell how many times the gradients of the last round the next one may take."""
+    return _GROWTH * (2.0 if is_stalled(before, window) else 1.0)
 
 
 def wanted(gradients: Gradients) -> int:

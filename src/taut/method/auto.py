@@ -135,11 +135,13 @@ def _checked(
     dtype, most = gradients.target.dtype, affordable(gradients)
     most = min(BLOCK * problem.longest, gradients.count + most)
     yield Iterate(particles(journal.check.window, random, dtype), -elbo)
+    before = journal.check.window
     for window in journal.repair(gradients, chains):
         yield Iterate(particles(window, random, dtype), -elbo)
         if journal.check.is_settled and window.effective > wanted(gradients):
             break
-        coming = growth(window) * journal.stages[-1].gradients
+        coming = growth(before, window) * journal.stages[-1].gradients
         if problem.is_late or gradients.count + coming > most:
             break
+        before = window
     return Outcome.REPAIRED if journal.check.is_settled else Outcome.UNSETTLED
