@@ -10,8 +10,8 @@ from taut.family import LowRank
 from taut.group import Group
 from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
-from taut.method.patching import LowRankGaussian, match_and_patch
-from taut.method.score_matching import match_scores
+from taut.method.leaping import leap_and_patch
+from taut.method.patching import LowRankGaussian
 
 
 @final
@@ -93,7 +93,7 @@ class LowRankBatchMatch(DirectInference):
             variances = np.asarray(family.std(), float) ** 2
         factor = np.asarray(family.factor, float)
         begin = LowRankGaussian(problem.start, variances - np.sum(factor**2, axis=1), factor)
-        steps = match_scores(problem.gradients, begin, problem.random, self._draws, match_and_patch)
+        steps = leap_and_patch(problem.gradients, begin, problem.random, self._draws)
         while True:
             try:
                 reached = next(steps)
