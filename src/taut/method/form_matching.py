@@ -29,9 +29,9 @@ def match_form(
 
     This is the objective of batch and match with its best mean put in. Its minimum over all
     covariances is the match, which `taut.method.patching.match_and_patch` brings back to the form
-    afterwards; here nothing is lost on the way back. A Gaussian target of the form is found by one
-    batch, from anywhere, up to what `strength` holds back, as soon as a batch has more than about
-    three draws a direction. L-BFGS needs O(dim · (rank² + rank · draws)) an iteration.
+    afterwards; here nothing is lost on the way back. Where the target is a Gaussian of the form,
+    one batch with some more draws than twice the directions decides it, up to what `strength`
+    holds back and as far as L-BFGS comes: O(dim · (rank + draws) · rank) an iteration.
 
     Parameters
     ----------
