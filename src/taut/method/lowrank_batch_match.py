@@ -31,8 +31,9 @@ class LowRankBatchMatch(DirectInference):
     2. Steps. From the best leap, each batch is matched as by `BatchMatch`, and the nearest Gaussian
        of this form is found by steps of EM, as in the paper, until the ELBO settles.
 
-    No array of dim x dim is made. A Gaussian with 10 000 dimensions and 10 directions is found in
-    450 gradients, 13 s on one core and 370 MB with all of Python.
+    No array of dim x dim is made. A Gaussian with 10 000 dimensions, 10 directions and a condition
+    number of 1e4 is found in 512 gradients, 14 s on one core and 450 MB with all of Python, 390 MB
+    with half as many dimensions.
 
     Costs `draws` gradients an iteration, and at least ``4 * (rank + 1)`` a leap; O(dim · rank ·
     (rank + draws)) operations, a hundred times that for a leap, and O(dim · (rank + draws)) memory.
