@@ -31,7 +31,7 @@ NEAR: dict[str, float] = {
     "auto": 1e-4,
     "gsm": 2e-3,
     "dadvi": 1e-5,
-    "lowrank_batch_match": 0.05,
+    "lowrank_batch_match": 1e-4,
     "pathfinder": 0.06,
 }
 

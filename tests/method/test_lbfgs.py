@@ -70,7 +70,7 @@ def test_a_gaussian_along_the_path_is_the_quasi_newton_one() -> None:
     root = normal.colour(np.eye(5))
     inverse = root.T @ root
     np.testing.assert_allclose(normal.mean, point.position + inverse @ point.slope, rtol=1e-6)
-    step, change = point.curvature.steps[-1], point.curvature.changes[-1]
+    step, change = point.curvature.pairs[-1]
     np.testing.assert_allclose(inverse @ change, step, rtol=1e-6)
 
 

@@ -10,10 +10,11 @@ from taut.gradients import BLOCK
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
 from taut.method.lbfgs import Point, ascend
+from taut.method.leaping import leap_and_patch
 from taut.method.mixed_modes import Modes, counts, is_apart
-from taut.method.patching import LowRankGaussian, match_and_patch
+from taut.method.patching import LowRankGaussian
 from taut.method.path_gaussians import Candidate, best_of_paths
-from taut.method.score_matching import batch_match, match_scores
+from taut.method.score_matching import batch_match
 from taut.normal import Dense, Normal, Structured, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
@@ -156,7 +157,7 @@ class Climb:
         """Never write a covariance out."""
         directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
         wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
-        steps = match_scores(self._gradients, wide, self._random, BLOCK, match_and_patch)
+        steps = leap_and_patch(self._gradients, wide, self._random, BLOCK)
         reached = self._last(steps).gaussian
         return structured(reached.mean, reached.diagonal, reached.factor)
 

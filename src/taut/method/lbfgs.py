@@ -31,33 +31,30 @@ class Curvature:
     ----------
     diagonal
         :math:`\alpha`.
-    steps, changes
-        The last differences of positions and of gradients, one a row.
+    pairs
+        The last differences of positions and of gradients. Iterates of a path share them.
     """
 
     diagonal: Vector
-    steps: Float[np.ndarray, "memory dim"]
-    changes: Float[np.ndarray, "memory dim"]
+    pairs: tuple[tuple[Vector, Vector], ...] = ()
 
     @classmethod
     def flat(cls, dim: int) -> "Curvature":
         """Know nothing yet."""
-        return cls(np.ones(dim), np.empty((0, dim)), np.empty((0, dim)))
+        return cls(np.ones(dim))
 
     def after(self, step: Vector, change: Vector) -> "Curvature":
         """Take in one more step; what shows no positive curvature is left out."""
         if not step @ change > _SMALL_CURVATURE * (change @ change):
             return self
         diagonal = _updated_diagonal(self.diagonal, step, change)
-        steps = np.concatenate([self.steps, step[None]])[-_MEMORY:]
-        changes = np.concatenate([self.changes, change[None]])[-_MEMORY:]
-        return Curvature(diagonal, steps, changes)
+        return Curvature(diagonal, (*self.pairs, (step, change))[-_MEMORY:])
 
     def times(self, vector: Vector) -> Vector:
         """Multiply by the inverse Hessian, by the two loops of Nocedal and Wright."""
-        if not len(self.steps):
+        pairs = self.pairs
+        if not pairs:
             return vector * min(1.0, 1.0 / max(float(np.linalg.norm(vector)), 1e-300))
-        pairs = list(zip(self.steps, self.changes, strict=True))
         weights, left = [], vector.copy()
         for step, change in reversed(pairs):
             weights.append((step @ left) / (step @ change))

@@ -10,8 +10,8 @@ from taut.family import LowRank
 from taut.group import Group
 from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
-from taut.method.patching import LowRankGaussian, match_and_patch
-from taut.method.score_matching import match_scores
+from taut.method.leaping import leap_and_patch
+from taut.method.patching import LowRankGaussian
 
 
 @final
@@ -21,15 +21,22 @@ class LowRankBatchMatch(DirectInference):
     .. math:: q = \mathcal N(\mu, \Psi + F F^\top), \quad F \text{ of shape dim} \times
               \text{rank}
 
-    in the unconstrained space. Each batch is matched as by `BatchMatch`, and the nearest Gaussian
-    of this form is found by steps of EM. For models of more than some hundreds of dimensions whose
-    correlations lie in few directions. It comes near slowly rather than in a few batches: of a
-    Gaussian of this very form with 1 000 dimensions it ends about 2 nats away after 700
-    iterations. No array of dim x dim is made: with 10 000 dimensions and rank 10 an iteration
-    takes 0.4 s on one core, in 270 MB with all of Python.
+    in the unconstrained space. For models of more than some hundreds of dimensions whose
+    correlations lie in few directions. The fit has two parts:
 
-    Costs `draws` gradients an iteration, and O(dim · rank · (rank + draws)) operations and
-    O(dim · (rank + draws)) memory.
+    1. Leaps. The divergence of `BatchMatch` is minimised over Gaussians of this form, by L-BFGS on
+       the draws of one batch. Where the posterior is such a Gaussian, about ten batches find it
+       exactly: with 1 000 dimensions, 10 directions and a condition number of 1e6 within 1e-8 nats
+       after 640 gradients. Leaps end as soon as the ELBO gets no better.
+    2. Steps. From the best leap, each batch is matched as by `BatchMatch`, and the nearest Gaussian
+       of this form is found by steps of EM, as in the paper, until the ELBO settles.
+
+    No array of dim x dim is made. A Gaussian with 10 000 dimensions, 10 directions and a condition
+    number of 1e4 is found in 512 gradients, 14 s on one core and 450 MB with all of Python, 390 MB
+    with half as many dimensions.
+
+    Costs `draws` gradients an iteration, and at least ``4 * (rank + 1)`` a leap; O(dim · rank ·
+    (rank + draws)) operations, a hundred times that for a leap, and O(dim · (rank + draws)) memory.
 
     Parameters
     ----------
@@ -44,7 +51,7 @@ class LowRankBatchMatch(DirectInference):
     rank
         Directions; never more than dimensions.
     draws
-        In a batch.
+        In a batch; leaps take more where these are too few for the directions.
 
     Raises
     ------
@@ -93,7 +100,7 @@ class LowRankBatchMatch(DirectInference):
             variances = np.asarray(family.std(), float) ** 2
         factor = np.asarray(family.factor, float)
         begin = LowRankGaussian(problem.start, variances - np.sum(factor**2, axis=1), factor)
-        steps = match_scores(problem.gradients, begin, problem.random, self._draws, match_and_patch)
+        steps = leap_and_patch(problem.gradients, begin, problem.random, self._draws)
         while True:
             try:
                 reached = next(steps)

@@ -1,6 +1,7 @@
 """Batch and match for a diagonal and a few directions: match, then patch back to that form."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -61,6 +62,10 @@ class LowRankGaussian:
         """Measure a gradient in the covariance."""
         return float(slope**2 @ self.diagonal + np.sum((slope @ self.factor) ** 2))
 
+    def times(self, vector: Vector) -> Vector:
+        """Multiply by the covariance."""
+        return self.diagonal * vector + self.factor @ (vector @ self.factor)
+
     def scaled(self, by: float) -> "LowRankGaussian":
         """Scale the standard deviations."""
         return LowRankGaussian(self.mean, self.diagonal * by**2, self.factor * by)
@@ -69,6 +74,43 @@ class LowRankGaussian:
         """Make the family."""
         rho = inverse_softplus(np.sqrt(self.diagonal))
         return LowRank(self.mean.astype(dtype), rho.astype(dtype), self.factor.astype(dtype))
+
+
+@dataclass(frozen=True)
+class ScoreBatch:
+    r"""What batch and match asks of a batch: that :math:`\Sigma U \Sigma + \Sigma = V`.
+
+    Parameters
+    ----------
+    plus
+        Columns with :math:`V = \Psi + P P^\top`, where :math:`\Psi` is the diagonal of the
+        approximation that the batch was drawn from.
+    pulled
+        Columns with :math:`U = G G^\top`.
+    share
+        Of the way to the mean that the batch asks for, the part to go.
+    z_mean, slope
+        Averages of the draws and of their gradients.
+    """
+
+    plus: Columns
+    pulled: Columns
+    share: float
+    z_mean: Vector
+    slope: Vector
+
+    @classmethod
+    def of(cls, q: LowRankGaussian, noise: Vectors, slopes: Vectors, strength: float) -> Self:
+        """Gather a batch, with the arguments of `taut.method.score_matching.match_batch`."""
+        z, share = q.push(noise)[0], strength / (1.0 + strength)
+        spread, z_mean, slope = np.sqrt(strength / len(z)), z.mean(axis=0), slopes.mean(axis=0)
+        pulled = np.column_stack([spread * (slopes - slope).T, np.sqrt(share) * slope])
+        drawn = [spread * (z - z_mean).T, np.sqrt(share) * (q.mean - z_mean)]
+        return cls(np.column_stack([q.factor, *drawn]), pulled, share, z_mean, slope)
+
+    def mean(self, before: Vector, pulled: Vector) -> Vector:
+        """Find the mean, given the product of the new covariance and the average gradient."""
+        return before + self.share * (pulled + self.z_mean - before)
 
 
 def match_and_patch(
@@ -90,16 +132,13 @@ def match_and_patch(
     Modi, Cai, Saul (2024), Batch, match, and patch: low-rank approximations for score-based
     variational inference, arXiv 2410.22292.
     """
-    z, share = q.push(noise)[0], strength / (1.0 + strength)
-    spread, z_mean, slope = np.sqrt(strength / len(z)), z.mean(axis=0), slopes.mean(axis=0)
-    # V = diagonal + plus plus', U = pulled pulled'.
-    plus = np.column_stack([q.factor, spread * (z - z_mean).T, np.sqrt(share) * (q.mean - z_mean)])
-    pulled = np.column_stack([spread * (slopes - slope).T, np.sqrt(share) * slope])
-    v_pulled = q.diagonal[:, None] * pulled + plus @ (plus.T @ pulled)
+    batch = ScoreBatch.of(q, noise, slopes, strength)
+    pulled = batch.pulled
+    v_pulled = q.diagonal[:, None] * pulled + batch.plus @ (batch.plus.T @ pulled)
     values, vectors = np.linalg.eigh(pulled.T @ v_pulled)
     minus = (v_pulled @ vectors) / (0.5 + np.sqrt(np.maximum(values, 0.0) + 0.25))
-    matched = _Signed(q.diagonal, plus, minus)
-    mean = q.mean + share * (matched.times(slope[:, None])[:, 0] + z_mean - q.mean)
+    matched = _Signed(q.diagonal, batch.plus, minus)
+    mean = batch.mean(q.mean, matched.times(batch.slope[:, None])[:, 0])
     return LowRankGaussian(mean, *_patch(matched, q.diagonal, q.factor))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.gradients import Gradients
+from taut.gradients import BLOCK, Gradients
 from taut.method.lbfgs import Point
 from taut.normal import Normal, Structured
 
@@ -46,9 +46,9 @@ def gaussian_at(point: Point) -> Normal | None:
     which a QR decomposition of dim x 2 memory turns into scales and stretched directions.
     """
     curvature = point.curvature
-    steps, changes = curvature.steps.T, curvature.changes.T
-    if not steps.shape[1]:
+    if not curvature.pairs:
         return None
+    steps, changes = (np.stack(part, axis=1) for part in zip(*curvature.pairs, strict=True))
     with np.errstate(all="ignore"):
         root = np.sqrt(curvature.diagonal)
         wide = np.concatenate([curvature.diagonal[:, None] * changes, steps], axis=1)
@@ -120,11 +120,14 @@ def elbos_of(
     Draws without a density cost a fixed loss, so that among Gaussians that reach over an edge the
     one that does so least is found.
     """
-    if not normals:
-        return np.empty(0)
-    drawn = [normal.draw(random, draws) for normal in normals]
-    values, _ = gradients(np.concatenate([z for z, _ in drawn]))
-    weights = values.reshape(-1, draws) - np.stack([log_q for _, log_q in drawn])
+    weights = np.empty((len(normals), draws))
+    # As many at once as fill a block: draws of all of them need not be in memory together.
+    few = max(1, BLOCK // draws)
+    for first in range(0, len(normals), few):
+        drawn = [normal.draw(random, draws) for normal in normals[first : first + few]]
+        values, _ = gradients(np.concatenate([z for z, _ in drawn]))
+        log_q = np.stack([log_q for _, log_q in drawn])
+        weights[first : first + few] = values.reshape(-1, draws) - log_q
     finite = np.isfinite(weights)
     inside = np.where(finite, weights, 0.0).sum(axis=1) / np.maximum(finite.sum(axis=1), 1)
     elbos = inside - _OUTSIDE * (1.0 - finite.mean(axis=1))

@@ -217,7 +217,7 @@ def match_scores[G: AnyGaussian](
             matched = None
             if 2 * good.sum() >= size and good.sum() > 1:
                 strength = pilot.strength(slopes[good].mean(axis=0))
-                matched = _attempt(update, q, noise[good], slopes[good], strength)
+                matched = attempt(update, q, noise[good], slopes[good], strength)
         end = pilot.fail() if matched is None else pilot.go(matched, (values - log_q)[good])
         weights = (values - log_q)[good]
         yield Matched(pilot.q, float(weights.mean()) if len(weights) else -np.inf)
@@ -225,7 +225,7 @@ def match_scores[G: AnyGaussian](
             return end
 
 
-def _attempt[G: AnyGaussian](
+def attempt[G: AnyGaussian](
     update: Callable[[G, Vectors, Vectors, float], G],
     q: G,
     noise: Vectors,
