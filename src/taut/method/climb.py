@@ -14,7 +14,7 @@ from taut.method.leaping import leap_and_patch
 from taut.method.mixed_modes import Modes, counts, is_apart
 from taut.method.patching import LowRankGaussian
 from taut.method.path_gaussians import Candidate, best_of_paths
-from taut.method.score_matching import batch_match
+from taut.method.score_matching import AnyGaussian, Matched, batch_match
 from taut.normal import Dense, Normal, Structured, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
@@ -30,6 +30,9 @@ _MODES = 4
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
 # out. What chains can mend is not worth more.
 _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
+# Batches that are compared with as many before, the gain for each dimension that is not worth more,
+# in nats, and the dimensions from which on batches are large enough for that.
+_FLAT_BATCHES, _FLAT_EACH, _LARGE = 4, 0.002, 100
 
 
 class Climb:
@@ -161,12 +164,14 @@ class Climb:
         reached = self._last(steps).gaussian
         return structured(reached.mean, reached.diagonal, reached.factor)
 
-    def _last[T](self, steps: Iterator[T]) -> T:
+    def _last[G: AnyGaussian](self, steps: Iterator[Matched[G]]) -> Matched[G]:
         """Go on to the end, or until it is enough."""
-        reached = next(steps)
+        reached, elbos = next(steps), list[float]()
         most = self._gradients.count + _MATCHED
-        for reached in itertools.islice(steps, _BATCHES):  # noqa: B007
-            if self._problem.is_late or self._gradients.count > most:
+        for reached in itertools.islice(steps, _BATCHES):
+            elbos.append(reached.elbo)
+            enough = self._gradients.count > most or is_flat(elbos, len(self._problem.start))
+            if self._problem.is_late or enough:
                 break
         return reached
 
@@ -181,6 +186,17 @@ class Climb:
         with np.errstate(all="ignore"):
             z, log_q = normal.draw(self._random, _DRAWS)
             return Weights(self._gradients(z)[0] - log_q)
+
+
+def is_flat(elbos: list[float], dim: int) -> bool:
+    """Whether the last batches gained next to nothing over those before, for so many dimensions.
+
+    With few dimensions batches are small, their ELBOs noise, and the fit ends by itself.
+    """
+    before, last = elbos[-2 * _FLAT_BATCHES : -_FLAT_BATCHES], elbos[-_FLAT_BATCHES:]
+    if dim < _LARGE or len(before) < _FLAT_BATCHES:
+        return False
+    return bool(abs(np.median(last) - np.median(before)) < _FLAT_EACH * dim)
 
 
 def _height(point: Point) -> float:
