@@ -99,7 +99,7 @@ def _worst(
     z, _ = in_blocks(target, family, len(log_ratios), key_words, sample_block)
     khat = khat_by_variable(log_ratios, z, target.space)
     worst = sorted(khat, key=khat.__getitem__, reverse=True)[:3]
-    return ", most of all for " + ", ".join(f"{name} ({khat[name]:.2f})" for name in worst)
+    return ", most of all for " + ", ".join(f"{name} ({khat[name]})" for name in worst)
 
 
 def _warn(weights: ImportanceWeights, worst: str) -> None:

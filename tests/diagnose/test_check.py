@@ -6,8 +6,9 @@ import pytest
 import taut
 from cases import full_rank_of, regression
 from taut.compilation import Timing
-from taut.diagnose import Journal, Judge, Outcome
+from taut.diagnose import Ending, Journal, Judge, Outcome, report_on
 from taut.gradients import Gradients
+from taut.space import Space
 
 MODEL = regression(5)
 STD = np.sqrt(np.diag(MODEL.posterior_cov))
@@ -91,6 +92,27 @@ def test_a_report_reads_well_in_terminal_and_notebook() -> None:
     assert text.startswith("trust it: ")
     assert [word in text for word in ("ELBO", "k-hat", "short chains", "R-hat", "z[")] == [True] * 5
     assert report._repr_html_().startswith("<p>trust it: ")
+
+
+def test_a_report_gives_the_khat_of_each_variable_with_its_error() -> None:
+    """The worst element of each, in both forms of the report; five variables, and a count."""
+    names = ["a", "b", "c", "d", "e", "f"]
+    space = Space.of({name: (2,) for name in names})
+    random = np.random.default_rng(1)
+    z = random.normal(size=(2000, 12))
+    journal = Journal(outcome=Outcome.CHECKED)
+    ending = Ending(0, 0, None, Timing())
+    report = report_on(journal, z, -0.1 * z[:, 3] ** 2, space, ending)
+    assert report.weights is not None
+    overall = f"k-hat           {report.weights.khat:.2f} ± {report.weights.khat_se:.2f}"
+    [line] = [line for line in str(report).splitlines() if line.startswith("k-hat of means")]
+    worst = max(report.khats, key=lambda name: report.khats[name].value)
+    assert overall in str(report)
+    assert f"{worst} {report.khats[worst].value:.2f} ± {report.khats[worst].se:.2f}, " in line
+    assert line.count(" ± ") == 5
+    assert line.endswith("; 1 more")
+    for text in (f"<td>{line.removeprefix('k-hat of means').strip()}</td>", overall[-11:]):
+        assert text in report._repr_html_()
 
 
 def test_without_chains_nothing_is_trusted_that_was_not_checked() -> None:

@@ -106,12 +106,37 @@ def test_each_variable_has_a_khat_of_its_own() -> None:
     """Weights are equal: what is left are the tails of the variables, one with shape 0.9.
 
     A normal's tail has shape 0, which the fit's prior moves to about 0.05. The standard error of
-    the other is 0.13.
+    the other is 0.13. One that does not move has no tail.
     """
     random = np.random.default_rng(3)
     z = np.stack([random.normal(size=4000), np.exp(pareto(0.9, 4000, 4)), np.ones(4000)], axis=1)
     khat = khat_by_variable(np.zeros(4000), z, Space.of({"a": (), "b": (2,)}))
     assert list(khat) == ["a", "b[0]", "b[1]"]
-    assert khat["a"] < 0.3
-    assert khat["b[0]"] == pytest.approx(0.9, abs=0.4)
-    assert khat["b[1]"] == -np.inf
+    assert khat["a"].value < 0.3
+    assert khat["b[0]"].value == pytest.approx(0.9, abs=0.4)
+    assert khat["b[0]"].se == pytest.approx(0.13, abs=0.03)
+    assert khat["b[1]"].value == -np.inf
+    assert np.isnan(khat["b[1]"].se)
+
+
+@pytest.mark.parametrize("shape", [0.3, 0.8])
+def test_khat_of_a_variable_varies_by_the_standard_error_it_states(shape: float) -> None:
+    """As for k-hat itself: 300 repetitions know a spread to 4 %, and the formula is asymptotic.
+
+    Draws are normal and independent of their weights, whose tail theirs then has."""
+    found, space = [], Space.of({"a": ()})
+    for seed in range(300):
+        z = np.random.default_rng(1000 + seed).normal(size=(4000, 1))
+        found.append(khat_by_variable(pareto(shape, 4000, seed), z, space)["a"])
+    values, errors = np.array(found).T
+    assert values.std() == pytest.approx(errors.mean(), rel=0.15)
+
+
+def test_a_variable_that_does_not_matter_has_the_khat_of_the_weights() -> None:
+    """The same tail for both, but for a factor: two ways to the same number and its error."""
+    ratios = pareto(0.6, 4000, 5)
+    z = np.random.default_rng(6).choice([-1.0, 1.0], 4000)[:, None]
+    away = np.abs(z[:, 0] - float(psis(ratios).weights @ z[:, 0]))
+    whole = psis(ratios + np.log(away))
+    khat = khat_by_variable(ratios, z, Space.of({"a": ()}))["a"]
+    assert (khat.value, khat.se) == (whole.khat, whole.khat_se)

@@ -1,5 +1,6 @@
 """The automatic fit: right without settings, or it says that it is not."""
 
+import itertools
 import warnings
 
 import jax.numpy as jnp
@@ -9,10 +10,14 @@ import pytest
 
 import taut
 from cases import regression
+from taut.compilation import Timing
 from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
 from taut.family import FullRank, Mixture, Particles
-from taut.method.climb import DENSE
+from taut.gradients import Gradients
+from taut.method.climb import DENSE, Climb
+from taut.method.mixed_modes import Modes, is_apart
+from taut.normal import Dense
 from taut.progress import INTERRUPTED
 from taut.space import Space
 
@@ -74,6 +79,7 @@ def test_two_modes_get_their_masses() -> None:
     assert len(both) >= 1
     for approx in both:
         assert outcome(approx) is Outcome.MIXED
+        assert approx.journal.modes == 2
         z = approx.unconstrained_draws(4000, random_seed=1)
         assert (z[:, 0] < 0).mean() == pytest.approx(0.8, abs=0.03)
 
@@ -90,13 +96,9 @@ def test_a_skewed_posterior_is_repaired_by_chains() -> None:
 
 def test_a_funnel_is_right_or_not_trusted() -> None:
     """The neck has scale 3: exact chains would need far longer."""
-
-    def density(z):
-        return -0.5 * (z[0] / 3) ** 2 - 0.5 * jnp.sum(z[1:] ** 2) * jnp.exp(-z[0]) - 4.5 * z[0]
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        approx = auto(target_of(density, 10))
+        approx = auto(target_of(funnel_density, 10))
     with approx.target.precision():
         mean, std = float(approx.family.mean()[0]), float(approx.family.std()[0])
     right = abs(mean) < 0.9 and abs(np.log(std / 3)) < 0.3
@@ -104,6 +106,67 @@ def test_a_funnel_is_right_or_not_trusted() -> None:
     assert right or not report.trusted
     if not report.trusted:
         assert "nuts_start" in report.verdict.advice
+
+
+def funnel_density(z):
+    """Neal's funnel: the first element has scale 3, the others exp of half of it."""
+    return -0.5 * (z[0] / 3) ** 2 - 0.5 * jnp.sum(z[1:] ** 2) * jnp.exp(-z[0]) - 4.5 * z[0]
+
+
+def along_the_funnel(v: float, dim: int = 10) -> Dense:
+    """A Gaussian that fits where the first element is near v."""
+    mean, variances = np.zeros(dim), np.full(dim, np.exp(v))
+    mean[0], variances[0] = v, 0.25
+    return Dense.of(mean, np.diag(variances))
+
+
+def gradients_of(density: object, dim: int) -> Gradients:
+    return Gradients(target_of(density, dim), Timing())
+
+
+def test_gaussians_along_a_funnel_are_no_modes() -> None:
+    """The density rises all the way into the neck."""
+    places = along_the_funnel(-1.0), along_the_funnel(-4.0), along_the_funnel(-8.0)
+    gradients = gradients_of(funnel_density, 10)
+    assert is_apart(places[0], places[2])
+    assert Modes(places, (0.0, 0.0, 0.0)).separate(gradients) == 1
+    assert gradients.count <= 3 * 32
+
+
+def test_modes_are_told_from_places_on_one_slope() -> None:
+    """Two funnels side by side, in one of which two Gaussians were found, in any order."""
+
+    def density(z):
+        return jnp.logaddexp(funnel_density(z), funnel_density(z.at[1].add(-40.0)))
+
+    beside = along_the_funnel(-4.0)
+    beside = Dense(beside.mean + 40.0 * np.eye(10)[1], beside.cholesky)
+    places = along_the_funnel(-4.0), beside, along_the_funnel(-8.0)
+    for order in itertools.permutations(places):
+        found = Modes(order, (0.0, 0.0, 0.0))
+        assert found.separate(gradients_of(density, 10)) == 2
+
+
+def test_where_the_density_is_not_finite_between_two_gaussians_they_are_modes() -> None:
+    def density(z):
+        return jnp.where(jnp.abs(z[0]) < 1.0, -jnp.inf, -0.5 * (jnp.abs(z[0]) - 5.0) ** 2)
+
+    sides = tuple(Dense.of(np.array([mean]), np.eye(1)) for mean in (-5.0, 5.0))
+    assert Modes(sides, (0.0, 0.0)).separate(gradients_of(density, 1)) == 2
+
+
+def test_a_funnel_of_which_two_parts_were_found_is_not_said_to_have_modes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Chains from both have not settled within the budget: it is not trusted, and says why."""
+    parts = Modes((along_the_funnel(-1.0), along_the_funnel(-8.0)), (0.0, 0.0))
+    monkeypatch.setattr(Climb, "modes", lambda _: parts)
+    approx = distrusted(target_of(funnel_density, 10))
+    assert outcome(approx) is Outcome.UNEVEN
+    text = str(approx.diagnose())
+    assert text.startswith("do not trust it: it has parts of very different scale")
+    assert "nuts_start" in text
+    assert "modes" not in text
 
 
 def test_large_models_never_write_a_covariance_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,8 +162,10 @@ def test_what_it_can_not_go_with() -> None:
         advi.fit(obj_optimizer=taut.adam(), **AUTO)
     with pytest.raises(ArgumentError, match=r"learning_rate=0\.01"):
         advi.fit(step_size=0.01)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ArgumentError, match="particles have none"):
-        taut.SVGD(10, model=target).fit(**AUTO)
+    particles = taut.Approximation([taut.Group(None, "empirical", size=10)], model=target)
+    for made in (taut.SVGD(10, model=target), taut.ImplicitGradient(particles)):
+        with pytest.raises(ArgumentError, match=r"particles have no average.*taut\.ASVGD"):
+            made.fit(**AUTO)
 
 
 def test_moments_and_split_r_hat_of_a_trace() -> None:

@@ -9,6 +9,7 @@ from taut.diagnose.examine import particles as particles
 from taut.diagnose.journal import Journal as Journal
 from taut.diagnose.journal import Stage as Stage
 from taut.diagnose.psis import ImportanceWeights as ImportanceWeights
+from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
 from taut.diagnose.psis import psis as psis
 from taut.diagnose.report import Ending as Ending
@@ -24,6 +25,7 @@ __all__ = [
     "ImportanceWeights",
     "Journal",
     "Judge",
+    "Khat",
     "Outcome",
     "Report",
     "Stage",

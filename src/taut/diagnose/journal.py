@@ -60,7 +60,8 @@ class Journal:
         What short chains shifted, if any were run: from `q` where that is the result, and between
         the last rounds of repair where the draws of the chains are.
     modes
-        Places at which starts ended up that are far from one another and count.
+        Places at which starts ended up that are far from one another, count, and have a dip of the
+        density between them.
     starts
         Starts that came to the result, and how many there were.
     outcome

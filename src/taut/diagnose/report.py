@@ -9,11 +9,14 @@ from jaxtyping import Float
 from taut.compilation import Timing
 from taut.diagnose.check import ChainCheck
 from taut.diagnose.journal import Journal
-from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
+from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
 from taut.diagnose.verdict import Verdict
 from taut.evaluation import Estimate
 from taut.printing import as_html, as_text
 from taut.space import Space
+
+# Variables whose k-hat is shown.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Report:
         their effective draws; `None` likewise. Under 0.7 they can be used. In many dimensions
         k-hat is large for good fits too.
     khats
-        k-hat of the mean of each element.
+        k-hat of the mean of each element, with its standard error.
     check
         What short chains shifted.
     names
@@ -70,7 +73,7 @@ class Report:
     verdict: Verdict
     elbo: Estimate | None
     weights: ImportanceWeights | None
-    khats: Mapping[str, float]
+    khats: Mapping[str, Khat]
     check: ChainCheck | None
     names: tuple[str, ...]
     journal: Journal
@@ -95,6 +98,7 @@ class Report:
             ("next", self.verdict.advice),
             ("ELBO", "" if self.elbo is None else str(self.elbo)),
             ("k-hat", self._khat_in_words()),
+            ("k-hat of means", self._khats_in_words()),
             ("effective draws", self._effective_in_words()),
             ("short chains", self._check_in_words()),
             ("starts", self._starts_in_words()),
@@ -108,11 +112,16 @@ class Report:
     def _khat_in_words(self) -> str:
         if self.weights is None:
             return ""
-        worst = max(self.khats, key=self.khats.__getitem__)
-        return (
-            f"{self.weights.khat:.2f} ± {self.weights.khat_se:.2f}; largest of a mean: "
-            f"{self.khats[worst]:.2f} ({worst})"
-        )
+        return str(Khat(self.weights.khat, self.weights.khat_se))
+
+    def _khats_in_words(self) -> str:
+        """Name the worst element of each variable, and begin with the worst of all."""
+        worst: dict[str, str] = {}
+        for name in sorted(self.khats, key=self.khats.__getitem__, reverse=True):
+            worst.setdefault(name.partition("[")[0], name)
+        shown = [f"{name} {self.khats[name]}" for name in worst.values()]
+        more = f"; {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        return ", ".join(shown[:_SHOWN]) + more
 
     def _effective_in_words(self) -> str:
         if self.weights is None:

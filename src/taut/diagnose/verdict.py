@@ -53,6 +53,11 @@ class Outcome(Enum):
         "Look at each mode: start the fit there, start={'name': value}. Constrain the model if "
         "they are mirror images.",
     )
+    UNEVEN = Verdict(
+        False,
+        "it has parts of very different scale, as a funnel has, and their masses are not certain",
+        _NUTS,
+    )
     UNCHECKED = Verdict(
         False,
         "there was no time to check it",

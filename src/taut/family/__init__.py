@@ -9,6 +9,7 @@ from taut.family.low_rank import LowRank as LowRank
 from taut.family.mean_field import MeanField as MeanField
 from taut.family.mixture import Mixture as Mixture
 from taut.family.particles import Particles as Particles
+from taut.family.particles import has_density as has_density
 from taut.family.product import Product as Product
 from taut.family.stretched import Stretched as Stretched
 from taut.family.student import StudentT as StudentT
@@ -26,4 +27,5 @@ __all__ = [
     "Product",
     "Stretched",
     "StudentT",
+    "has_density",
 ]

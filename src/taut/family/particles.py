@@ -1,5 +1,7 @@
 """Equally weighted points."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,3 +68,13 @@ class Particles(AbstractFamily):
     def cov(self) -> Float[Array, "dim dim"]:
         centred = jnp.subtract(self.histogram, jnp.mean(self.histogram, axis=0))
         return centred.T @ centred / self.histogram.shape[0]
+
+
+def has_density(family: AbstractFamily) -> bool:
+    """Tell whether a family has a density: whether no part of it is particles."""
+    parts = jax.tree.leaves(family, is_leaf=_is_particles)
+    return not any(_is_particles(part) for part in parts)
+
+
+def _is_particles(part: Any) -> bool:
+    return isinstance(part, Particles)

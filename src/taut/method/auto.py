@@ -108,17 +108,20 @@ class Auto(DirectInference):
 def _several(problem: Problem, modes: Modes) -> Generator[Iterate, None, Outcome]:
     """Weigh a mixture of modes; where it has not the posterior's shape, let chains go on."""
     gradients, random, journal = problem.gradients, problem.random, problem.journal
-    journal.modes = len(modes.normals)
-    with journal.stage("mixture of modes", gradients) as stage:
+    with journal.stage("mixture of Gaussians", gradients) as stage:
+        journal.modes = modes.separate(gradients)
         z = modes.draw(random, _CHECKED)
         weights = modes.weigh(gradients, z[:_WEIGHED])
         stage.elbo = weights.elbo
     yield Iterate(modes.family(gradients.target.dtype), -weights.elbo)
-    if weights.divergence < _MIXED:
+    # What lies between the Gaussians of one slope is seen by none of them: chains have to go there.
+    if journal.modes > 1 and weights.divergence < _MIXED:
         return Outcome.MIXED
     outcome = yield from _checked(problem, modes.normals[0], z, weights.elbo)
-    # Chains that stay in their modes say nothing of the masses of these.
-    return outcome if outcome is Outcome.REPAIRED else Outcome.UNCERTAIN
+    if outcome is Outcome.REPAIRED:
+        return outcome
+    # Chains that stay where they began say nothing of the masses of these places.
+    return Outcome.UNCERTAIN if journal.modes > 1 else Outcome.UNEVEN
 
 
 def _checked(

@@ -96,7 +96,7 @@ class Climb:
             close = counts(candidate.elbo, self._candidates[0].elbo)
             if not close or not self._is_new(candidate.normal, found):
                 continue
-            with self._problem.journal.stage("another mode", self._gradients) as stage:
+            with self._problem.journal.stage("a Gaussian elsewhere", self._gradients) as stage:
                 normal, stage.elbo = self._matched(candidate.normal)
             if counts(stage.elbo, self.elbo) and self._is_new(normal, found):
                 found.append(normal)

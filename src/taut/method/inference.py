@@ -9,13 +9,14 @@ import numpy as np
 from taut.approximation import Approximation
 from taut.batches import AbstractRows
 from taut.errors import ArgumentError
+from taut.family import AbstractFamily, has_density
 from taut.frontend import Batching
 from taut.method.arguments import as_positive, as_progress
 from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
-from taut.objective import ELBO, AbstractObjective
+from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
 
 _STEPS, _CAP = 10_000, 100_000
@@ -93,9 +94,10 @@ class Inference(ABC):
             ``"auto"`` finds it: Adam at step sizes that fall, each until its iterates are
             stationary, which are then averaged; the fit ends when half the step size leads to
             the same average, and ``approx.stopped`` says so. No learning rate and no `n` need to
-            be guessed; see `taut.method.AutoStep`. ``gradient="path"`` is faster where the
-            family contains the posterior, as full rank nearly does, and slower where
-            correlations are missed.
+            be guessed; see `taut.method.AutoStep`. It goes with every objective and every
+            approximation that has a density, which particles have not. ``gradient="path"`` is
+            faster where the family contains the posterior, as full rank nearly does, and slower
+            where correlations are missed.
         backend
             Only ``"jax"``, which taut runs on; for calls written for PyMC.
         include_transformed
@@ -145,6 +147,7 @@ class Inference(ABC):
             raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
         objective = self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc))
         max_norm = total_grad_norm_constraint
+        _check_step_size(step_size, obj_optimizer, self.approx.family)
         method = _method(
             objective,
             self._optimizer if obj_optimizer is None and step_size is None else obj_optimizer,
@@ -170,11 +173,9 @@ class Inference(ABC):
         return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 
-def _method(
-    objective: AbstractObjective, optimizer: Any, max_norm: Any, step_size: Any
-) -> AbstractMethod:
+def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> None:
     if step_size is None:
-        return _descent(objective, optimizer, max_norm)
+        return
     if step_size != "auto":
         raise ArgumentError(
             f'step_size must be "auto" or None, got {step_size!r}. A step size of your own is an '
@@ -185,11 +186,21 @@ def _method(
             'step_size="auto" brings its own optimizer, whose step size it chooses: leave '
             "obj_optimizer out, or step_size."
         )
-    if not isinstance(objective, ELBO):
+    if not has_density(family):
         raise ArgumentError(
-            'step_size="auto" needs the density of an approximation, to see how far it moves; '
-            "particles have none. Leave it out, or choose a method such as taut.ADVI."
+            'step_size="auto" averages iterates, and particles have no average: they change '
+            "places, and the average of the places of one lies between them. Leave step_size out "
+            "and give n and a falling rate, such as obj_optimizer=taut.adam(learning_rate="
+            "optax.exponential_decay(0.1, 500, 0.5)), or fit an approximation that has a density, "
+            "by taut.ADVI or taut.ASVGD."
         )
+
+
+def _method(
+    objective: AbstractObjective, optimizer: Any, max_norm: Any, step_size: Any
+) -> AbstractMethod:
+    if step_size is None:
+        return _descent(objective, optimizer, max_norm)
     return AutoStep(_descent(objective, _UNSCALED, max_norm))
 
 

@@ -4,7 +4,7 @@ from typing import final
 
 from taut.approximation import Approximation
 from taut.errors import ArgumentError
-from taut.family import Particles
+from taut.family import has_density
 from taut.method.inference import Inference
 from taut.method.session import Session
 from taut.objective import AbstractObjective, Gradient, as_objective
@@ -47,7 +47,7 @@ class KLqp(Inference):
         gradient: Gradient = "total",
         objective: AbstractObjective | None = None,
     ) -> None:
-        if isinstance(approx.family, Particles):
+        if not has_density(approx.family):
             raise ArgumentError(
                 "KLqp needs the density of an approximation, and particles have none. "
                 "Fit them by taut.SVGD or taut.ImplicitGradient."

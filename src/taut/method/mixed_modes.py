@@ -13,6 +13,9 @@ from taut.normal import Normal
 # How far apart two Gaussians have to be, in standard deviations of the one and by the root of the
 # dimension, and how much less evidence the lesser may have, in nats.
 _APART, _LESS = 4.0, 5.0
+# Points between two means, and by how many nats the density has to fall between modes. Two equal
+# Gaussians as far apart as above have a dip of two nats for each dimension.
+_BETWEEN, _DIP = 32, 1.0
 
 
 def is_apart(one: Normal, other: Normal) -> bool:
@@ -30,9 +33,20 @@ def counts(elbo: float, best: float) -> bool:
     return elbo > best - _LESS
 
 
+def is_parted(gradients: Gradients, one: Normal, other: Normal) -> bool:
+    """Whether the density falls between the means of two Gaussians, below that at both.
+
+    Where it does not, they are apart along one slope, as in the neck of a funnel, and no two
+    modes. Along a bend the straight way falls too: then they are taken for modes.
+    """
+    way = np.linspace(0.0, 1.0, _BETWEEN)[:, None]
+    values, _ = gradients(one.mean + way * (other.mean - one.mean))
+    return not values.min() > min(values[0], values[-1]) - _DIP
+
+
 @dataclass(frozen=True)
 class Modes:
-    """A mixture of Gaussians, weighted by their evidence.
+    """A mixture of Gaussians far from one another, weighted by their evidence.
 
     Parameters
     ----------
@@ -50,6 +64,19 @@ class Modes:
         """Weights, which sum to one."""
         masses = np.exp(np.array(self.elbos) - max(self.elbos))
         return masses / masses.sum()
+
+    def separate(self, gradients: Gradients) -> int:
+        """Count them, those as one between which the density does not fall."""
+        groups: list[list[Normal]] = []
+        for normal in self.normals:
+            own, others = [normal], []
+            for group in groups:
+                if all(is_parted(gradients, normal, other) for other in group):
+                    others.append(group)
+                else:
+                    own += group
+            groups = [*others, own]
+        return len(groups)
 
     def family(self, dtype: str) -> AbstractFamily:
         """Give the mixture as a family."""
