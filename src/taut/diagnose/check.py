@@ -27,7 +27,7 @@ SETTLED = 0.2
 # What chains that are to be trusted may show.
 RHAT, DIVERGENT, STUCK, EFFECTIVE = 1.2, 0.02, 0.05, 300
 # Effective draws to go on for where a gradient takes less than so many seconds.
-_PLENTY, _CHEAP = 1000, 2e-5
+_PLENTY, _CHEAP = 600, 2e-5
 # A round of repair: transitions that are recorded in the first, half as many as go before, and how
 # many more they become from round to round; the values that are held at most.
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
@@ -35,7 +35,7 @@ _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
 _FARTHEST, _RARE = 6.4, 0.005
 # Gradients of a repair, by the seconds that one takes. In steps, so that the same fit on the same
 # machine takes the same number.
-_BUDGETS = ((2e-5, 400_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000))
+_BUDGETS = ((2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000))
 
 Draws = Float[np.ndarray, "draws dim"]
 

@@ -67,7 +67,7 @@ class Auto(DirectInference):
     'FullRank'
     """
 
-    _longest = 10_000
+    _longest = 20_000
     _needs_start, _judges = False, True
 
     def __init__(

@@ -1,7 +1,7 @@
 """The Gaussian stages of the automatic fit, which compete on their ELBO."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from taut.normal import Dense, Normal, Structured, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
 _PATHS, _APART = 8, 2.0
-# Dimensions up to which a covariance is written out.
-DENSE = 1000
+# Dimensions up to which a covariance is written out, and from which on few directions come first,
+# if the best Gaussian is off by so many nats for each dimension.
+DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
 # Draws by which stages are compared.
 _DRAWS = 512
 # Divergence, in nats, under which a Gaussian is as good as exact where it looks.
@@ -76,13 +77,17 @@ class Climb:
         yield self._compete(best)
         if self._problem.is_late:
             return
-        if len(self._problem.start) > DENSE:
-            yield self._match()
-            return
-        yield self._laplace()
-        if self.is_exact or self._problem.is_late:
-            return
-        yield self._match()
+        dim = len(self._problem.start)
+        if dim <= DENSE:
+            yield self._laplace()
+            if self.is_exact or self._problem.is_late:
+                return
+        if dim > _WIDE and self.weights.divergence > _FAR_EACH * dim:
+            yield self._match("low-rank batch and match", self._patched)
+            if self._problem.is_late:
+                return
+        if dim <= DENSE:
+            yield self._match("batch and match", self._dense)
 
     def modes(self) -> Modes | None:
         """Look where paths came to that is far from the best Gaussian; `None` if nowhere."""
@@ -97,7 +102,7 @@ class Climb:
             if not close or not self._is_new(candidate.normal, found):
                 continue
             with self._problem.journal.stage("a Gaussian elsewhere", self._gradients) as stage:
-                normal, stage.elbo = self._matched(candidate.normal)
+                normal, stage.elbo = self._matched(candidate.normal, self._dense)
             if counts(stage.elbo, self.elbo) and self._is_new(normal, found):
                 found.append(normal)
                 elbos.append(stage.elbo)
@@ -136,15 +141,14 @@ class Climb:
             stage.elbo = self.elbo if self.elbo > before else np.nan
         return best
 
-    def _match(self) -> Normal:
+    def _match(self, name: str, fit: Callable[[Normal], Normal]) -> Normal:
         assert self.best is not None
-        with self._problem.journal.stage("batch and match", self._gradients) as stage:
-            matched, stage.elbo = self._matched(self.best)
+        with self._problem.journal.stage(name, self._gradients) as stage:
+            matched, stage.elbo = self._matched(self.best, fit)
         return self._compete(matched)
 
-    def _matched(self, begin: Normal) -> tuple[Normal, float]:
+    def _matched(self, begin: Normal, fit: Callable[[Normal], Normal]) -> tuple[Normal, float]:
         """Fit a Gaussian from another one; give it with its ELBO."""
-        fit = self._patched if len(begin.mean) > DENSE else self._dense
         with np.errstate(all="ignore"):
             normal = fit(begin)
         normal = normal if np.isfinite(normal.std).all() else begin
