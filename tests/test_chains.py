@@ -112,4 +112,4 @@ def test_careful_chains_take_smaller_steps() -> None:
     assert chains.step < 0.8 * step
     for _ in range(10):
         chains.be_careful()
-    assert chains.acceptance == 0.975
+    assert chains.acceptance == 0.99

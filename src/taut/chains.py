@@ -17,7 +17,7 @@ from taut.gradients import Gradients
 _TRAVEL = 1.6
 _MOST_LEAPS = 64
 # What Hamiltonian chains should accept, at first and at most, and how fast the step size follows.
-_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.975, 0.15
+_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
 _SHORTEST, _LONGEST = 0.4, 1.2
 # Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.

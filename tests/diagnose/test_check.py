@@ -5,8 +5,10 @@ import pytest
 
 import taut
 from cases import full_rank_of, regression
+from taut.chains import Window
 from taut.compilation import Timing
-from taut.diagnose import Ending, Journal, Judge, Outcome, report_on
+from taut.diagnose import Ending, Journal, Judge, Outcome, growth, report_on
+from taut.diagnose.check import is_stalled
 from taut.gradients import Gradients
 from taut.space import Space
 
@@ -51,6 +53,34 @@ def test_a_scale_that_is_off_is_found(factor: float) -> None:
     check = judging.journal.check
     assert check is not None
     np.testing.assert_allclose(check.log_sd_shift, -np.log(factor), atol=0.15)
+
+
+def window(rhat: float) -> Window:
+    """Chains that are so far apart."""
+    made = Window(np.zeros((2, 2, 1)), np.ones(2), 0.0)
+    made.__dict__["rhat"] = np.array([rhat])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "stalled"), [(2.0, 1.9, True), (3.0, 1.5, False), (1.1, 1.1, False)]
+)
+def test_learning_stalls_where_chains_stay_apart(
+    before: float, after: float, *, stalled: bool
+) -> None:
+    assert is_stalled(window(before), window(after)) is stalled
+    assert growth(window(before), window(after)) == (3.0 if stalled else 1.5)
+
+
+def test_what_is_plainly_wrong_needs_no_second_look() -> None:
+    """64 chains, 40 transitions of a few gradients each, against 256 of them."""
+    plain, close = judge(), judge()
+    plain.outcome(draws(MODEL.posterior_mean + STD, MODEL.posterior_cov))
+    close.outcome(draws(MODEL.posterior_mean, MODEL.posterior_cov))
+    assert plain.journal.check is not None
+    assert close.journal.check is not None
+    assert plain.journal.check.window.draws.shape[1] == 64
+    assert close.journal.check.window.draws.shape[1] == 256
 
 
 def test_a_repair_gives_the_posterior() -> None:
