@@ -268,12 +268,16 @@ class TestFaults:
         assert not approx.diagnose().trusted
 
     def test_a_start_without_a_density_is_left_behind(self) -> None:
-        """The density is zero around the start; other starts find the rest."""
+        """The density is zero around the start; other starts find the rest.
+
+        It ends 2.5 standard deviations from the mode. Chains that run into that edge diverge, so
+        that the fit is not trusted though it is right.
+        """
 
         def density(z):
             return jnp.where(z[0] > 0.5, -0.5 * (z[0] - 3.0) ** 2, -jnp.inf)
 
-        approx = auto(target_of(density, 1))
+        approx = distrusted(target_of(density, 1))
         with approx.target.precision():
             assert float(approx.family.mean()[0]) == pytest.approx(3.0, abs=0.1)
 
