@@ -8,6 +8,7 @@ from pymc.pytensorf import compile as compile_function
 from pytensor.tensor import as_tensor
 
 from taut.frontend.base import NOT_EVALUATED
+from taut.frontend.pymc.interpret import interpreted
 from taut.frontend.pymc.minibatch import find_minibatches, log_factors, with_all_rows
 
 # Rows and values a message names before it stops counting them out.
@@ -40,9 +41,10 @@ class Blame:
 
     def factors(self, model: Any, point: Mapping[str, Any]) -> list[np.ndarray]:
         """Evaluate the log densities of free and observed variables and potentials, all rows."""
-        if self._factors is None:
-            self._factors = _compile_factors(model)
-        return [np.asarray(factor) for factor in self._factors(*point.values())]
+        with interpreted():
+            if self._factors is None:
+                self._factors = _compile_factors(model)
+            return [np.asarray(factor) for factor in self._factors(*point.values())]
 
 
 def _compile_factors(model: Any) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from pymc.initial_point import make_initial_point_fn
 from taut.errors import StartError
 from taut.frontend.matching import nearest
 from taut.frontend.plain import fill
+from taut.frontend.pymc.interpret import interpreted
 from taut.space import Space
 
 Point = dict[str, np.ndarray]
@@ -16,8 +17,14 @@ Point = dict[str, np.ndarray]
 
 def default_point(model: Any) -> Callable[[int], Point]:
     """Compile the model's own initial point; it reads the data anew at each call."""
-    function = make_initial_point_fn(model=model)
-    return lambda seed: function(seed % 2**32)
+    with interpreted():
+        function = make_initial_point_fn(model=model)
+
+    def point(seed: int) -> Point:
+        with interpreted():
+            return function(seed % 2**32)
+
+    return point
 
 
 def start_point(model: Any, values: Mapping[Any, Any], default: Point, seed: int) -> np.ndarray:
@@ -50,7 +57,8 @@ def start_point(model: Any, values: Mapping[Any, Any], default: Point, seed: int
             )
     try:
         overrides: Any = dict(values)
-        point = make_initial_point_fn(model=model, overrides=overrides)(seed % 2**32)
+        with interpreted():
+            point = make_initial_point_fn(model=model, overrides=overrides)(seed % 2**32)
     except (TypeError, ValueError) as error:
         reason = _misshapen(model, values, default) or f"start can not be used: {error}"
         raise StartError(reason) from error
@@ -92,7 +100,8 @@ def _by_name(values: Any, argument: str) -> dict[str, Any]:
 
 def _misshapen(model: Any, values: Mapping[str, Any], default: Point) -> str:
     """Say which shape values have, and which they should have; empty if all fit."""
-    own = make_initial_point_fn(model=model, return_transformed=False)(0)
+    with interpreted():
+        own = make_initial_point_fn(model=model, return_transformed=False)(0)
     shapes = {name: np.shape(value) for name, value in (own | default).items()}
     lines = [
         f"start[{name!r}] has shape {np.shape(value)}, but {name} has shape {shapes[name]}."
