@@ -12,6 +12,8 @@ Effective = Float[np.ndarray, " dim"]
 
 # Dimensions up to which a matrix of dim x dim is made.
 _DENSE = 1000
+# Draws that are learnt from; more would take longer than they are worth.
+_MOST = 5_000
 # An eigenvalue has to lie so far outside of what noise alone would give, of its square root.
 _CLEAR = 1.05
 
@@ -29,6 +31,7 @@ def adapted(
     visited
         Where the chains have been.
     """
+    visited = visited[:: -(-visited.shape[0] * visited.shape[1] // _MOST)]
     x = begin.whiten(visited.reshape(-1, visited.shape[2]))
     effective = effective_draws(x.reshape(visited.shape))
     scales = Linear(Structured.diagonal(x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)))

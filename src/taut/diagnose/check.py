@@ -28,14 +28,16 @@ SETTLED = 0.2
 # half a per cent of transitions diverge and is seen by nothing else.
 RHAT, DIVERGENT, STUCK, FEW_STUCK, EFFECTIVE = 1.2, 0.002, 0.05, 0.05, 300
 # Effective draws to go on for where a gradient takes less than so many seconds.
-_PLENTY, _CHEAP = 600, 2e-5
+_PLENTY, _CHEAP = 600, 1e-5
 # A round of repair: transitions that are recorded in the first, half as many as go before, and how
 # many more they become from round to round; the values that are held at most.
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
 # How far transitions go at most, and the share of divergent ones from which on steps are smaller.
 _FARTHEST, _RARE = 6.4, 0.001
-# Gradients of a repair, by the seconds that one takes. In steps, so that the same fit on the same
-# machine takes the same number.
+# Gradients of a repair, by the seconds that one takes, with so many for each element of a covariance
+# to go to its coordinates and back. In steps, so that the same fit on the same machine takes the
+# same number.
+_COLOUR = 1.5e-10
 _BUDGETS = ((2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000))
 
 Draws = Float[np.ndarray, "draws dim"]
@@ -190,4 +192,6 @@ def wanted(gradients: Gradients) -> int:
 
 def affordable(gradients: Gradients) -> int:
     """Give the gradients that a repair may take, fewer where each is dear: about ten seconds."""
-    return next(count for seconds, count in _BUDGETS if gradients.seconds_each < seconds)
+    dim = min(gradients.target.dim, _WIDE)
+    each = gradients.seconds_each + _COLOUR * dim**2
+    return next(count for seconds, count in _BUDGETS if each < seconds)
