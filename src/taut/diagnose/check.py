@@ -38,7 +38,9 @@ _FARTHEST, _RARE = 6.4, 0.001
 # to go to its coordinates and back. In steps, so that the same fit on the same machine takes the
 # same number.
 _COLOUR = 1.5e-10
-_BUDGETS = ((2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000))
+_BUDGETS = (
+    (2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000),
+)  # fmt: skip
 
 Draws = Float[np.ndarray, "draws dim"]
 
