@@ -34,9 +34,9 @@ _PLENTY, _CHEAP = 600, 1e-5
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
 # How far transitions go at most, and the share of divergent ones from which on steps are smaller.
 _FARTHEST, _RARE = 6.4, 0.001
-# Gradients of a repair, by the seconds that one takes, with so many for each element of a covariance
-# to go to its coordinates and back. In steps, so that the same fit on the same machine takes the
-# same number.
+# Gradients of a repair, by the seconds that one takes, with so many for each element of a
+# covariance to go to its coordinates and back. In steps, so that the same fit on the same machine
+# takes the same number.
 _COLOUR = 1.5e-10
 _BUDGETS = (
     (2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000),
