@@ -1,5 +1,8 @@
 """The measures see what is wrong, and only that."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -38,8 +41,18 @@ def bent(shift: float, factor: float) -> Method:
 
 def record(method: Method) -> Record:
     told: dict[str, object] = {}
-    work(method, POSTERIORS["gaussian_100"], 1, 0.0, 0.0, told.update)
-    return Record("gaussian_100", method.name, 1, **told)  # pyright: ignore
+    work(method, POSTERIORS["gaussian_100"], [1], 0.0, 0.0, told.update)
+    return Record("gaussian_100", method.name, **told)  # pyright: ignore
+
+
+def test_further_seeds_are_measured_and_timed_as_second_fits() -> None:
+    told: list[Mapping[str, Any]] = []
+    work(bent(0.0, 1.0), POSTERIORS["gaussian_100"], [0, 1], 0.0, 0.0, told.append)
+    assert [line["seed"] for line in told] == [0, 1]
+    assert "seconds" in told[0]
+    assert "seconds" not in told[1]
+    assert told[1]["second_seconds"] > 0.0
+    assert told[1]["errors"]["mean_max"] < 0.1
 
 
 @pytest.mark.parametrize("name", NAMES)
