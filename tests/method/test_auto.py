@@ -233,6 +233,25 @@ def test_a_funnel_of_which_two_parts_were_found_is_not_said_to_have_modes(
     assert "modes" not in text
 
 
+def test_a_wide_gaussian_of_few_directions_is_found_exactly() -> None:
+    """1 200 dimensions, two directions: a diagonal is off by less than half a nat for each."""
+    rng = np.random.default_rng(0)
+    scale, factor = np.exp(0.5 * rng.normal(size=1200)), rng.normal(size=(1200, 2))
+    along = factor / scale[:, None]
+    inner = np.linalg.inv(np.eye(2) + along.T @ along)
+
+    def density(z):
+        x = z / scale
+        y = x @ along
+        return -0.5 * (x @ x - y @ inner @ y)
+
+    approx = auto(target_of(density, 1200))
+    assert outcome(approx) is Outcome.EXACT
+    with approx.target.precision():
+        std = np.asarray(approx.family.std())
+    np.testing.assert_allclose(std, np.sqrt(scale**2 + (factor**2).sum(axis=1)), rtol=1e-3)
+
+
 def test_large_models_never_write_a_covariance_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit all is linear in the dimension."""
     dim = DENSE + 200

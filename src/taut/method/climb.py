@@ -82,7 +82,8 @@ class Climb:
             yield self._laplace()
             if self.is_exact or self._problem.is_late:
                 return
-        if dim > _WIDE and self.weights.divergence > _FAR_EACH * dim:
+        is_far = self.weights.divergence > _FAR_EACH * dim
+        if dim > DENSE or (dim > _WIDE and is_far):
             yield self._match("low-rank batch and match", self._patched)
             if self._problem.is_late:
                 return
@@ -157,7 +158,7 @@ class Climb:
     def _dense(self, begin: Normal) -> Normal:
         root = begin.colour(np.eye(len(begin.mean)))
         steps = batch_match(self._gradients, begin.mean, root.T @ root, self._random)
-        reached = self._last(steps).gaussian
+        reached = self._last(steps, until_flat=True).gaussian
         return Dense.of(reached.mean, reached.cov) if np.isfinite(reached.cov).all() else begin
 
     def _patched(self, begin: Normal) -> Normal:
@@ -165,17 +166,18 @@ class Climb:
         directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
         wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
         steps = leap_and_patch(self._gradients, wide, self._random, BLOCK)
-        reached = self._last(steps).gaussian
+        # A dense Gaussian comes after it, or nothing does.
+        reached = self._last(steps, until_flat=len(begin.mean) <= DENSE).gaussian
         return structured(reached.mean, reached.diagonal, reached.factor)
 
-    def _last[G: AnyGaussian](self, steps: Iterator[Matched[G]]) -> Matched[G]:
+    def _last[G: AnyGaussian](self, steps: Iterator[Matched[G]], *, until_flat: bool) -> Matched[G]:
         """Go on to the end, or until it is enough."""
         reached, elbos = next(steps), list[float]()
         most = self._gradients.count + _MATCHED
         for reached in itertools.islice(steps, _BATCHES):
             elbos.append(reached.elbo)
-            enough = self._gradients.count > most or is_flat(elbos, len(self._problem.start))
-            if self._problem.is_late or enough:
+            flat = until_flat and is_flat(elbos, len(self._problem.start))
+            if flat or self._problem.is_late or self._gradients.count > most:
                 break
         return reached
 
