@@ -46,7 +46,7 @@ class Outcome(Enum):
         "short chains from its draws move it",
         "Go on with the chains, approx.repair(), or let taut.fit() choose the method.",
     )
-    UNSETTLED = Verdict(False, "short chains moved it, and have not settled", _NUTS)
+    UNSETTLED = Verdict(False, "short chains moved it, and have not settled or diverge", _NUTS)
     UNCERTAIN = Verdict(
         False,
         "there are several modes, and their masses and shapes are not certain",
