@@ -27,8 +27,8 @@ class Auto(DirectInference):
     r"""Climb from cheap approximations to dear ones until one holds, and say which did.
 
     1. Eight quasi-Newton paths (Pathfinder), and the curvature at the best mode (Laplace).
-    2. A dense Gaussian by batch and match from the best of them, from 300 dimensions on after one of
-       few directions, above 1 000 that one alone; stages compete on their ELBO.
+    2. A dense Gaussian by batch and match from the best of them; above 300 dimensions one of few
+       directions may come first, above 1 000 it comes alone. Stages compete on their ELBO.
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
        result. If they do, they go on, in coordinates learnt from their own draws, non-centred
        where some variables drive the scale of others (`taut.coupling`), and their draws are the
