@@ -1,7 +1,11 @@
 """The methods of pymc-extras."""
 
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
+from unittest import mock
 
 import pymc as pm
 
@@ -22,8 +26,35 @@ def _pathfinder(model: pm.Model, seed: int) -> Fitted:
     from pymc_extras import fit_pathfinder
 
     # It resamples from 4 x 1000 draws: more than its 1000 would be the same ones again.
-    drawn = fit_pathfinder(model, random_seed=seed, progressbar=False)
-    return Fitted(merged(model, _posterior(drawn)))
+    with _counted() as gradients:
+        drawn = fit_pathfinder(model, random_seed=seed, progressbar=False)
+    return Fitted(merged(model, _posterior(drawn)), gradients.value or None)
+
+
+@contextmanager
+def _counted() -> Iterator[Any]:
+    """Count the gradients of paths, which run in processes that are forked for them."""
+    from pymc_extras.inference.pathfinder import single_path
+
+    name = "get_neg_logp_dlogp_of_ravel_inputs"
+    make, counter = getattr(single_path, name), multiprocessing.Value("q", 0)
+
+    def counting(*args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+        function = make(*args, **kwargs)
+
+        def counted(x: Any) -> Any:
+            with counter.get_lock():
+                counter.value += 1
+            return function(x)
+
+        return counted
+
+    # Other ways to start a process would have to copy the counter.
+    if multiprocessing.get_start_method() != "fork":
+        yield counter
+        return
+    with mock.patch.object(single_path, name, counting):
+        yield counter
 
 
 def _dadvi(model: pm.Model, seed: int) -> Fitted:

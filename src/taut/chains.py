@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
+from taut.control_variates import Correction, Tally
 from taut.coordinates import Coordinates
 from taut.gradients import Gradients
 
@@ -38,16 +39,24 @@ class Window:
         Mean acceptance probability of each chain.
     divergent
         Share of transitions that diverged.
+    correction
+        Takes from draws what noise of their mean and spread their gradients show.
     """
 
     draws: Float[np.ndarray, "transitions chains dim"]
     accepted: Float[np.ndarray, " chains"]
     divergent: float
+    correction: Correction
 
     @cached_property
     def pooled(self) -> Float[np.ndarray, "draws dim"]:
         """All draws, one a row."""
         return self.draws.reshape(-1, self.draws.shape[2])
+
+    @cached_property
+    def corrected(self) -> Float[np.ndarray, "draws dim"]:
+        """All draws, without the noise that their gradients show."""
+        return self.correction(self.pooled)
 
     @cached_property
     def rhat(self) -> Float[np.ndarray, " dim"]:
@@ -153,14 +162,15 @@ class Chains:
     def run(self, transitions: int) -> Window:
         """Make some transitions; the step size is adapted all the while."""
         draws = np.empty((transitions, *self.z.shape))
-        accepted, divergent = np.zeros(len(self.z)), 0.0
+        accepted, divergent, tally = np.zeros(len(self.z)), 0.0, Tally(*self.z.shape)
         for i in range(transitions):
             probability, error = self._move()
             accepted += probability / transitions
             divergent += float((error > _DIVERGENT).mean()) / transitions
             self._log_step += _RATE * (float(probability.mean()) - self.acceptance)
             draws[i] = self.z
-        return Window(draws, accepted, divergent)
+            tally.add(self._x, self._slopes)
+        return Window(draws, accepted, divergent, tally.correction(self.coordinates))
 
     def _move(self) -> tuple[Float[np.ndarray, " chains"], Float[np.ndarray, " chains"]]:
         """Move all chains once; give their acceptance probabilities and errors of the energy."""

@@ -1,7 +1,7 @@
 """Gaussians on the host, which the stages of a fit hand on to each other."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class Normal(ABC):
     @abstractmethod
     def whiten(self, z: Matrix) -> Matrix:
         """Find the x of rows of z."""
+
+    @abstractmethod
+    def at(self, mean: Vector) -> "Normal":
+        """Give the same Gaussian elsewhere."""
 
     @abstractmethod
     def family(self, dtype: Any) -> AbstractFamily:
@@ -103,6 +107,9 @@ class Dense(Normal):
     def whiten(self, z: Matrix) -> Matrix:
         return solve_triangular(self.cholesky, (z - self.mean).T, lower=True).T
 
+    def at(self, mean: Vector) -> Normal:
+        return replace(self, mean=mean)
+
     def family(self, dtype: Any) -> AbstractFamily:
         diagonal = inverse_softplus(np.diag(self.cholesky))
         factor = np.tril(self.cholesky, -1) + np.diag(diagonal)
@@ -156,6 +163,9 @@ class Structured(Normal):
         """Write the covariance out."""
         root = self.colour(np.eye(len(self.mean)))
         return Dense.of(self.mean, root.T @ root)
+
+    def at(self, mean: Vector) -> Normal:
+        return replace(self, mean=mean)
 
     def family(self, dtype: Any) -> AbstractFamily:
         parts = self.mean, np.log(self.scale), self.directions, self.stretch - 1.0

@@ -20,6 +20,7 @@ LAYERS = (
         "drawing",
         "gradients",
         "normal",
+        "control_variates",
         "coordinates",
         "coupling",
         "adaptation",

@@ -1,5 +1,7 @@
 """Short chains as a judge: what is wrong is found and named, what is right is passed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,12 @@ import taut
 from cases import full_rank_of, regression
 from taut.chains import Window
 from taut.compilation import Timing
+from taut.control_variates import Tally
+from taut.coordinates import Linear
 from taut.diagnose import Ending, Journal, Judge, Outcome, growth, report_on
-from taut.diagnose.check import is_stalled
+from taut.diagnose.check import ChainCheck, is_stalled
 from taut.gradients import Gradients
+from taut.normal import Structured
 from taut.space import Space
 
 MODEL = regression(5)
@@ -57,7 +62,10 @@ def test_a_scale_that_is_off_is_found(factor: float) -> None:
 
 def window(rhat: float) -> Window:
     """Chains that are so far apart."""
-    made = Window(np.zeros((2, 2, 1)), np.ones(2), 0.0)
+    coordinates = Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
+    tally = Tally(2, 1)
+    tally.add(np.zeros((2, 1)), np.zeros((2, 1)))
+    made = Window(np.zeros((2, 2, 1)), np.ones(2), 0.0, tally.correction(coordinates))
     made.__dict__["rhat"] = np.array([rhat])
     return made
 
@@ -72,15 +80,24 @@ def test_learning_stalls_where_chains_stay_apart(
     assert growth(window(before), window(after)) == (3.0 if stalled else 1.5)
 
 
-def test_what_is_plainly_wrong_needs_no_second_look() -> None:
-    """64 chains, 40 transitions of a few gradients each, against 256 of them."""
-    plain, close = judge(), judge()
-    plain.outcome(draws(MODEL.posterior_mean + STD, MODEL.posterior_cov))
-    close.outcome(draws(MODEL.posterior_mean, MODEL.posterior_cov))
-    assert plain.journal.check is not None
-    assert close.journal.check is not None
-    assert plain.journal.check.window.draws.shape[1] == 64
-    assert close.journal.check.window.draws.shape[1] == 256
+@pytest.mark.parametrize(
+    ("off", "chains"),
+    [(0.0, {64, 128}), (0.12, {256}), (1.0, {64})],
+    ids=["right", "near", "wrong"],
+)
+def test_more_chains_look_where_it_is_close(off: float, chains: set[int]) -> None:
+    judging = judge()
+    judging.outcome(draws(MODEL.posterior_mean + off * STD, MODEL.posterior_cov))
+    assert judging.journal.check is not None
+    assert judging.journal.check.window.draws.shape[1] in chains
+
+
+def test_a_single_divergence_asks_for_more_chains() -> None:
+    """The neck of a funnel makes one in some hundreds diverge."""
+    made = window(1.0)
+    zero = np.zeros(1)
+    assert ChainCheck(zero, zero, zero, zero, made).is_decided
+    assert not ChainCheck(zero, zero, zero, zero, replace(made, divergent=0.0005)).is_decided
 
 
 def test_a_repair_gives_the_posterior() -> None:

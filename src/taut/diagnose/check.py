@@ -17,8 +17,9 @@ from taut.normal import Normal
 # where one takes longer than this many seconds, or where draws of so many dimensions fill memory.
 _DEAR, _WIDE = 1.5e-4, 1000
 _MANY, _FEW = (256, 20, 20), (64, 6, 12)
-# So many of them look first, and go on alone where they find a shift so many times too large.
-_FIRST, _CLEARLY = 64, 3.0
+# So many of them look first, then twice as many. They are the last where they find a shift so many
+# times too large, or none that could, by so many standard errors, be so many times what is allowed.
+_FIRST, _CLEARLY, _AT_MOST, _SURE = 64, 3.0, 2.0, 3.0
 # Shifts under which an approximation is as good as what chains make of it, in standard deviations
 # and in their logarithm, beside what is noise: so many standard errors.
 MEAN_SHIFT, LOG_SD_SHIFT, _NOISE = 0.1, 0.1, 3.5
@@ -60,8 +61,8 @@ class ChainCheck:
         :math:`\delta_i` of each element of the unconstrained vector.
     log_sd_shift
         Logarithm of the standard deviation after the chains over the one before.
-    noise
-        Standard error of `mean_shift`.
+    noise, log_sd_noise
+        Standard errors of `mean_shift` and `log_sd_shift`.
     window
         The transitions it was measured in.
 
@@ -73,19 +74,33 @@ class ChainCheck:
     mean_shift: Float[np.ndarray, " dim"]
     log_sd_shift: Float[np.ndarray, " dim"]
     noise: Float[np.ndarray, " dim"]
+    log_sd_noise: Float[np.ndarray, " dim"]
     window: Window
 
     def is_within(self, times: float = 1.0) -> bool:
         """Whether nothing moves by more than the noise and some tenths of a standard deviation."""
-        noise = _NOISE * self.noise
-        mean = np.abs(self.mean_shift) < np.maximum(times * MEAN_SHIFT, noise)
-        spread = np.abs(self.log_sd_shift) < np.maximum(times * LOG_SD_SHIFT, noise)
-        return bool(mean.all() and spread.all())
+        mean = np.maximum(times * MEAN_SHIFT, _NOISE * self.noise)
+        spread = np.maximum(times * LOG_SD_SHIFT, _NOISE * self.log_sd_noise)
+        return self._is_under(mean, spread)
+
+    def _is_under(self, mean: Float[np.ndarray, " dim"], spread: Float[np.ndarray, " dim"]) -> bool:
+        shifts, spreads = np.abs(self.mean_shift) < mean, np.abs(self.log_sd_shift) < spread
+        return bool(shifts.all() and spreads.all())
 
     @property
     def is_passed(self) -> bool:
         """Whether `q` can stay as it is."""
         return self.is_within() and is_converged(self.window)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether more chains would not change what is to be done."""
+        if not self.is_within(_CLEARLY):
+            return True
+        mean = np.minimum(MEAN_SHIFT, _AT_MOST * MEAN_SHIFT - _SURE * self.noise)
+        spread = np.minimum(LOG_SD_SHIFT, _AT_MOST * LOG_SD_SHIFT - _SURE * self.log_sd_noise)
+        is_sure = self._is_under(mean, spread) and self.window.divergent == 0.0
+        return is_sure and is_converged(self.window)
 
     @property
     def is_settled(self) -> bool:
@@ -117,11 +132,13 @@ def shift_of(
     mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"], window: Window
 ) -> ChainCheck:
     """Compare what chains visited with the moments they began with."""
-    pooled = window.pooled
+    spread = window.corrected.std(axis=0)
     return ChainCheck(
-        (pooled.mean(axis=0) - mean) / std,
-        np.log(np.maximum(pooled.std(axis=0), 1e-300) / std),
-        window.standard_error / std,
+        (window.corrected.mean(axis=0) - mean) / std,
+        np.log(np.maximum(spread, 1e-300) / std),
+        window.correction.standard_error / std,
+        # As of so many independent draws of a Gaussian.
+        window.standard_error / np.maximum(np.sqrt(2.0) * spread, 1e-300),
         window,
     )
 
@@ -142,16 +159,16 @@ def check(
     random
         Decides the moves.
     """
+    chains = Chains(gradients, Linear(normal), draws[:_FIRST], random)
     small = gradients.seconds_each < _DEAR and draws.shape[1] <= _WIDE
     count, settle, record = _MANY if small else _FEW
-    chains = Chains(gradients, Linear(normal), draws[:_FIRST], random)
     mean, std = draws.mean(axis=0), np.maximum(draws.std(axis=0), 1e-300)
     while True:
         chains.run(settle)
         found = shift_of(mean, std, chains.run(record))
-        if len(chains.z) >= min(count, len(draws)) or not found.is_within(_CLEARLY):
+        if len(chains.z) >= min(count, len(draws)) or found.is_decided:
             return found, chains
-        chains.add(draws[_FIRST:count])
+        chains.add(draws[len(chains.z) : 2 * len(chains.z)])
 
 
 def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:

@@ -33,9 +33,8 @@ def normal_of(draws: Draws) -> Normal:
 
 def particles(window: Window, random: np.random.Generator, dtype: str) -> Particles:
     """Keep draws of chains as an approximation."""
-    pooled = window.pooled
-    kept = random.permutation(len(pooled))[:_KEPT]
-    return Particles(pooled[kept].astype(dtype))
+    kept = random.permutation(len(window.corrected))[:_KEPT]
+    return Particles(window.corrected[kept].astype(dtype))
 
 
 @dataclass(frozen=True)

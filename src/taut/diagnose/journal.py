@@ -108,7 +108,7 @@ class Journal:
         window = self.check.window
         rounds = repair(chains, window)
         while True:
-            before = window.pooled
+            before = window.corrected
             with self.stage("repair by chains", gradients) as stage:
                 window = next(rounds)
                 stage.note = f"R-hat {window.rhat.max():.2f}"
