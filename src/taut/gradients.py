@@ -31,7 +31,7 @@ class Gradients:
     Attributes
     ----------
     count
-        Points that were asked for.
+        Points that were asked for; a product with a Hessian counts as one more.
     at_once
         Points that are evaluated together, fewer where each reads many rows.
 

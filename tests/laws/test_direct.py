@@ -82,6 +82,9 @@ def test_it_says_in_words_why_it_ended(name: str) -> None:
     assert approx.stopped is not None
     assert len(approx.stopped.split()) >= 3
     assert "reached" not in approx.stopped
+    # And what it cost.
+    assert approx.journal.gradients > 0
+    assert f"{approx.journal.stages[0].gradients:,d} gradients" in str(approx.journal.stages[0])
 
 
 # An automatic fit that is cut short says so.

@@ -170,6 +170,7 @@ class _Objective:
         with target.precision():
             at = z.astype(target.dtype), along.astype(target.dtype)
             curved = np.asarray(target.programs(timing, curvatures_at, target, *at), float)
+        self.gradients.count += len(z)
         slopes = self.gradients(z)[1]
         second = np.mean(curved * spread + slopes * spread * by_scale, axis=0)
         return -np.concatenate([curved.mean(axis=0), second])

@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,7 +135,11 @@ class DirectInference(ABC):
             self._approx.retarget(self._approx.source.target())
         problem = self._problem(longest, deadline)
         self._approx.journal = problem.journal
-        self._run(problem, as_progress(progressbar, progressbar_theme))
+        progress = as_progress(progressbar, progressbar_theme)
+        # A method that judges its fits has stages of its own.
+        stage = problem.journal.stage(self._approx.method, problem.gradients)
+        with nullcontext() if self._judges else stage:
+            self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx
 

@@ -131,6 +131,7 @@ def _precision(gradients: Gradients, z: np.ndarray) -> np.ndarray:
     with target.precision():
         at = z.astype(target.dtype)
         found = target.programs(gradients.timing, hessian_at, target, at)
+    gradients.count += len(z)
     hessian = np.asarray(found, float)
     return -0.5 * (hessian + hessian.T)
 
