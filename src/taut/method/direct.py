@@ -137,7 +137,8 @@ class DirectInference(ABC):
         self._approx.journal = problem.journal
         progress = as_progress(progressbar, progressbar_theme)
         # A method that judges its fits has stages of its own.
-        stage = problem.journal.stage(self._approx.method, problem.gradients)
+        name = self._approx.method or type(self).__name__
+        stage = problem.journal.stage(name, problem.gradients)
         with nullcontext() if self._judges else stage:
             self._run(problem, progress)
         self._conclude(problem.journal)
