@@ -13,14 +13,14 @@ from benchmarks.methods import METHODS
 from benchmarks.posteriors import POSTERIORS
 from benchmarks.proving.runner import Plan, run
 
-# A third of the posteriors, of every kind that is quick, and the methods that do not take minutes.
+# A third of the posteriors, of every kind that is quick, and the methods that take seconds on them.
 QUICK_POSTERIORS = (
     "gamma", "poisson", "schools_non_centred", "schools_centred", "banana", "funnel", "mixture",
     "linear_raw", "arma",
 )  # fmt: skip
 QUICK_METHODS = (
-    "taut-advi", "taut-fullrank_advi", "taut-advi_tuned", "pymc-advi", "extras-laplace",
-    "extras-dadvi", "numpyro-AutoNormal", "numpyro-AutoMultivariateNormal", "blackjax-pathfinder",
+    "taut-auto", "taut-batch_match", "taut-pathfinder", "taut-advi", "taut-advi_tuned", "pymc-advi",
+    "extras-laplace", "numpyro-AutoNormal", "numpyro-AutoMultivariateNormal", "blackjax-pathfinder",
     "nutpie-nuts",
 )  # fmt: skip
 
