@@ -1,5 +1,6 @@
 """Programs: compiled once, kept on disk, and nobody else's settings touched."""
 
+import gc
 import json
 import logging
 import os
@@ -19,7 +20,14 @@ from jax.experimental.compilation_cache import compilation_cache
 
 import taut
 from cases import regression
-from taut.compilation import Programs, Timing, cache_directory, clock, persistent_cache
+from taut.compilation import (
+    Programs,
+    Timing,
+    building,
+    cache_directory,
+    clock,
+    persistent_cache,
+)
 
 # Recorded by JAX for each program that XLA is asked for, whether it comes from disk or not.
 COMPILED = "/jax/core/compile/backend_compile_duration"
@@ -443,6 +451,22 @@ def test_refining_adds_to_the_timing() -> None:
     before = advi.approx.timing.run
     advi.refine(10, progressbar=False)
     assert advi.approx.timing.run > before
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_garbage_is_collected_while_graphs_are_built(*, enabled: bool) -> None:
+    """Afterwards the collector is as it was, also where building failed."""
+    timing, was_enabled = Timing(), gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with building(timing, "lift"):
+            assert not gc.isenabled()
+        with pytest.raises(ZeroDivisionError), building(timing, "lift"):
+            raise ZeroDivisionError
+        assert gc.isenabled() is enabled
+        assert timing.lift > 0
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
 
 
 def test_the_clock_counts_what_fails() -> None:

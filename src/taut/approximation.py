@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from taut import seed
-from taut.compilation import Timing, clock
+from taut.compilation import Timing, building
 from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
 from taut.drawing import all_of, in_blocks, read_off, sample_block
 from taut.errors import ArgumentError, RowsError
@@ -63,7 +63,7 @@ class Approximation(AbstractSymbolic):
         self, groups: Sequence[Group], *, model: Any = None, random_seed: Any = None
     ) -> None:
         self.timing = Timing()
-        with clock(self.timing, "lift"):
+        with building(self.timing, "lift"):
             self.source = as_source(model)
             self.random_seed = seed.entropy(random_seed)
             self._target = self.source.target()

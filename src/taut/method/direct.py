@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from taut.approximation import Approximation
-from taut.compilation import clock
+from taut.compilation import building
 from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError, warn
 from taut.family import AbstractFamily
@@ -131,7 +131,7 @@ class DirectInference(ABC):
         longest = self._longest if n is None else as_positive("n", n)
         self._approx.include_transformed = include_transformed
         deadline = time.perf_counter() + as_seconds("max_seconds", max_seconds)
-        with clock(self._approx.timing, "lift"):
+        with building(self._approx.timing, "lift"):
             self._approx.retarget(self._approx.source.target())
         problem = self._problem(longest, deadline)
         self._approx.journal = problem.journal
@@ -187,7 +187,7 @@ class DirectInference(ABC):
 
 def check_start(approx: Approximation, start: np.ndarray, *, finite: bool = True) -> None:
     """Refuse a start where the density has no value, or is not finite; say what is to blame."""
-    with clock(approx.timing, "lift"), approx.target.precision():
+    with building(approx.timing, "lift"), approx.target.precision():
         blame = approx.source.blame(start)
     if blame is not None and (finite or blame.startswith(NOT_EVALUATED)):
         raise NotFiniteError(

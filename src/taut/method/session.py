@@ -8,7 +8,7 @@ import numpy as np
 from taut import errors
 from taut.approximation import Approximation
 from taut.callbacks import AbstractObserver, Callbacks
-from taut.compilation import clock
+from taut.compilation import building
 from taut.diagnose import Journal
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
@@ -144,7 +144,7 @@ class Session:
 
     def _refresh_target(self) -> None:
         """Take up what was set by `pymc.set_data` since."""
-        with clock(self.approx.timing, "lift"):
+        with building(self.approx.timing, "lift"):
             target = self.approx.source.target()
         if target.space != self.approx.target.space:
             raise ArgumentError(
@@ -158,13 +158,13 @@ class Session:
         if self._stepping is not None:
             self._stepping.feed.close()
         target, random_seed = self.approx.target, self.approx.random_seed
-        with clock(self.approx.timing, "lift"), target.precision():
+        with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
         self.approx.stepping = self._stepping
 
     def _check_start(self) -> None:
-        with clock(self.approx.timing, "lift"), self.approx.target.precision():
+        with building(self.approx.timing, "lift"), self.approx.target.precision():
             blame = self.approx.source.blame(np.asarray(self.approx.family.mean()))
         if blame is not None:
             raise NotFiniteError(
