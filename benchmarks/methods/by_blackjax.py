@@ -34,7 +34,7 @@ def _pathfinder(model: pm.Model, seed: int) -> Fitted:
 
 
 def _counted(density: Callable[[Any], Any], count: Callable[[], object]) -> Callable[[Any], Any]:
-    """Call `count` at each gradient that a compiled program takes: some 20 µs."""
+    """Call `count` at each gradient that a compiled program takes."""
 
     def forward(z: Any) -> tuple[Any, Any]:
         jax.debug.callback(lambda _: count(), z[0])

@@ -105,7 +105,8 @@ class Auto(DirectInference):
             outcome = yield from _checked(problem, best, z, climb.elbo)
             if outcome is Outcome.CHECKED:
                 assert problem.journal.check is not None
-                # What the chains moved is little, but they know it well.
+                # What the chains moved is little, but they know it well. The loss stays that of the
+                # Gaussian before, which is next to the same.
                 moved = best.at(problem.journal.check.window.correction.posterior_mean)
                 yield Iterate(moved.family(dtype), -climb.elbo)
         problem.journal.outcome = outcome
