@@ -53,7 +53,7 @@ def parquet(path: Path) -> taut.ParquetRows:
 
 
 def fit(model: pm.Model, rows: Any, n: int = 5000, **arguments: Any) -> taut.Approximation:
-    arguments = {"batch_size": 250} | arguments
+    arguments = {"batch_size": 250, "method": "advi"} | arguments
     return taut.fit(n, model=model, rows=rows, random_seed=1, progressbar=False, **arguments)
 
 

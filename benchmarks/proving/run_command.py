@@ -16,12 +16,11 @@ from benchmarks.proving.runner import Plan, run
 # A third of the posteriors, of every kind that is quick, and the methods that take seconds on them.
 QUICK_POSTERIORS = (
     "gamma", "poisson", "schools_non_centred", "schools_centred", "banana", "funnel", "mixture",
-    "linear_raw", "arma",
+    "linear_raw", "autoregression",
 )  # fmt: skip
 QUICK_METHODS = (
-    "taut-auto", "taut-batch_match", "taut-pathfinder", "taut-advi", "taut-advi_tuned", "pymc-advi",
-    "extras-laplace", "numpyro-AutoNormal", "numpyro-AutoMultivariateNormal", "blackjax-pathfinder",
-    "nutpie-nuts",
+    "taut-auto", "taut-batch_match", "taut-advi_tuned", "pymc-advi", "numpyro-AutoNormal",
+    "blackjax-pathfinder", "nutpie-nuts",
 )  # fmt: skip
 
 
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
     plan = Plan.of(
         options.posteriors, options.methods, options.seeds, options.seconds, options.processes
     )
-    plan = replace(plan, retry=options.retry, share=options.share)
+    plan = replace(plan, retry=options.retry, share=options.share, second=not options.quick)
     head = machine.describe() | {"seconds": options.seconds, "processes": options.processes}
     run(plan, options.out, head, Console(stderr=True))
 
@@ -50,7 +49,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--seeds", type=positive, help="how many; by default 3")
     add("--seconds", type=float, help="limit of a fit; by default 180")
     add("--processes", type=positive, help="fits at a time; by default 1")
-    add("--quick", action="store_true", help="a third of it: one seed, two processes")
+    add("--quick", action="store_true", help="a third of it: one seed, one fit, two processes")
     add("--retry", action="store_true", help="fit once more what failed")
     add("--share", action="store_true", help="missing seeds share a process: the first is timed")
     add("--out", type=Path, default=Path("proving-ground.jsonl"), help="file of JSON lines")

@@ -48,6 +48,8 @@ class Plan:
     share
         Whether the seeds of a posterior and method that are missing share a process: all are
         measured, but only the first is timed with its compilation.
+    second
+        Whether a fit is followed by a second one, of a program that is compiled.
     """
 
     keys: list[Key]
@@ -55,6 +57,7 @@ class Plan:
     processes: int = 1
     retry: bool = False
     share: bool = False
+    second: bool = True
 
     @classmethod
     def of(
@@ -94,14 +97,14 @@ def run(plan: Plan, path: Path, head: Mapping[str, Any], log: Console) -> None:
     records.write_head(path, head)
     lock = Lock()
 
-    with _caches({method for _, method, _ in missing}, log) as caches:
+    with _caches({method for _, method, _ in missing}, plan.processes, log) as caches:
         slow = {key[:2] for key in done if found[key].status == TIME_OUT}
 
         def one(keys: list[Key]) -> None:
             if keys[0][:2] in slow:
                 made = [_too_slow(key) for key in keys]
             else:
-                made = fit_apart(keys, plan.seconds, caches)
+                made = fit_apart(keys, plan.seconds, caches, second=plan.second)
             with lock:
                 for record in made:
                     if record.status == TIME_OUT:
@@ -134,27 +137,34 @@ class Caches:
 
 
 @contextmanager
-def _caches(methods: Iterable[str], log: Console) -> Iterator[Caches]:
+def _caches(methods: Iterable[str], processes: int, log: Console) -> Iterator[Caches]:
     """Let each library fit a small model once."""
     with tempfile.TemporaryDirectory(prefix="taut-proving-") as folder:
         caches = Caches(Path(folder))
-        for library, method in sorted({METHODS[m].library: m for m in sorted(methods)}.items()):
-            log.print(f"warming up {library}", style="dim")
+
+        def warm_up(method: str) -> None:
+            log.print(f"warming up {METHODS[method].library}", style="dim")
             caches.of(method).mkdir()
-            _run([(WARM_UP, method, 0)], 600.0, caches.of(method), caches.bytecode)
+            _run([(WARM_UP, method, 0)], 600.0, caches.of(method), caches.bytecode, second=True)
+
+        one_each = {METHODS[method].library: method for method in sorted(methods)}
+        with ThreadPoolExecutor(processes) as pool:
+            list(pool.map(warm_up, one_each.values()))
         yield caches
 
 
-def fit_apart(keys: list[Key], seconds: float, caches: Caches) -> list[Record]:
+def fit_apart(keys: list[Key], seconds: float, caches: Caches, *, second: bool) -> list[Record]:
     """Fit one posterior by one method in a fresh process with a copy of the caches."""
     with copied(caches.of(keys[0][1])) as folder:
-        return _run(keys, seconds, folder, caches.bytecode)
+        return _run(keys, seconds, folder, caches.bytecode, second=second)
 
 
-def _run(keys: list[Key], seconds: float, folder: Path, bytecode: Path) -> list[Record]:
+def _run(
+    keys: list[Key], seconds: float, folder: Path, bytecode: Path, *, second: bool
+) -> list[Record]:
     (posterior, method, _), seeds = keys[0], [seed for _, _, seed in keys]
     # One second fit of each posterior is enough: it is the same program.
-    longest = _SECOND * seconds if seeds == [0] else 0.0
+    longest = _SECOND * seconds if second and seeds == [0] else 0.0
     names = ",".join(map(str, seeds))
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from taut import seed
+from taut.batch_gradients import gradients_of
 from taut.compilation import Timing, building
 from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
 from taut.drawing import all_of, in_blocks, read_off, sample_block
@@ -15,7 +16,6 @@ from taut.errors import ArgumentError, RowsError
 from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
 from taut.frontend import Stepping, Streamed, as_source
-from taut.gradients import Gradients
 from taut.group import Group, assemble
 from taut.linear_response import LinearResponse, linear_response
 from taut.nuts_start import NutsStart, nuts_start
@@ -331,11 +331,6 @@ class Approximation(AbstractSymbolic):
             A new one, whose draws are those of the chains; its `diagnose` says whether they have
             settled.
 
-        Raises
-        ------
-        ArgumentError
-            Rows are read from a source, and not in memory.
-
         Examples
         --------
         >>> import pymc as pm, taut
@@ -365,12 +360,7 @@ class Approximation(AbstractSymbolic):
         return other
 
     def _judge(self, words: np.ndarray, journal: Journal) -> Judge:
-        if self._streamed is not None:
-            raise ArgumentError(
-                "Short chains need all rows in memory, and these are read from a source. Check a "
-                "fit of a part of the rows."
-            )
-        gradients = Gradients(self._target, self.timing)
+        gradients = gradients_of(self._target, self.stepping, self.timing)
         return Judge(gradients, np.random.default_rng(words), journal)
 
     def _outcome(self, z: np.ndarray, words: np.ndarray, journal: Journal) -> Outcome:

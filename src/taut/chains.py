@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from taut.control_variates import Correction, Tally
 from taut.coordinates import Coordinates
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 
 # Transitions are this long where the target is standard: about a quarter of a turn.
 _TRAVEL = 1.6
@@ -117,7 +117,7 @@ class Chains:
 
     def __init__(
         self,
-        gradients: Gradients,
+        gradients: AbstractGradients,
         coordinates: Coordinates,
         starts: Points,
         random: np.random.Generator,

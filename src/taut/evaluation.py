@@ -107,20 +107,14 @@ def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, "
 
 def _streamed_densities(streamed: Streamed, z: np.ndarray) -> np.ndarray:
     """Read all rows once, and add up what they say of all draws."""
-    target, batches = streamed.target, streamed.partition.batches
-    feed, done, total = streamed.feed(), 0, np.zeros(len(z))
-    try:
-        while done < batches:
-            rows, served = feed.at(done)
-            steps = np.int32(min(served, batches - done))
-            added = target.programs(
-                Timing(), densities_of_batches, target, rows, z, np.int32(done), steps
-            )
-            total, done = total + np.asarray(added), done + int(steps)
-    finally:
-        feed.close()
+    target, total = streamed.target, np.zeros(len(z))
+    for rows, first, steps in streamed.parts():
+        added = target.programs(
+            Timing(), densities_of_batches, target, rows, z, np.int32(first), np.int32(steps)
+        )
+        total += np.asarray(added)
     # Each batch was scaled to all rows.
-    return total / batches
+    return total / streamed.partition.batches
 
 
 def densities_of_batches(
@@ -143,17 +137,14 @@ def densities_of_batches(
 def streamed_log_likelihood(streamed: Streamed, z: np.ndarray) -> dict[str, np.ndarray]:
     """Evaluate the log likelihood of each row of a source, at each draw."""
     target, partition, factors = streamed.target, streamed.partition, streamed.factors()
-    feed, parts = streamed.feed(), []
-    try:
-        for step in range(partition.batches):
-            rows, _ = feed.at(step)
+    found = []
+    for rows, first, steps in streamed.parts():
+        for step in range(first, first + steps):
             out = target.programs(
                 Timing(), rows_at, factors, rows, z, factors.arrays(), np.int32(step)
             )
-            parts.append([np.asarray(one)[:, : partition.size(step)] for one in out])
-    finally:
-        feed.close()
-    joined = [np.concatenate(of_one, axis=1) for of_one in zip(*parts, strict=True)]
+            found.append([np.asarray(one)[:, : partition.size(step)] for one in out])
+    joined = [np.concatenate(of_one, axis=1) for of_one in zip(*found, strict=True)]
     return dict(zip(factors.names, joined, strict=True))
 
 

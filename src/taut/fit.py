@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+import jax
+
 from taut.approximation import Approximation
 from taut.batches import AbstractRows, AllRows
 from taut.errors import ArgumentError, MethodError
@@ -25,6 +27,7 @@ from taut.method import (
     LowRankBatchMatch,
     Pathfinder,
 )
+from taut.target import Target
 
 AnyInference = Inference | DirectInference
 
@@ -85,9 +88,9 @@ def fit(
     method
         A name, in any case (an unknown one gets an error that lists all), a class such as
         `taut.ADVI`, or an object of one, which then has its model and start already. By default
-        ``"auto"``; where the model draws rows itself, or arguments are given that belong to steps,
-        such as `batch_size`, `callbacks` or `obj_optimizer`, that is ``"advi"``, with
-        ``step_size="auto"`` if neither `n` nor an optimizer is given.
+        ``"auto"``; where arguments are given that belong to steps, such as `callbacks`, `replace`
+        or `obj_optimizer`, that is ``"advi"``, with ``step_size="auto"`` if neither `n` nor an
+        optimizer is given.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
@@ -103,7 +106,8 @@ def fit(
     total_grad_norm_constraint, step_size, backend, include_transformed
         As in `taut.ADVI.fit`.
     batch_size
-        Rows of the data that a step reads, of a model that is written for all of them.
+        Rows of the data that a step reads, of a model that is written for all of them. The
+        automatic fit looks at some of these batches first, and then at all rows.
     rows
         Which data have rows, if that is not plain, or a source to read them from.
     shuffle, replace, more_replacements, require_total_size
@@ -155,14 +159,18 @@ def fit(
         method = "advi"
         how |= _own_step_size(how)
     inference = _inference(method, model, inf_kwargs=inf_kwargs, **begin)
-    if method == "auto" and not isinstance(inference.approx.target.batches, AllRows):
-        # The model draws rows itself, as with a `taut.Minibatch`.
+    if method == "auto" and not _has_all_rows(inference.approx.target):
+        # Batches that only steps can read.
         lift = inference.approx.timing.lift
         inference = _inference("advi", model, inf_kwargs=inf_kwargs, **begin)
         inference.approx.timing.lift += lift
         how |= _own_step_size(how)
     _check_taken(inference, how)
     return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
+
+
+def _has_all_rows(target: Target) -> bool:
+    return isinstance(target.batches, AllRows) or bool(jax.tree.leaves(target.whole))
 
 
 def _own_step_size(how: Mapping[str, Any]) -> dict[str, Any]:

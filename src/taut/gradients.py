@@ -1,6 +1,8 @@
 """The log density and its gradient at many points, for algorithms that run on the host."""
 
 import math
+from abc import ABC, abstractmethod
+from typing import final
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +16,57 @@ from taut.target import Target
 # Points of one call of the program. One program serves every stage of a fit.
 BLOCK = 32
 
+Points = Float[np.ndarray, "points dim"]
 
-class Gradients:
+
+class AbstractGradients(ABC):
     """Values and gradients of a log density, counted.
+
+    Attributes
+    ----------
+    target
+        The density.
+    timing
+        Is charged with the seconds.
+    count
+        Points that were asked for; a product with a Hessian counts as one more.
+    """
+
+    target: Target
+    timing: Timing
+    count: int
+    _quickest: float
+
+    def _begin(self, target: Target, timing: Timing) -> None:
+        self.target, self.timing, self.count = target, timing, 0
+        self._quickest = math.inf
+
+    @property
+    def seconds_each(self) -> float:
+        """Seconds a point takes, of the quickest block so far: that which nothing else delayed."""
+        return self._quickest
+
+    def __call__(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        """Evaluate log density and gradient; either may be infinite or not a number."""
+        self.count += len(z)
+        with self.target.precision():
+            return self._evaluate(z)
+
+    @abstractmethod
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        """Give values and slopes at points."""
+
+    def _filled(self, block: Points) -> Points:
+        """Fill a block up, so that one program serves all."""
+        filled = np.zeros((BLOCK, block.shape[1]), self.target.dtype)
+        filled[:] = block[-1]
+        filled[: len(block)] = block
+        return filled
+
+
+@final
+class Gradients(AbstractGradients):
+    """Gradients on all rows, which are in memory.
 
     A small model's program takes as long for 32 points as a call from Python does, and compiles
     once for all algorithms that are driven from NumPy.
@@ -24,14 +74,12 @@ class Gradients:
     Parameters
     ----------
     target
-        Its density on all rows.
+        The density.
     timing
         Is charged with the seconds.
 
     Attributes
     ----------
-    count
-        Points that were asked for; a product with a Hessian counts as one more.
     at_once
         Points that are evaluated together, fewer where each reads many rows.
 
@@ -49,9 +97,8 @@ class Gradients:
     """
 
     def __init__(self, target: Target, timing: Timing) -> None:
-        self.target, self.timing, self.count = target, timing, 0
+        self._begin(target, timing)
         self.at_once = min(BLOCK, points_at_once(target.rows_of(target.whole)))
-        self._quickest = math.inf
 
     @property
     def is_compiled(self) -> bool:
@@ -60,29 +107,16 @@ class Gradients:
             some = np.zeros((BLOCK, self.target.dim), self.target.dtype)
             return self.target.programs.has(at_points, self.target, some, np.int32(0))
 
-    @property
-    def seconds_each(self) -> float:
-        """Seconds a point takes, of the quickest block so far: that which nothing else delayed."""
-        return self._quickest
-
-    def __call__(
-        self, z: Float[np.ndarray, "points dim"]
-    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points dim"]]:
-        """Evaluate log density and gradient; either may be infinite or not a number."""
-        self.count += len(z)
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         values, slopes = np.empty(len(z)), np.empty(z.shape)
-        with self.target.precision():
-            for first in range(0, len(z), BLOCK):
-                block = z[first : first + BLOCK]
-                part = slice(first, first + len(block))
-                values[part], slopes[part] = self._block(block)
+        for first in range(0, len(z), BLOCK):
+            block = z[first : first + BLOCK]
+            part = slice(first, first + len(block))
+            values[part], slopes[part] = self._block(block)
         return values, slopes
 
-    def _block(self, block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        filled = np.zeros((BLOCK, block.shape[1]), self.target.dtype)
-        filled[:] = block[-1]
-        filled[: len(block)] = block
-        count = np.int32(len(block))
+    def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        filled, count = self._filled(block), np.int32(len(block))
         evaluated, begun = -(-len(block) // self.at_once) * self.at_once, self.timing.run
         values, slopes = self.target.programs(self.timing, at_points, self.target, filled, count)
         self._quickest = min(self._quickest, (self.timing.run - begun) / evaluated)

@@ -19,6 +19,7 @@ LAYERS = (
         "noise",
         "drawing",
         "gradients",
+        "batch_gradients",
         "normal",
         "control_variates",
         "coordinates",

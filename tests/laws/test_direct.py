@@ -25,11 +25,9 @@ PROGRAMS = {
 }
 # Those that draw nothing, or what makes no difference where the posterior is Gaussian.
 CERTAIN = ("laplace", "dadvi")
-# How near to the best member of the family, in its standard deviations; exactly by default. GSM
-# converges linearly, and ends where the ELBO gains less than a hundredth of a nat.
+# How near to the best member of the family, in its standard deviations; exactly by default.
 NEAR: dict[str, float] = {
     "auto": 1e-4,
-    "gsm": 2e-3,
     "dadvi": 1e-5,
     "lowrank_batch_match": 1e-4,
     "pathfinder": 0.06,

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from taut.method import score_matching
-from taut.method.score_matching import Matched, batch_match, draws_for, match_batch
+from taut.method.score_matching import (
+    SAME,
+    Matched,
+    batch_match,
+    draws_for,
+    match_batch,
+    match_draws,
+    match_scores,
+)
 from taut.method.whitening import Gaussian
 
 Gradients = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -64,6 +72,19 @@ def test_a_gaussian_is_found_exactly(dim: int, condition: float, start: str) -> 
     # Longest where a single wide dimension is approached from 300 of its standard deviations.
     assert iterations <= 100
     assert divergence(reached.gaussian, mean, precision) < 1e-9
+
+
+@pytest.mark.parametrize("dim", [1, 5, 50, 100])
+def test_the_average_over_draws_finds_a_gaussian_exactly_too(dim: int) -> None:
+    """At a linear rate: its strength does not decay while its noise shrinks."""
+    mean, precision, gradients = gaussian(dim, 1e4)
+    begin, random = Gaussian.of(np.zeros(dim), np.eye(dim)), np.random.default_rng(1)
+    steps = match_scores(gradients, begin, random, 32, match_draws, holds=True)
+    reached, why, count = run(steps, 3000)
+    assert why == SAME
+    assert divergence(reached.gaussian, mean, precision) < 1e-10
+    # 16 a dimension were measured at 50 and at 100.
+    assert count < 100 + 20 * dim
 
 
 @pytest.mark.parametrize(("dim", "draws"), [(3, 8), (3, 2), (40, 8), (40, 50)])

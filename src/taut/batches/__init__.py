@@ -4,6 +4,8 @@ from taut.batches.all_rows import AllRows as AllRows
 from taut.batches.array_rows import ArrayRows as ArrayRows
 from taut.batches.base import AbstractBatches as AbstractBatches
 from taut.batches.base import AbstractFeed as AbstractFeed
+from taut.batches.base import Part as Part
+from taut.batches.base import parts_of as parts_of
 from taut.batches.circle import CircleFeed as CircleFeed
 from taut.batches.circle import CircleRows as CircleRows
 from taut.batches.deferred import Deferred as Deferred
@@ -34,6 +36,7 @@ __all__ = [
     "IterableRows",
     "PackedRows",
     "ParquetRows",
+    "Part",
     "Partition",
     "RandomRows",
     "ScaledRows",
@@ -41,5 +44,6 @@ __all__ = [
     "Stream",
     "ZarrRows",
     "fits_in_memory",
+    "parts_of",
     "read_all",
 ]

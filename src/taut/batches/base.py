@@ -1,6 +1,8 @@
 """What a source of batches does."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
@@ -27,3 +29,32 @@ class AbstractFeed(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of files and threads, if there are any."""
+
+
+class Part(NamedTuple):
+    """Some batches that follow one another.
+
+    Parameters
+    ----------
+    batches
+        Where they come from.
+    first, steps
+        The step of the first of them, and how many there are.
+    """
+
+    batches: AbstractBatches
+    first: int
+    steps: int
+
+
+def parts_of(feed: AbstractFeed, batches: int) -> Iterator[Part]:
+    """Read so many batches from the first on, and let go of the feed."""
+    done = 0
+    try:
+        while done < batches:
+            rows, served = feed.at(done)
+            part = Part(rows, done, min(served, batches - done))
+            yield part
+            done += part.steps
+    finally:
+        feed.close()

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from taut.adaptation import adapted
 from taut.chains import Chains, Window
 from taut.coordinates import Linear
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.normal import Normal
 
 # Chains and transitions, the first of them to settle the step size: where gradients are cheap, and
@@ -144,7 +144,7 @@ def shift_of(
 
 
 def check(
-    gradients: Gradients, normal: Normal, draws: Draws, random: np.random.Generator
+    gradients: AbstractGradients, normal: Normal, draws: Draws, random: np.random.Generator
 ) -> tuple[ChainCheck, Chains]:
     """Run short chains from draws of `q`, and see what they shift.
 
@@ -204,12 +204,12 @@ def growth(before: Window, window: Window) -> float:
     return _GROWTH * (2.0 if is_stalled(before, window) else 1.0)
 
 
-def wanted(gradients: Gradients) -> int:
+def wanted(gradients: AbstractGradients) -> int:
     """Give the effective draws that a repair goes on for."""
     return _PLENTY if gradients.seconds_each < _CHEAP else EFFECTIVE
 
 
-def affordable(gradients: Gradients) -> int:
+def affordable(gradients: AbstractGradients) -> int:
     """Give the gradients that a repair may take, fewer where each is dear: about ten seconds."""
     dim = min(gradients.target.dim, _WIDE)
     each = gradients.seconds_each + _COLOUR * dim**2

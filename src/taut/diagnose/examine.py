@@ -10,7 +10,7 @@ from taut.chains import Window
 from taut.diagnose.journal import Journal
 from taut.diagnose.verdict import Outcome
 from taut.family import Particles
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.normal import Dense, Normal, Structured
 
 # Draws of chains that are kept.
@@ -51,7 +51,7 @@ class Judge:
         Where it writes.
     """
 
-    gradients: Gradients
+    gradients: AbstractGradients
     random: np.random.Generator
     journal: Journal
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from taut.chains import Chains, Window
 from taut.diagnose.check import ChainCheck, check, repair, shift_of
 from taut.diagnose.verdict import Outcome
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.normal import Normal
 
 
@@ -91,7 +91,7 @@ class Journal:
 
     def judge(
         self,
-        gradients: Gradients,
+        gradients: AbstractGradients,
         normal: Normal,
         draws: Float[np.ndarray, "draws dim"],
         random: np.random.Generator,
@@ -102,7 +102,7 @@ class Journal:
             stage.note = "moves a mean by {:.2f} sd, a log sd by {:.2f}".format(*self.check.largest)
         return chains
 
-    def repair(self, gradients: Gradients, chains: Chains) -> Iterator[Window]:
+    def repair(self, gradients: AbstractGradients, chains: Chains) -> Iterator[Window]:
         """Go on with the chains of a check, and compare each window with the one before."""
         assert self.check is not None
         window = self.check.window
@@ -116,7 +116,7 @@ class Journal:
             yield window
 
     @contextmanager
-    def stage(self, name: str, gradients: Gradients) -> Iterator[Stage]:
+    def stage(self, name: str, gradients: AbstractGradients) -> Iterator[Stage]:
         """Write down a stage, with what it cost."""
         stage = Stage(name)
         self.stages.append(stage)

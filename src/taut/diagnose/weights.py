@@ -20,8 +20,8 @@ class Weights:
 
     @property
     def elbo(self) -> float:
-        """Their mean: the evidence lower bound; minus infinity where one is not finite."""
-        mean = float(self.values.mean())
+        """Their mean: the evidence lower bound; minus infinity where one is not finite, or none."""
+        mean = float(self.values.mean()) if len(self.values) else -np.inf
         return mean if np.isfinite(mean) else -np.inf
 
     @property
@@ -29,8 +29,8 @@ class Weights:
         r"""Estimate of KL(q ‖ p), in nats: the log of the mean weight less the mean log weight.
 
         It is small exactly where `q` is good on the region that `q` sees; infinite where the
-        density of a draw is zero.
+        density of a draw is zero, or there is no draw.
         """
-        if not np.isfinite(self.values).all():
+        if not len(self.values) or not np.isfinite(self.values).all():
             return np.inf
         return float(np.logaddexp.reduce(self.values) - np.log(len(self.values)) - self.elbo)

@@ -1,12 +1,12 @@
 """How the rows of a fit come in batches: what a user says, and what a fit makes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from taut.batches import AbstractFeed, AbstractRows, Partition
+from taut.batches import AbstractFeed, AbstractRows, Part, Partition, parts_of
 from taut.errors import ArgumentError
 from taut.target import Target
 
@@ -112,6 +112,10 @@ class Streamed:
     partition: Partition
     feed: Callable[[], AbstractFeed]
     factors: Callable[[], Any]
+
+    def parts(self) -> Iterator[Part]:
+        """Read all rows once."""
+        return parts_of(self.feed(), self.partition.batches)
 
 
 def _check_batch_size(batch_size: Any) -> None:

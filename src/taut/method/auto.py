@@ -1,13 +1,14 @@
 """The method that chooses."""
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float
 
 from taut.approximation import Approximation
-from taut.diagnose import Outcome, affordable, growth, particles, wanted
+from taut.diagnose import Journal, Outcome, affordable, growth, particles, wanted
 from taut.errors import NotFiniteError
 from taut.gradients import BLOCK
 from taut.group import Group
@@ -36,7 +37,12 @@ class Auto(DirectInference):
        all have seen. Gradients take from these what noise they show (`taut.control_variates`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
-    steps has to be guessed. It needs all rows in every step; for batches use ``"advi"``.
+    steps has to be guessed.
+
+    Where rows come in batches, by `batch_size`, a `pymc.Minibatch` or a source such as
+    `taut.ParquetRows`, step 1 and a first step 2 take 2 000 rows, scaled to all, or 20 for each
+    dimension. All rows are read for a second step 2, which takes some ten passes of 32 gradients
+    where the posterior is nearly Gaussian, and for step 3 where it is not.
 
     A fit of a model with few variables takes 3 000 gradients to the Gaussian, 6 000 to 40 000 for
     the check and 10 000 to 100 000 for a round of repair, all of them by one compiled program, 32
@@ -86,8 +92,9 @@ class Auto(DirectInference):
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         climb = Climb(problem)
         dtype = problem.gradients.target.dtype
+        draft = yield from _drafted(problem)
         best: Normal | None = None
-        for best in climb.gaussians():
+        for best in climb.gaussians(draft):
             yield Iterate(best.family(dtype), -climb.elbo)
         if best is None:
             check_start(self._approx, problem.start)
@@ -111,6 +118,23 @@ class Auto(DirectInference):
                 yield Iterate(moved.family(dtype), -climb.elbo)
         problem.journal.outcome = outcome
         return outcome.verdict.words
+
+
+def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:
+    """Climb on a part of the rows; `None` where that is no help: no part, or several modes."""
+    draft, journal = problem.draft, problem.journal
+    if draft is None:
+        return None
+    with journal.stage(f"draft on {draft.rows:,d} rows", draft.gradients) as stage:
+        own = replace(problem, gradients=draft.gradients, journal=Journal())
+        climb = Climb(own)
+        best = next(reversed(list(climb.gaussians())), None)
+        if best is None or climb.modes() is not None:
+            stage.note = "it is left aside: " + ("several modes" if best else "nothing is finite")
+            return None
+    journal.starts = own.journal.starts
+    yield Iterate(best.family(draft.gradients.target.dtype), -climb.elbo)
+    return best
 
 
 def _several(problem: Problem, modes: Modes) -> Generator[Iterate, None, Outcome]:

@@ -24,8 +24,9 @@ _PATHS, _APART = 8, 2.0
 DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
 # Draws by which stages are compared.
 _DRAWS = 512
-# Divergence, in nats, under which a Gaussian is as good as exact where it looks.
-_EXACT = 0.005
+# Divergence, in nats, under which a Gaussian is as good as exact where it looks, and that of a
+# batch under which no other one would be better.
+_EXACT, _CLOSE = 0.005, 0.001
 # Modes that are looked into at most.
 _MODES = 4
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
@@ -60,28 +61,28 @@ class Climb:
         self.best: Normal | None = None
         self.elbo = -np.inf
         self.weights = Weights(np.empty(0))
+        self._candidates: list[Candidate] = []
 
     @property
     def is_exact(self) -> bool:
         """Whether log p and log q differ by a constant, nearly."""
         return self.weights.divergence < _EXACT
 
-    def gaussians(self) -> Iterator[Normal]:
-        """Run the stages, and give the best Gaussian after each."""
-        self._candidates = self._paths()
-        if not self._candidates:
-            return
-        best = self._candidates[0].normal
-        if isinstance(best, Structured) and len(best.mean) <= DENSE:
-            best = best.dense()
-        yield self._compete(best)
-        if self._problem.is_late:
+    def gaussians(self, draft: Normal | None = None) -> Iterator[Normal]:
+        """Run the stages, and give the best Gaussian after each.
+
+        Parameters
+        ----------
+        draft
+            A Gaussian that is known to be near, in place of paths.
+        """
+        for best in self._near() if draft is None else [self._compete(draft)]:
+            yield best
+            if self._problem.is_late:
+                return
+        if self.best is None or self.is_exact:
             return
         dim = len(self._problem.start)
-        if dim <= DENSE:
-            yield self._laplace()
-            if self.is_exact or self._problem.is_late:
-                return
         is_far = self.weights.divergence > _FAR_EACH * dim
         if dim > DENSE or (dim > _WIDE and is_far):
             yield self._match("low-rank batch and match", self._patched)
@@ -90,9 +91,23 @@ class Climb:
         if dim <= DENSE:
             yield self._match("batch and match", self._dense)
 
+    def _near(self) -> Iterator[Normal]:
+        """Find the mode, and what is around it."""
+        self._candidates = self._paths()
+        if not self._candidates:
+            return
+        best = self._candidates[0].normal
+        if isinstance(best, Structured) and len(best.mean) <= DENSE:
+            best = best.dense()
+        yield self._compete(best)
+        if len(best.mean) <= DENSE:
+            yield self._laplace()
+
     def modes(self) -> Modes | None:
         """Look where paths came to that is far from the best Gaussian; `None` if nowhere."""
         assert self.best is not None
+        if not self._candidates:
+            return None
         found, elbos = [self.best], [self.elbo]
         away = sum(is_apart(self.best, candidate.normal) for candidate in self._candidates)
         self._problem.journal.starts = len(self._candidates) - away, _PATHS
@@ -172,12 +187,15 @@ class Climb:
 
     def _last[G: AnyGaussian](self, steps: Iterator[Matched[G]], *, until_flat: bool) -> Matched[G]:
         """Go on to the end, or until it is enough."""
-        reached, elbos = next(steps), list[float]()
+        reached, elbos, before = next(steps), list[float](), np.inf
         most = self._gradients.count + _MATCHED
         for reached in itertools.islice(steps, _BATCHES):
             elbos.append(reached.elbo)
-            flat = until_flat and is_flat(elbos, len(self._problem.start))
-            if flat or self._problem.is_late or self._gradients.count > most:
+            # Gaussians are found exactly: then it falls on and on.
+            divergence = reached.weights.divergence
+            is_close, before = before / 2 < divergence < _CLOSE, divergence
+            is_flat_ = until_flat and is_flat(elbos, len(self._problem.start))
+            if is_close or is_flat_ or self._problem.is_late or self._gradients.count > most:
                 break
         return reached
 

@@ -13,7 +13,7 @@ from taut.draws import map_draws
 from taut.errors import ArgumentError
 from taut.family import MeanField
 from taut.family.gaussian import inverse_softplus
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.group import Group
 from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
@@ -84,7 +84,7 @@ class DADVI(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _longest = 200
+    _longest, _second_order = 200, True
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ def balanced(random: np.random.Generator, draws: int, dim: int) -> Float[np.ndar
 class _Objective:
     """The negative ELBO on fixed noise, up to a constant, as a function of mean and log sd."""
 
-    def __init__(self, gradients: Gradients, noise: np.ndarray) -> None:
+    def __init__(self, gradients: AbstractGradients, noise: np.ndarray) -> None:
         self.gradients, self.noise = gradients, noise
         # The entropy of a standard normal, for a loss that is a negative ELBO.
         self.constant = 0.5 * noise.shape[1] * np.log(2 * np.pi * np.e)

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,13 +10,17 @@ from typing import Any
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.batch_gradients import gradients_of
+from taut.batches import AbstractRows, AllRows
 from taut.compilation import building
 from taut.diagnose import Journal, Outcome
-from taut.errors import NotFiniteError, warn
+from taut.errors import ArgumentError, NotFiniteError, TautError, warn
 from taut.family import AbstractFamily
+from taut.frontend import Batching, Stepping
 from taut.frontend.base import NOT_EVALUATED
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.method.arguments import as_positive, as_progress, as_seconds
+from taut.method.draft import Draft
 from taut.progress import INTERRUPTED, AbstractProgress
 
 
@@ -36,15 +40,18 @@ class Problem:
         Iterations after which it is ended.
     deadline
         When it is ended, by `time.perf_counter`.
+    draft
+        A part of the rows to look at first, if there is one.
     journal
         Where a method writes down what it did.
     """
 
-    gradients: Gradients
+    gradients: AbstractGradients
     start: np.ndarray
     random: np.random.Generator
     longest: int
     deadline: float = np.inf
+    draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
 
     @property
@@ -75,8 +82,9 @@ class DirectInference(ABC):
     _approx: Approximation
     # Iterations after which it ends in any case.
     _longest: int
-    # Whether the density has to be finite where it begins, and whether it judges its fits.
-    _needs_start, _judges = True, False
+    # Whether the density has to be finite where it begins, whether it judges its fits, and whether
+    # it takes second derivatives.
+    _needs_start, _judges, _second_order = True, False, False
 
     @abstractmethod
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
@@ -100,6 +108,10 @@ class DirectInference(ABC):
         *,
         include_transformed: bool = False,
         max_seconds: float | None = None,
+        batch_size: int | None = None,
+        rows: Mapping[str, int] | AbstractRows | None = None,
+        shuffle: bool = True,
+        require_total_size: bool = True,
     ) -> Approximation:
         """Fit; what is reached is kept when it is interrupted.
 
@@ -115,6 +127,16 @@ class DirectInference(ABC):
             Whether ``approx.sample`` puts unconstrained variables into its ``posterior``.
         max_seconds
             Seconds after which it ends, as soon as what is under way is done; compilation counts.
+        batch_size
+            Rows of a batch. `taut.Auto` takes a first look at a few batches, and then at all rows;
+            a source of rows is read batch by batch. See `taut.ADVI.fit`.
+        rows
+            Which data have rows, or a source such as `taut.ParquetRows` to read them from: all of
+            them, once for each round of gradients.
+        shuffle
+            Whether a first look is at rows in random order, or at the first ones.
+        require_total_size
+            As in `taut.ADVI.fit`.
 
         Returns
         -------
@@ -127,13 +149,19 @@ class DirectInference(ABC):
             An argument makes no sense.
         NotFiniteError
             The density is not finite at the start point.
+        ModelError, RowsError
+            The likelihood does not factor over rows, or they can not be read.
         """
+        batching = Batching(
+            batch_size, rows, shuffle=shuffle, require_total_size=require_total_size
+        )
+        self._check_batching(batching)
         longest = self._longest if n is None else as_positive("n", n)
         self._approx.include_transformed = include_transformed
         deadline = time.perf_counter() + as_seconds("max_seconds", max_seconds)
         with building(self._approx.timing, "lift"):
             self._approx.retarget(self._approx.source.target())
-        problem = self._problem(longest, deadline)
+        problem = self._problem(longest, deadline, batching)
         self._approx.journal = problem.journal
         progress = as_progress(progressbar, progressbar_theme)
         # A method that judges its fits has stages of its own.
@@ -152,13 +180,40 @@ class DirectInference(ABC):
             verdict = journal.outcome.verdict
             warn(f"Do not trust this fit: {verdict.words}. {verdict.advice}")
 
-    def _problem(self, longest: int, deadline: float) -> Problem:
+    def _check_batching(self, batching: Batching) -> None:
+        name = type(self).__name__
+        if batching.source is not None and self._second_order:
+            raise ArgumentError(
+                f"{name} takes second derivatives, which needs all rows in memory, and these are "
+                'read from a source. Leave method out, or choose method="batch_match".'
+            )
+        if batching.batch_size is not None and batching.source is None and not self._judges:
+            raise ArgumentError(
+                f"{name} reads all rows in every step: it does not take batch_size. Leave that "
+                'out, or choose a method that takes steps, such as method="advi".'
+            )
+
+    def _problem(self, longest: int, deadline: float, batching: Batching) -> Problem:
         approx = self._approx
         with approx.target.precision():
             start = np.asarray(approx.family.mean(), float)
         check_start(approx, start, finite=self._needs_start)
         random = np.random.default_rng(approx.random_seed)
-        return Problem(Gradients(approx.target, approx.timing), start, random, longest, deadline)
+        approx.stepping = stepping = self._stepping(batching, start)
+        draft = None
+        if stepping is not None and self._judges:
+            draft = Draft.of(stepping, len(start), approx.timing)
+        gradients = gradients_of(approx.target, stepping, approx.timing)
+        return Problem(gradients, start, random, longest, deadline, draft)
+
+    def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
+        """Prepare batches, if there are any."""
+        approx, target = self._approx, self._approx.target
+        in_batches = self._judges and not isinstance(target.batches, AllRows)
+        if batching.batch_size is None and not in_batches:
+            return None
+        with building(approx.timing, "lift"), target.precision():
+            return approx.source.stepping(target, batching, start, approx.random_seed)
 
     def _run(self, problem: Problem, progress: AbstractProgress) -> None:
         approx, longest = self._approx, problem.longest
@@ -181,6 +236,9 @@ class DirectInference(ABC):
         except KeyboardInterrupt:
             # As in the loop: Ctrl-C ends a fit, and what was fitted is kept.
             pass
+        except TautError as error:
+            error.approx, approx.stopped = approx, str(error).splitlines()[0]
+            raise
         finally:
             progress.finish(np.array(losses), approx.stopped)
 

@@ -21,12 +21,13 @@ class GSM(DirectInference):
               \nabla \log \tilde q(z_b) = \nabla \log p(y, z_b)
 
     in closed form, averaged over the draws of a batch, in the unconstrained space. Nothing has to
-    be tuned. Close to `BatchMatch` where the posterior is nearly Gaussian, and noisier elsewhere,
-    since each step trusts its batch; steps are made smaller when the ELBO falls, and whenever it
-    has settled, and it ends when that brings no more. `BatchMatch` is the better choice with more
-    than some tens of dimensions.
+    be tuned. Gaussian posteriors are found exactly, at a linear rate. Close to `BatchMatch` where
+    the posterior is nearly Gaussian, and noisier elsewhere, since each step trusts its batch; steps
+    are made smaller when the ELBO falls, and once it has settled, and it ends when that brings no
+    more. `BatchMatch` is the better choice with more than some tens of dimensions.
 
-    Costs 32 gradients an iteration, O(dim² · draws) operations and O(dim²) memory.
+    Costs 32 gradients an iteration, some 16 iterations a dimension where it is exact, O(dim² ·
+    draws) operations and O(dim²) memory.
 
     Parameters
     ----------
@@ -83,7 +84,9 @@ class GSM(DirectInference):
         target, family = problem.gradients.target, self._approx.family
         with target.precision():
             begin = Gaussian.of(problem.start, np.asarray(family.cov(), float))
-        steps = match_scores(problem.gradients, begin, problem.random, self._draws, match_draws)
+        steps = match_scores(
+            problem.gradients, begin, problem.random, self._draws, match_draws, holds=True
+        )
         while True:
             try:
                 reached = next(steps)

@@ -9,7 +9,7 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.errors import ArgumentError
 from taut.family import FullRank
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.group import Group
 from taut.method.direct import DirectInference, Iterate, Problem
 from taut.method.modes import Function, Point, descend, hessian_at, newton_step, scaled_eigen
@@ -69,7 +69,7 @@ class Laplace(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _longest = 500
+    _longest, _second_order = 500, True
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Laplace(DirectInference):
         return Gaussian(point.z, root, float(np.linalg.slogdet(root)[1])).family(dtype)
 
 
-def _negative(gradients: Gradients) -> Function:
+def _negative(gradients: AbstractGradients) -> Function:
     def function(z: np.ndarray) -> tuple[float, np.ndarray]:
         values, slopes = gradients(z[None])
         return -float(values[0]), -slopes[0]
@@ -126,7 +126,7 @@ def _negative(gradients: Gradients) -> Function:
     return function
 
 
-def _precision(gradients: Gradients, z: np.ndarray) -> np.ndarray:
+def _precision(gradients: AbstractGradients, z: np.ndarray) -> np.ndarray:
     target = gradients.target
     with target.precision():
         at = z.astype(target.dtype)

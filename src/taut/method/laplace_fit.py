@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.normal import Dense
 
 # Steps of the differences in standard deviations: the error of central ones is then 1e-8.
@@ -13,7 +13,7 @@ _FLAT = 1e-12
 
 
 def laplace_at(
-    gradients: Gradients, mode: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]
+    gradients: AbstractGradients, mode: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]
 ) -> Dense | None:
     """Fit a Gaussian to the curvature at a mode, by two gradients for each dimension.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 
 # Pairs of steps and changes of gradient that are remembered.
 _MEMORY = 6
@@ -166,7 +166,7 @@ def _search(at: Point, direction: Vector) -> Generator[Vector, tuple[float, Vect
 
 
 def ascend(
-    gradients: Gradients, starts: Float[np.ndarray, "paths dim"], longest: int = 100
+    gradients: AbstractGradients, starts: Float[np.ndarray, "paths dim"], longest: int = 100
 ) -> list[list[Point]]:
     """Follow paths uphill in lock-step, all of them by the same calls of the gradient.
 

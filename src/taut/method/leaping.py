@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taut.diagnose import Weights
 from taut.gradients import BLOCK
 from taut.method.form_matching import match_form
 from taut.method.patching import LowRankGaussian, match_and_patch
@@ -76,17 +77,17 @@ def _leap(
         with np.errstate(all="ignore"):
             z, log_q = q.push(noise)
             values, slopes = gradients(z)
-            weights = values - log_q
-            if not (np.isfinite(weights).all() and np.isfinite(slopes).all()):
+            weights = Weights(values - log_q)
+            if not (np.isfinite(weights.values).all() and np.isfinite(slopes).all()):
                 break
-            elbo, spread = float(weights.mean()), float(weights.std())
+            elbo, spread = weights.elbo, float(weights.values.std())
             landed = _Landed(q, elbo, spread / math.sqrt(size))
             is_same = spread < _SAME and abs(elbo) < _SAME / np.finfo(float).eps
             if landed.beats(best):
                 best, misses = landed, 0
             else:
                 misses += 1
-            yield Matched(best.gaussian, elbo)
+            yield Matched(best.gaussian, weights)
             if is_same:
                 return q, True
             strength = size * max(len(q.mean), _FEW) / (step + 1)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from taut.diagnose import Weights
 from taut.family import AbstractFamily, Mixture
-from taut.gradients import Gradients
+from taut.gradients import AbstractGradients
 from taut.normal import Normal
 
 # How far apart two Gaussians have to be, in standard deviations of the one and by the root of the
@@ -33,7 +33,7 @@ def counts(elbo: float, best: float) -> bool:
     return elbo > best - _LESS
 
 
-def is_parted(gradients: Gradients, one: Normal, other: Normal) -> bool:
+def is_parted(gradients: AbstractGradients, one: Normal, other: Normal) -> bool:
     """Whether the density falls between the means of two Gaussians, below that at both.
 
     Where it does not, they are apart along one slope, as in the neck of a funnel, and no two
@@ -65,7 +65,7 @@ class Modes:
         masses = np.exp(np.array(self.elbos) - max(self.elbos))
         return masses / masses.sum()
 
-    def separate(self, gradients: Gradients) -> int:
+    def separate(self, gradients: AbstractGradients) -> int:
         """Count them, those as one between which the density does not fall."""
         groups: list[list[Normal]] = []
         for normal in self.normals:
@@ -88,7 +88,7 @@ class Modes:
         drawn = [n.draw(random, size)[0] for n, size in zip(self.normals, sizes, strict=True)]
         return random.permutation(np.concatenate(drawn))
 
-    def weigh(self, gradients: Gradients, z: Float[np.ndarray, "draws dim"]) -> Weights:
+    def weigh(self, gradients: AbstractGradients, z: Float[np.ndarray, "draws dim"]) -> Weights:
         """Find the importance weights of draws of the mixture."""
         each = np.stack([normal.log_prob(z) for normal in self.normals])
         log_q = np.logaddexp.reduce(each + np.log(self.masses)[:, None], axis=0)

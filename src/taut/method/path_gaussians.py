@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.gradients import BLOCK, Gradients
+from taut.gradients import BLOCK, AbstractGradients
 from taut.method.lbfgs import Point
 from taut.normal import Normal, Structured
 
@@ -85,7 +85,7 @@ def _gamma(
 
 
 def best_of_paths(
-    gradients: Gradients, paths: list[list[Point]], random: np.random.Generator
+    gradients: AbstractGradients, paths: list[list[Point]], random: np.random.Generator
 ) -> list[Candidate]:
     """Find the best Gaussian of each path, the best path first; paths without one are left out."""
     found = [
@@ -113,7 +113,7 @@ def _spread(points: list[Point]) -> list[Point]:
 
 
 def elbos_of(
-    gradients: Gradients, normals: list[Normal], random: np.random.Generator, draws: int
+    gradients: AbstractGradients, normals: list[Normal], random: np.random.Generator, draws: int
 ) -> Float[np.ndarray, " normals"]:
     """Estimate the ELBO of each Gaussian, in nats; minus infinity where no draw has a density.
 

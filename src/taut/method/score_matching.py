@@ -8,6 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from jaxtyping import Float
 
+from taut.diagnose import Weights
 from taut.gradients import BLOCK
 from taut.method.whitening import Gaussian, Vectors, span, within
 
@@ -19,6 +20,9 @@ _MOST_DRAWS = 1024
 _FEW = 8
 # Gains of the ELBO, in nats, below which a window counts as flat; so many of them end a fit.
 _FLAT, _FLATS = 0.01, 3
+# The part of the least noise of the ELBO so far below which it shrinks, and the windows in a row
+# without that after which it does not.
+_NARROWED, _LOUD = 0.9, 3
 # A loss of the ELBO from which a fit goes back to the best, in nats and in standard errors.
 _LOSS, _LOSS_SE = 1.0, 4.0
 # A fall from one batch to the next that takes back the step between, in units of the ELBO's size.
@@ -60,13 +64,17 @@ class Matched[G: AnyGaussian]:
     ----------
     gaussian
         The approximation.
-    elbo
-        Mean of log p - log q over the batch it was made of, drawn from the one before; -inf
-        where that is not finite.
+    weights
+        Of the batch it was made of, drawn from the Gaussian before.
     """
 
     gaussian: G
-    elbo: float
+    weights: Weights
+
+    @property
+    def elbo(self) -> float:
+        """The ELBO of the one before; minus infinity where it is not finite."""
+        return self.weights.elbo
 
 
 def match_batch(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -> Gaussian:
@@ -187,6 +195,8 @@ def match_scores[G: AnyGaussian](
     random: np.random.Generator,
     size: int,
     update: Callable[[G, Vectors, Vectors, float], G],
+    *,
+    holds: bool = False,
 ) -> Generator[Matched[G], None, str]:
     """Update a Gaussian by batch after batch until the ELBO has settled.
 
@@ -205,8 +215,11 @@ def match_scores[G: AnyGaussian](
         Draws of a batch.
     update
         Makes a new Gaussian of the old one, noise, gradients and strength.
+    holds
+        Whether the strength stays as it is as long as the ELBO grows or its noise shrinks, as the
+        noise of a Gaussian target does, to nothing.
     """
-    pilot = _Pilot(begin, size)
+    pilot = _Pilot(begin, size, holds)
     while True:
         q = pilot.q
         noise = random.standard_normal((size, q.noise_size))
@@ -220,7 +233,7 @@ def match_scores[G: AnyGaussian](
                 matched = attempt(update, q, noise[good], slopes[good], strength)
         end = pilot.fail() if matched is None else pilot.go(matched, (values - log_q)[good])
         weights = (values - log_q)[good]
-        yield Matched(pilot.q, float(weights.mean()) if len(weights) else -np.inf)
+        yield Matched(pilot.q, Weights(weights))
         if end is not None:
             return end
 
@@ -246,6 +259,7 @@ class _Pilot[G: AnyGaussian]:
 
     q: G
     size: int
+    holds: bool
     damping: float = 1.0
     step: int = 0
     flat: int = 0
@@ -253,6 +267,8 @@ class _Pilot[G: AnyGaussian]:
     failures: int = 0
     best: G | None = None
     best_elbo: float = -np.inf
+    least_noise: float = np.inf
+    loud: int = 0
     before: G | None = None
     last: float = -np.inf
     window: list[np.ndarray] = field(default_factory=list)
@@ -260,13 +276,14 @@ class _Pilot[G: AnyGaussian]:
     def strength(self, slope: Float[np.ndarray, " dim"]) -> float:
         """Choose how strongly a batch with this mean gradient pulls."""
         dim = len(self.q.mean)
-        if self.size <= dim:
+        if self.size <= dim and not self.holds:
             # Batches that do not decide the covariance are not to be trusted as much.
             return self.damping * self.size * min(dim / (self.step + 1), 1.0)
         # From far off, seen from which the target is a slope: what holds the fit back has to be
         # weak, else it creeps. Near the target this is less than 1.
         far = self.q.pull(slope)
-        return self.damping * max(self.size * max(dim, _FEW) / (self.step + 1), far)
+        step = 0 if self.holds else self.step
+        return self.damping * max(self.size * max(dim, _FEW) / (step + 1), far)
 
     def fail(self) -> str | None:
         """Take back the step before, or draw nearer to the mean where there is none."""
@@ -306,12 +323,17 @@ class _Pilot[G: AnyGaussian]:
             self.reverts += 1
             return LOST if self.reverts > _REVERTS else None
         self.best = self.q
-        if gain < max(_FLAT, se):
+        if se < _NARROWED * self.least_noise:
+            self.least_noise, self.loud = se, 0
+        else:
+            self.loud += 1
+        if gain < max(_FLAT, se) and not (self.holds and self.loud < _LOUD):
+            self.holds = False
             self.flat, self.damping = self.flat + 1, self.damping / 4
             self.best_elbo = max(elbo, self.best_elbo)
             return SETTLED if self.flat >= _FLATS else None
         # Still far off: the decay of the strength begins when the fit has arrived.
-        if gain > len(self.q.mean):
+        if self.holds or gain > len(self.q.mean):
             self.step = 0
         self.flat, self.best_elbo = 0, elbo
         return None

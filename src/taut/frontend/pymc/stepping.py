@@ -180,9 +180,16 @@ class Batcher:
             )
         read = functools.cache(lambda: (read_all(source, dtypes),))
 
+        # Rows in their order are put on the device once, for all that pass over them.
+        @functools.cache
+        def in_order() -> AbstractFeed:
+            return CircleFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
+
         def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
+            if not shuffle:
+                return in_order()
             return CircleFeed(
-                read(), (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+                read(), (partition,), shuffle=True, random_seed=random_seed, dtype=dtype
             )
 
         return lambda *order: Deferred(lambda: begin(*order))
