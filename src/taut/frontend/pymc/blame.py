@@ -1,15 +1,14 @@
 """Which terms of a model's log density are not finite at a point, and at which rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pymc.pytensorf import compile as compile_function
 from pytensor.tensor import as_tensor
 
 from taut.frontend.base import NOT_EVALUATED
-from taut.frontend.pymc.interpret import interpreted
-from taut.frontend.pymc.minibatch import find_minibatches, log_factors, with_all_rows
+from taut.frontend.pymc.interpret import interpreted, interpreted_function
+from taut.frontend.pymc.minibatch import find_minibatches
 
 # Rows and values a message names before it stops counting them out.
 _NAMED = 5
@@ -19,9 +18,15 @@ class Blame:
     """Evaluates each term of a model's density on the host, without compiling for the device.
 
     The model is an argument of each call, so that this can be kept without keeping the model.
+
+    Parameters
+    ----------
+    factors
+        Their graphs: of free and observed variables and potentials, all rows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, factors: Sequence[Any]) -> None:
+        self._graph = factors
         self._factors: Callable[..., Any] | None = None
 
     def __call__(self, model: Any, point: Mapping[str, Any]) -> str | None:
@@ -43,20 +48,15 @@ class Blame:
         """Evaluate the log densities of free and observed variables and potentials, all rows."""
         with interpreted():
             if self._factors is None:
-                self._factors = _compile_factors(model)
+                self._factors = _evaluator(model, self._graph)
             return [np.asarray(factor) for factor in self._factors(*point.values())]
 
 
-def _compile_factors(model: Any) -> Callable[..., Any]:
-    factors = [
-        as_tensor(factor, allow_xtensor_conversion=True)
-        for factor in with_all_rows(*log_factors(model))
-    ]
+def _evaluator(model: Any, factors: Sequence[Any]) -> Callable[..., Any]:
+    tensors = [as_tensor(factor, allow_xtensor_conversion=True) for factor in factors]
     # On the context, where PyMC looks for `check_bounds`.
     with model:
-        return compile_function(
-            model.value_vars, factors, mode="FAST_COMPILE", on_unused_input="ignore"
-        )
+        return interpreted_function(model.value_vars, tensors)
 
 
 def _describe(model: Any, variable: Any, factor: np.ndarray, point: Mapping[str, Any]) -> str:

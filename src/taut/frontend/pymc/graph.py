@@ -1,7 +1,7 @@
 """A model's log density as a graph whose data are inputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pytensor.tensor.random.type import RandomType
 
 from taut.errors import DiscreteVariableError, ModelError
 from taut.frontend.pymc.loosen import check_replacements, replace_loosely
-from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs
+from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs, with_all_rows
 
 # Constants from this size on are passed at run time instead of being built into the program.
 _LARGE = 64
@@ -41,6 +41,9 @@ class ModelGraph:
         For each `pymc.Minibatch` the inputs that replace its outputs.
     minibatches
         The nodes that were replaced.
+    factors
+        The log densities that the terms sum, of all rows where nothing but a `pymc.Minibatch` was
+        replaced.
     """
 
     values: list[Any]
@@ -49,6 +52,7 @@ class ModelGraph:
     constrained: list[Any]
     batch: list[list[Any]]
     minibatches: list[Apply]
+    factors: list[Any] = field(default_factory=list)
 
     @property
     def batch_inputs(self) -> list[Any]:
@@ -84,7 +88,10 @@ def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -
     outputs, minibatches, batch = rows_as_inputs(outputs, lengths)
     check_randomness(outputs[:2])
     names = [rv.name for rv in model.unobserved_RVs]
-    return ModelGraph(model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches)
+    return ModelGraph(
+        model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches,
+        with_all_rows(factors, lengths),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

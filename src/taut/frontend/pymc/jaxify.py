@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import pytensor
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.fg import FunctionGraph
 from pytensor.scalar.basic import Cast
 from pytensor.tensor import cast
@@ -45,7 +46,18 @@ def jaxify(
         # Assertions can not run in a JAX program; PyTensor says so for each one of them.
         warnings.filterwarnings("ignore", message="Skipping .* Op", category=UserWarning)
         # The scope keeps constants concrete where this is called while JAX traces.
-        return _quiet(dispatch(graph))
+        return _quiet(dispatch(graph, storage_map=_on_device(graph)))
+
+
+def _on_device(graph: FunctionGraph) -> dict[Variable, list[Any]]:
+    """Put constant arrays on the device as they are: PyTensor's way compiles for each shape."""
+    constants = {
+        variable: variable.data
+        for node in graph.apply_nodes
+        for variable in node.inputs
+        if isinstance(variable, Constant) and isinstance(variable.data, np.ndarray)
+    }
+    return {variable: [jax.device_put(data)] for variable, data in constants.items() if data.ndim}
 
 
 def load_backend() -> tuple[Callable[..., Any], Any]:

@@ -208,7 +208,7 @@ def _build(model: Any, parts: list[Any]) -> _Built:
     load_backend()
     point = default_point(model)
     lifted, minibatches = _lift(model, point, {})
-    return _Built(parts, lifted, minibatches, Blame(), point, Programs())
+    return _Built(parts, lifted, minibatches, Blame(lifted.graph.factors), point, Programs())
 
 
 def _lift(

@@ -4,25 +4,42 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from pymc.initial_point import make_initial_point_fn
+from pymc.initial_point import convert_str_to_rv_dict, make_initial_point_expression
+from pymc.pytensorf import find_rng_nodes, replace_rng_nodes, reseed_rngs
 
 from taut.errors import StartError
 from taut.frontend.matching import nearest
 from taut.frontend.plain import fill
-from taut.frontend.pymc.interpret import interpreted
+from taut.frontend.pymc.interpret import interpreted, interpreted_function
 from taut.space import Space
 
 Point = dict[str, np.ndarray]
 
 
 def default_point(model: Any) -> Callable[[int], Point]:
-    """Compile the model's own initial point; it reads the data anew at each call."""
-    with interpreted():
-        function = make_initial_point_fn(model=model)
+    """Prepare the model's own initial point; it reads the data anew at each call."""
+    return _initial(model, {})
+
+
+def _initial(
+    model: Any, overrides: Mapping[str, Any], *, transformed: bool = True
+) -> Callable[[int], Point]:
+    """Do what PyMC's `make_initial_point_fn` does, without rewrites or a compiler."""
+    given: Any = dict(overrides)
+    values = make_initial_point_expression(
+        free_rvs=model.free_RVs,
+        rvs_to_transforms=model.rvs_to_transforms,
+        initval_strategies=model.rvs_to_initial_values | convert_str_to_rv_dict(model, given),
+        return_transformed=transformed,
+    )
+    function = interpreted_function([], replace_rng_nodes(values))
+    generators = find_rng_nodes(function.maker.fgraph.outputs)
+    names = [(model.rvs_to_values[rv] if transformed else rv).name for rv in model.free_RVs]
 
     def point(seed: int) -> Point:
+        reseed_rngs(generators, seed % 2**32)
         with interpreted():
-            return function(seed % 2**32)
+            return dict(zip(names, function(), strict=True))
 
     return point
 
@@ -56,9 +73,7 @@ def start_point(model: Any, values: Mapping[Any, Any], default: Point, seed: int
                 f"{nearest(name, known)}. There are: {', '.join(known)}."
             )
     try:
-        overrides: Any = dict(values)
-        with interpreted():
-            point = make_initial_point_fn(model=model, overrides=overrides)(seed % 2**32)
+        point = _initial(model, values)(seed)
     except (TypeError, ValueError) as error:
         reason = _misshapen(model, values, default) or f"start can not be used: {error}"
         raise StartError(reason) from error
@@ -100,8 +115,7 @@ def _by_name(values: Any, argument: str) -> dict[str, Any]:
 
 def _misshapen(model: Any, values: Mapping[str, Any], default: Point) -> str:
     """Say which shape values have, and which they should have; empty if all fit."""
-    with interpreted():
-        own = make_initial_point_fn(model=model, return_transformed=False)(0)
+    own = _initial(model, {}, transformed=False)(0)
     shapes = {name: np.shape(value) for name, value in (own | default).items()}
     lines = [
         f"start[{name!r}] has shape {np.shape(value)}, but {name} has shape {shapes[name]}."
