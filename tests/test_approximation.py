@@ -64,6 +64,16 @@ def test_unconstrained_draws_map_to_the_constrained_ones(draws: xr.DataTree) -> 
     assert unconstrained["share_simplex__"].shape == (1, 600, 2)
 
 
+def test_very_many_rows_are_not_read_for_what_nobody_asked_for(
+    approx: taut.Approximation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "of 2,000 after weighting" in str(approx.diagnose(chains=False, random_seed=1))
+    monkeypatch.setattr("taut.approximation._MOST_READ", 599)
+    monkeypatch.setattr("taut.approximation._MANY_ROWS", 0)
+    assert set(approx.sample(600, random_seed=1)["sample_stats"].data_vars) == {"log_q"}
+    assert "of 500 after weighting" in str(approx.diagnose(chains=False, random_seed=1))
+
+
 def test_densities_of_draws_are_pymcs_and_scipys(
     model: pm.Model, approx: taut.Approximation, draws: xr.DataTree
 ) -> None:

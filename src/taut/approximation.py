@@ -26,6 +26,8 @@ from taut.target import Target
 
 # Draws that chains are compared with.
 _CHECKED = 4000
+# Rows that draws may read for their densities, and rows from which on fewer draws are weighed.
+_MOST_READ, _MANY_ROWS, _WEIGHED, _FEW_WEIGHED = 100_000_000, 50_000, 2000, 500
 
 
 class Approximation(AbstractSymbolic):
@@ -183,9 +185,9 @@ class Approximation(AbstractSymbolic):
         -------
         xarray.DataTree
             One chain, in the groups ``posterior`` (constrained variables and deterministics, with
-            dims and coords), ``unconstrained_posterior``, ``sample_stats`` (``lp``: log joint
-            density of the model, ``log_q``: log density of q, both in the unconstrained space, in
-            nats), ``fit`` (``loss`` by step), ``observed_data`` and ``constant_data``.
+            dims and coords), ``unconstrained_posterior``, ``sample_stats`` (``log_q``: log density
+            of q, and ``lp``: log joint density of the model, both in the unconstrained space, in
+            nats; ``lp`` is left out where it would read a source, or more than 10⁸ rows), ``fit`` (``loss`` by step), ``observed_data`` and ``constant_data``.
 
         Raises
         ------
@@ -261,7 +263,7 @@ class Approximation(AbstractSymbolic):
         return elbo(self._family, self._target, self._streamed, draws, words)
 
     def diagnose(
-        self, draws: int = 2000, *, chains: bool = True, random_seed: Any = None
+        self, draws: int | None = None, *, chains: bool = True, random_seed: Any = None
     ) -> Report:
         r"""Find out whether the fit can be trusted.
 
@@ -271,7 +273,7 @@ class Approximation(AbstractSymbolic):
         Parameters
         ----------
         draws
-            How many are weighed.
+            How many are weighed; by default 2 000, or 500 where each reads over 50 000 rows.
         chains
             Whether to run the chains, about 30 000 gradients; without them nothing is trusted
             that has not been checked before.
@@ -303,6 +305,8 @@ class Approximation(AbstractSymbolic):
         >>> approx.diagnose(random_seed=1).trusted
         True
         """
+        if draws is None:
+            draws = _WEIGHED if self._rows <= _MANY_ROWS else _FEW_WEIGHED
         check_draws(draws)
         words = self._draw_words(random_seed)
         z, log_q = in_blocks(self._target, self._family, draws, words, sample_block)
@@ -545,11 +549,18 @@ class Approximation(AbstractSymbolic):
         """Rows that were read from a source, if the last fit read them."""
         return None if self.stepping is None else self.stepping.streamed
 
+    @property
+    def _rows(self) -> int:
+        """Rows that one evaluation of the density reads."""
+        if self._streamed is not None:
+            return self._streamed.partition.rows
+        return self._target.rows_of(self._target.whole)
+
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
         words = self._draw_words(random_seed)
         drawn = all_of(self._target, self._family, draws, words)
         # The density on the few rows that a model of a source holds is none of the posterior.
-        known = self._streamed is None
+        known = self._streamed is None and draws * self._rows <= _MOST_READ
         lp = self._densities(drawn["z"]) if known else np.full(draws, np.nan)
         return drawn | {"lp": lp}
 
