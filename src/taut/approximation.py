@@ -187,7 +187,8 @@ class Approximation(AbstractSymbolic):
             One chain, in the groups ``posterior`` (constrained variables and deterministics, with
             dims and coords), ``unconstrained_posterior``, ``sample_stats`` (``log_q``: log density
             of q, and ``lp``: log joint density of the model, both in the unconstrained space, in
-            nats; ``lp`` is left out where it would read a source, or more than 10⁸ rows), ``fit`` (``loss`` by step), ``observed_data`` and ``constant_data``.
+            nats; ``lp`` is left out where it would read a source, or more than 10⁸ rows), ``fit``
+            (``loss`` by step), ``observed_data`` and ``constant_data``.
 
         Raises
         ------
