@@ -16,6 +16,9 @@ from taut.frontend import Stepping
 from taut.gradients import BLOCK, AbstractGradients, Gradients, Points
 from taut.target import Target
 
+# Points of one pass over a source: reading costs as much as so many gradients of a simple model.
+_TOGETHER = 128
+
 
 @final
 class BatchGradients(AbstractGradients):
@@ -34,6 +37,8 @@ class BatchGradients(AbstractGradients):
         Is charged with the seconds.
     parts
         Begins a pass over the batches.
+    together
+        As in `AbstractGradients`.
 
     Examples
     --------
@@ -49,8 +54,14 @@ class BatchGradients(AbstractGradients):
     [[-1. -2.]]
     """
 
-    def __init__(self, target: Target, timing: Timing, parts: Callable[[], Iterable[Part]]) -> None:
-        self._begin(target, timing)
+    def __init__(
+        self,
+        target: Target,
+        timing: Timing,
+        parts: Callable[[], Iterable[Part]],
+        together: int = BLOCK,
+    ) -> None:
+        self._begin(target, timing, together)
         self._parts = parts
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
@@ -77,7 +88,7 @@ def gradients_of(target: Target, stepping: Stepping | None, timing: Timing) -> A
     if stepping is None or stepping.streamed is None:
         return Gradients(target, timing)
     streamed = stepping.streamed
-    return BatchGradients(streamed.target, timing, streamed.parts)
+    return BatchGradients(streamed.target, timing, streamed.parts, _TOGETHER)
 
 
 def at_points_of_batches(

@@ -30,15 +30,18 @@ class AbstractGradients(ABC):
         Is charged with the seconds.
     count
         Points that were asked for; a product with a Hessian counts as one more.
+    together
+        Points that are best asked for in one call, if there are as many.
     """
 
     target: Target
     timing: Timing
     count: int
+    together: int
     _quickest: float
 
-    def _begin(self, target: Target, timing: Timing) -> None:
-        self.target, self.timing, self.count = target, timing, 0
+    def _begin(self, target: Target, timing: Timing, together: int = BLOCK) -> None:
+        self.target, self.timing, self.count, self.together = target, timing, 0, together
         self._quickest = math.inf
 
     @property

@@ -376,6 +376,15 @@ def test_stages_compete_on_their_elbo() -> None:
     assert np.all(np.diff(hist) < 0.5)
 
 
+def test_a_check_for_which_there_is_no_time_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of rows on disk it would take long, and it does not look at the clock meanwhile."""
+    monkeypatch.setattr("taut.method.auto.CHECK", 10**12)
+    approx = distrusted(target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3), max_seconds=60.0)
+    assert outcome(approx) is Outcome.UNCHECKED
+    assert isinstance(approx.family, FullRank)
+    assert approx.journal.stages[-1].name == "batch and match"
+
+
 def test_arguments_of_steps_make_it_advi() -> None:
     target = regression(2).target()
     stepping = taut.fit(30, model=target, obj_optimizer=taut.adam(), progressbar=False)

@@ -1,5 +1,6 @@
 """Whether a fit can be trusted."""
 
+from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.check import ChainCheck as ChainCheck
 from taut.diagnose.check import affordable as affordable
 from taut.diagnose.check import growth as growth
@@ -20,6 +21,7 @@ from taut.diagnose.verdict import Verdict as Verdict
 from taut.diagnose.weights import Weights as Weights
 
 __all__ = [
+    "CHECK",
     "ChainCheck",
     "Ending",
     "ImportanceWeights",

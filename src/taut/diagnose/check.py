@@ -20,6 +20,8 @@ _MANY, _FEW = (256, 20, 20), (64, 6, 12)
 # So many of them look first, then twice as many. They are the last where they find a shift so many
 # times too large, or none that could, by so many standard errors, be so many times what is allowed.
 _FIRST, _CLEARLY, _AT_MOST, _SURE = 64, 3.0, 2.0, 3.0
+# Gradients of a check that passes at the first look, about.
+CHECK = 6000
 # Shifts under which an approximation is as good as what chains make of it, in standard deviations
 # and in their logarithm, beside what is noise: so many standard errors.
 MEAN_SHIFT, LOG_SD_SHIFT, _NOISE = 0.1, 0.1, 3.5

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.approximation import Approximation
-from taut.diagnose import Journal, Outcome, affordable, growth, particles, wanted
+from taut.diagnose import CHECK, Journal, Outcome, affordable, growth, particles, wanted
 from taut.errors import NotFiniteError
 from taut.gradients import BLOCK
 from taut.group import Group
@@ -76,7 +76,7 @@ class Auto(DirectInference):
     """
 
     _longest = 20_000
-    _needs_start, _judges = False, True
+    _needs_start, _judges, _drafts = False, True, True
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ def _checked(
 ) -> Generator[Iterate, None, Outcome]:
     """Let short chains judge draws, in the coordinates of a Gaussian, and repair them."""
     gradients, random, journal = problem.gradients, problem.random, problem.journal
-    if problem.is_late:
+    if not problem.has_time_for(CHECK):
         return Outcome.UNCHECKED
     chains = journal.judge(gradients, normal, z, random)
     assert journal.check is not None

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from taut.diagnose import Weights
-from taut.gradients import BLOCK
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
 from taut.method.lbfgs import Point, ascend
@@ -14,7 +13,7 @@ from taut.method.leaping import leap_and_patch
 from taut.method.mixed_modes import Modes, counts, is_apart
 from taut.method.patching import LowRankGaussian
 from taut.method.path_gaussians import Candidate, best_of_paths
-from taut.method.score_matching import AnyGaussian, Matched, batch_match
+from taut.method.score_matching import AnyGaussian, Matched, batch_match, draws_for
 from taut.normal import Dense, Normal, Structured, structured
 
 # Paths, and how far from the start they begin, in the unconstrained space.
@@ -172,7 +171,8 @@ class Climb:
 
     def _dense(self, begin: Normal) -> Normal:
         root = begin.colour(np.eye(len(begin.mean)))
-        steps = batch_match(self._gradients, begin.mean, root.T @ root, self._random)
+        draws = max(draws_for(len(begin.mean)), self._gradients.together)
+        steps = batch_match(self._gradients, begin.mean, root.T @ root, self._random, draws=draws)
         reached = self._last(steps, until_flat=True).gaussian
         return Dense.of(reached.mean, reached.cov) if np.isfinite(reached.cov).all() else begin
 
@@ -180,7 +180,7 @@ class Climb:
         """Never write a covariance out."""
         directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
         wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
-        steps = leap_and_patch(self._gradients, wide, self._random, BLOCK)
+        steps = leap_and_patch(self._gradients, wide, self._random, self._gradients.together)
         # A dense Gaussian comes after it, or nothing does.
         reached = self._last(steps, until_flat=len(begin.mean) <= DENSE).gaussian
         return structured(reached.mean, reached.diagonal, reached.factor)

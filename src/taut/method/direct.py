@@ -57,7 +57,12 @@ class Problem:
     @property
     def is_late(self) -> bool:
         """Whether there is no time left."""
-        return time.perf_counter() > self.deadline
+        return not self.has_time_for(0)
+
+    def has_time_for(self, gradients: int) -> bool:
+        """Whether there is time left for so many gradients."""
+        seconds = gradients * self.gradients.seconds_each if gradients else 0.0
+        return time.perf_counter() + seconds < self.deadline
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,9 @@ class DirectInference(ABC):
     _approx: Approximation
     # Iterations after which it ends in any case.
     _longest: int
-    # Whether the density has to be finite where it begins, whether it judges its fits, and whether
-    # it takes second derivatives.
-    _needs_start, _judges, _second_order = True, False, False
+    # Whether the density has to be finite where it begins, whether it judges its fits, looks at a
+    # part of the rows first, and takes second derivatives.
+    _needs_start, _judges, _drafts, _second_order = True, False, False, False
 
     @abstractmethod
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
@@ -187,7 +192,7 @@ class DirectInference(ABC):
                 f"{name} takes second derivatives, which needs all rows in memory, and these are "
                 'read from a source. Leave method out, or choose method="batch_match".'
             )
-        if batching.batch_size is not None and batching.source is None and not self._judges:
+        if batching.batch_size is not None and batching.source is None and not self._drafts:
             raise ArgumentError(
                 f"{name} reads all rows in every step: it does not take batch_size. Leave that "
                 'out, or choose a method that takes steps, such as method="advi".'
@@ -201,7 +206,7 @@ class DirectInference(ABC):
         random = np.random.default_rng(approx.random_seed)
         approx.stepping = stepping = self._stepping(batching, start)
         draft = None
-        if stepping is not None and self._judges:
+        if stepping is not None and self._drafts:
             draft = Draft.of(stepping, len(start), approx.timing)
         gradients = gradients_of(approx.target, stepping, approx.timing)
         return Problem(gradients, start, random, longest, deadline, draft)
@@ -209,7 +214,7 @@ class DirectInference(ABC):
     def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches, if there are any."""
         approx, target = self._approx, self._approx.target
-        in_batches = self._judges and not isinstance(target.batches, AllRows)
+        in_batches = self._drafts and not isinstance(target.batches, AllRows)
         if batching.batch_size is None and not in_batches:
             return None
         with building(approx.timing, "lift"), target.precision():
