@@ -126,7 +126,7 @@ def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:
     if draft is None:
         return None
     with journal.stage(f"draft on {draft.rows:,d} rows", draft.gradients) as stage:
-        own = replace(problem, gradients=draft.gradients, journal=Journal())
+        own = replace(problem, gradients=draft.gradients, draft=None, journal=Journal())
         climb = Climb(own)
         best = next(reversed(list(climb.gaussians())), None)
         if best is None or climb.modes() is not None:

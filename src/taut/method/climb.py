@@ -21,8 +21,8 @@ _PATHS, _APART = 8, 2.0
 # Dimensions up to which a covariance is written out, and from which on few directions come first,
 # if the best Gaussian is off by so many nats for each dimension.
 DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
-# Draws by which stages are compared.
-_DRAWS = 512
+# Draws by which stages are compared, and fewer where each reads very many rows.
+_DRAWS, _FEW_DRAWS = 512, 128
 # Divergence, in nats, under which a Gaussian is as good as exact where it looks, and that of a
 # batch under which no other one would be better.
 _EXACT, _CLOSE = 0.005, 0.001
@@ -61,6 +61,7 @@ class Climb:
         self.elbo = -np.inf
         self.weights = Weights(np.empty(0))
         self._candidates: list[Candidate] = []
+        self._draws = _DRAWS if problem.draft is None else _FEW_DRAWS
 
     @property
     def is_exact(self) -> bool:
@@ -75,7 +76,8 @@ class Climb:
         draft
             A Gaussian that is known to be near, in place of paths.
         """
-        for best in self._near() if draft is None else [self._compete(draft)]:
+        self.best = draft
+        for best in self._near() if draft is None else ():
             yield best
             if self._problem.is_late:
                 return
@@ -98,7 +100,9 @@ class Climb:
         best = self._candidates[0].normal
         if isinstance(best, Structured) and len(best.mean) <= DENSE:
             best = best.dense()
-        yield self._compete(best)
+        self._compete(best)
+        assert self.best is not None
+        yield self.best
         if len(best.mean) <= DENSE:
             yield self._laplace()
 
@@ -117,7 +121,8 @@ class Climb:
             if not close or not self._is_new(candidate.normal, found):
                 continue
             with self._problem.journal.stage("a Gaussian elsewhere", self._gradients) as stage:
-                normal, stage.elbo = self._matched(candidate.normal, self._dense)
+                normal = self._fitted(candidate.normal, self._dense)
+                stage.elbo = self._weigh(normal).elbo
             if counts(stage.elbo, self.elbo) and self._is_new(normal, found):
                 found.append(normal)
                 elbos.append(stage.elbo)
@@ -151,23 +156,21 @@ class Climb:
             if found is None:
                 stage.note = "there is no mode that falls in all directions"
                 return self.best
-            before = self.elbo
-            best = self._compete(found)
-            stage.elbo = self.elbo if self.elbo > before else np.nan
-        return best
+            before, elbo = self.elbo, self._compete(found).elbo
+            stage.elbo = elbo if elbo > before else np.nan
+        return self.best
 
     def _match(self, name: str, fit: Callable[[Normal], Normal]) -> Normal:
         assert self.best is not None
         with self._problem.journal.stage(name, self._gradients) as stage:
-            matched, stage.elbo = self._matched(self.best, fit)
-        return self._compete(matched)
+            stage.elbo = self._compete(self._fitted(self.best, fit)).elbo
+        return self.best
 
-    def _matched(self, begin: Normal, fit: Callable[[Normal], Normal]) -> tuple[Normal, float]:
-        """Fit a Gaussian from another one; give it with its ELBO."""
+    def _fitted(self, begin: Normal, fit: Callable[[Normal], Normal]) -> Normal:
+        """Fit a Gaussian from another one."""
         with np.errstate(all="ignore"):
             normal = fit(begin)
-        normal = normal if np.isfinite(normal.std).all() else begin
-        return normal, self._weigh(normal).elbo
+        return normal if np.isfinite(normal.std).all() else begin
 
     def _dense(self, begin: Normal) -> Normal:
         root = begin.colour(np.eye(len(begin.mean)))
@@ -199,16 +202,16 @@ class Climb:
                 break
         return reached
 
-    def _compete(self, normal: Normal) -> Normal:
+    def _compete(self, normal: Normal) -> Weights:
         """Keep a Gaussian if its ELBO, of fresh draws, is the best so far."""
         weights = self._weigh(normal)
         if self.best is None or weights.elbo > self.elbo:
             self.best, self.elbo, self.weights = normal, weights.elbo, weights
-        return self.best
+        return weights
 
     def _weigh(self, normal: Normal) -> Weights:
         with np.errstate(all="ignore"):
-            z, log_q = normal.draw(self._random, _DRAWS)
+            z, log_q = normal.draw(self._random, self._draws)
             return Weights(self._gradients(z)[0] - log_q)
 
 
