@@ -102,13 +102,16 @@ def test_two_modes_get_their_masses() -> None:
 
 
 def test_a_skewed_posterior_is_repaired_by_chains() -> None:
-    """Log of a gamma variable of shape 1: mean -0.5772, variance pi²/6, far from Gaussian."""
+    """Log of a gamma variable of shape 1: mean -0.5772, variance pi²/6, far from Gaussian.
+
+    Its draws are worth 300 at least: a mean is known to 0.074, a standard deviation to 6 %.
+    """
     approx = auto(target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3))
     assert isinstance(approx.family, Particles)
     assert outcome(approx) is Outcome.REPAIRED
     with approx.target.precision():
-        np.testing.assert_allclose(approx.family.mean(), -np.euler_gamma, atol=0.06)
-        np.testing.assert_allclose(approx.family.std(), np.pi / np.sqrt(6), rtol=0.05)
+        np.testing.assert_allclose(approx.family.mean(), -np.euler_gamma, atol=0.15)
+        np.testing.assert_allclose(approx.family.std(), np.pi / np.sqrt(6), rtol=0.12)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
