@@ -156,7 +156,7 @@ def test_rows_that_are_vectors() -> None:
         pm.MvNormal("vectors", mu, np.eye(2), observed=y)
     text = str(blame(model))
     assert "'elements': 1 of its 6 terms is -inf (row (1, 0)), where the data are inf" in text
-    assert "'vectors': 1 of its 3 terms is nan (row 1), where the data are [inf  2.]" in text
+    assert "'vectors': 1 of its 3 terms is -inf (row 1), where the data are [inf  2.]" in text
 
 
 def test_rows_behind_a_minibatch() -> None:

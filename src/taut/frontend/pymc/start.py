@@ -24,7 +24,7 @@ def default_point(model: Any) -> Callable[[int], Point]:
 def _initial(
     model: Any, overrides: Mapping[str, Any], *, transformed: bool = True
 ) -> Callable[[int], Point]:
-    """Do what PyMC's `make_initial_point_fn` does, without rewrites or a compiler."""
+    """Do what PyMC's `make_initial_point_fn` does, without a compiler."""
     given: Any = dict(overrides)
     values = make_initial_point_expression(
         free_rvs=model.free_RVs,
