@@ -1,6 +1,7 @@
 """The automatic fit of rows in batches: a first look at a few of them, then all."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,18 @@ def test_rows_that_can_not_be_read_leave_the_draft(tmp_path: Path) -> None:
 def test_few_rows_need_no_draft() -> None:
     approx = fit(regression(X[:3000], Y[:3000]), batch_size=500)
     assert stages(approx)[0] == "quasi-Newton paths"
+
+
+@pytest.mark.parametrize("batch_size", [100, 500])
+def test_a_batch_of_all_rows_is_told_and_fitted(batch_size: int) -> None:
+    with pytest.warns(UserWarning, match="each step uses all rows"):
+        approx = fit(regression(X[:100], Y[:100]), batch_size=batch_size)
+    assert approx.journal.outcome is Outcome.EXACT
+    many = pytest.warns(UserWarning, match="is more than the 100 rows")
+    with many if batch_size > 100 else nullcontext():
+        source = taut.ArrayRows({"X": X[:100], "target": Y[:100]})
+        streamed = fit(few_rows(), rows=source, batch_size=batch_size)
+    assert streamed.journal.outcome is Outcome.EXACT
 
 
 def test_a_draft_with_several_modes_is_left_aside() -> None:

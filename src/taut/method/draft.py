@@ -35,6 +35,8 @@ class Draft:
     @classmethod
     def of(cls, stepping: Stepping, dim: int, timing: Timing) -> "Draft | None":
         """Take the first batches of a fit; `None` where they would be most of the rows."""
+        if _LARGE * stepping.scale < 1.0:
+            return None
         with clock(timing, "read"), stepping.target.precision():
             batches, served = stepping.feed.at(0)
             stepping.feed.close()
