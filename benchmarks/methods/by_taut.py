@@ -52,7 +52,7 @@ def _ended(model: pm.Model, seed: int, method: str, **settings: Any) -> Fitted:
     return Fitted(
         merged(model, drawn["posterior"]),
         approx.journal.gradients or (len(approx.hist) if settings else None),
-        log_weights if "log_q" in stats else None,
+        log_weights if {"lp", "log_q"} <= set(stats) else None,
         None if outcome is None else outcome.verdict.trusted,
     )
 
@@ -69,8 +69,10 @@ def _tuned(model: pm.Model, seed: int) -> Fitted:
 
 
 def _load() -> object:
-    # What `sample` labels its draws by is imported when it is first needed.
+    # What `sample` labels its draws by is imported when it is first needed; a rival, which nobody
+    # needs, by PyTensor's JAX backend where it is installed.
     import_module("arviz_base")
+    import_module("numpyro")
     return import_module("taut")
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from cases import FEEDS, SOURCES
 from taut.batches import AbstractFeed
+from taut.batches.rows import load
 
 each_source = pytest.mark.parametrize("name", SOURCES)
 each_feed = pytest.mark.parametrize("name", FEEDS)
@@ -99,3 +101,12 @@ def test_rows_in_order_are_the_same_in_every_epoch(name: str) -> None:
     batches = drawn(feed, 6)
     feed.close()
     assert batches[:3] == batches[3:] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModuleNotFoundError, match="ZarrRows needs nowhere_to_be, which is not"):
+        load("nowhere_to_be.found", "ZarrRows")
+    (tmp_path / "half_there.py").write_text("import nowhere_to_be")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="half_there, and that nowhere_to_be, which"):
+        load("half_there", "ZarrRows")

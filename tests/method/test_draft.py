@@ -119,6 +119,50 @@ def test_methods_of_gradients_read_a_source(source: taut.ParquetRows, method: st
         assert np.max(np.abs(approx.family.mean() - MEAN) / SD) < 0.1
 
 
+@pytest.mark.parametrize("kind", ["batch_size", "Minibatch"])
+def test_two_sets_of_rows_have_a_scale_each(kind: str) -> None:
+    """The second likelihood has a third of the rows, and a parameter that only it knows."""
+    few = ROWS // 3
+    w = RNG.normal(size=few) + 1.0
+    x, y, z = X, Y, w
+    if kind == "Minibatch":
+        x, y = pm.Minibatch(X, Y, batch_size=300)
+        z = pm.Minibatch(w, batch_size=100)
+    sizes = [{"total_size": n} if kind == "Minibatch" else {} for n in (ROWS, few)]
+    with pm.Model() as model:
+        slope, shift = pm.Normal("slope", 0.0, 10.0, shape=3), pm.Normal("shift", 0.0, 10.0)
+        pm.Normal("y", x @ slope, 1.0, observed=y, **sizes[0])
+        pm.Normal("w", shift + slope[0], 1.0, observed=z, **sizes[1])
+    approx = fit(model, **({} if kind == "Minibatch" else {"batch_size": 500}))
+    assert stages(approx)[0].startswith("draft on 2,")
+    rows = np.zeros((ROWS + few, 4))
+    rows[:ROWS, :3], rows[ROWS:, [0, 3]] = X, 1.0
+    cov = np.linalg.inv(rows.T @ rows + np.eye(4) / 100)
+    mean, sd = cov @ rows.T @ np.concatenate([Y, w]), np.sqrt(np.diag(cov))
+    with approx.target.precision():
+        assert np.max(np.abs(approx.family.mean() - mean) / sd) < 0.05
+        np.testing.assert_allclose(approx.family.std() / sd, 1.0, atol=0.05)
+
+
+def test_an_interrupted_draft_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the first few batches are looked at."""
+    calls: list[int] = []
+    read = BatchGradients._evaluate
+
+    def interrupted(self: BatchGradients, z: Any) -> Any:
+        calls.append(len(z))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return read(self, z)
+
+    monkeypatch.setattr(BatchGradients, "_evaluate", interrupted)
+    with pytest.warns(UserWarning, match="Do not trust this fit"):
+        approx = fit(regression(X, Y), batch_size=500)
+    assert approx.stopped == "interrupted"
+    assert stages(approx) == ["draft on 2,000 rows"]
+    assert np.isfinite(approx.family.std()).all()
+
+
 def test_rows_that_can_not_be_read_leave_the_draft(tmp_path: Path) -> None:
     bad = np.where(np.arange(ROWS) == ROWS - 7, np.nan, Y)
 

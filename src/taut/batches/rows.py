@@ -207,13 +207,14 @@ def load(module: str, what: str) -> ModuleType:
     Raises
     ------
     ModuleNotFoundError
-        It is not installed; the message says how to install it.
+        It, or what it needs in turn, is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
+        package, missing = module.partition(".")[0], str(error.name).partition(".")[0]
+        lacks = "which" if missing == package else f"and that {missing}, which"
         raise ModuleNotFoundError(
-            f'{what} needs {package}, which is not installed: pip install "taut[data]".',
+            f'{what} needs {package}, {lacks} is not installed: pip install "taut[data]".',
             name=error.name,
         ) from error

@@ -44,8 +44,8 @@ class AbstractRadialKernel(AbstractKernel):
     """
 
     @abstractmethod
-    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array, Array]:
-        """Evaluate g and its first two derivatives, elementwise."""
+    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array | float, Array | float]:
+        """Evaluate g, and its first two derivatives as multiples of it, elementwise."""
 
     @abstractmethod
     def scale(self, median: Scalar, n: int) -> Scalar:
@@ -55,14 +55,15 @@ class AbstractRadialKernel(AbstractKernel):
         n, dim = x.shape
         squared = _squared_distances(x)
         h = self._positive_scale(squared)
-        k, g1, g2 = self.profile(squared / h)
-        g1, g2 = 2.0 * g1 / h, 4.0 * g2 / h**2
-        pull, mixed, row = k @ score, g1 @ x, jnp.sum(g1, axis=1)
+        k, first, second = self.profile(squared / h)
+        pull, mixed, row = _products(k, first, score, x)
+        mixed, row = 2.0 * mixed / h, 2.0 * row / h
         push = mixed - x * row[:, None]
         # The discrepancy's sum over pairs, rearranged to use what is there already.
         own = jnp.sum(score * x, axis=1)
         crossed = jnp.sum(score * mixed) - jnp.sum(own * row)
-        total = jnp.sum(score * pull) + 2.0 * crossed - jnp.sum(g2 * squared) - dim * jnp.sum(row)
+        curved = 4.0 * jnp.sum(second * k * squared) / h**2
+        total = jnp.sum(score * pull) + 2.0 * crossed - curved - dim * jnp.sum(row)
         return pull / n, push / n, total / n**2
 
     def _positive_scale(self, squared: Float[Array, "n n"]) -> Scalar:
@@ -83,10 +84,9 @@ class RBF(AbstractRadialKernel):
     Liu, Wang (2016), Stein Variational Gradient Descent.
     """
 
-    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array, Array]:
+    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array | float, Array | float]:
         # The barrier keeps XLA from computing the exponential again for each use of it.
-        k = jax.lax.optimization_barrier(jnp.exp(-0.5 * s))
-        return k, -0.5 * k, 0.25 * k
+        return jax.lax.optimization_barrier(jnp.exp(-0.5 * s)), -0.5, 0.25
 
     def scale(self, median: Scalar, n: int) -> Scalar:
         return 0.5 * median / jnp.log(n + 1.0)
@@ -103,9 +103,9 @@ class IMQ(AbstractRadialKernel):
     Gorham, Mackey (2017), Measuring Sample Quality with Kernels.
     """
 
-    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array, Array]:
+    def profile(self, s: Float[Array, "n n"]) -> tuple[Array, Array | float, Array | float]:
         k = jax.lax.optimization_barrier(jax.lax.rsqrt(1.0 + s))
-        return k, -0.5 * k**3, 0.75 * k**5
+        return k, -0.5 * k**2, 0.75 * k**4
 
     def scale(self, median: Scalar, n: int) -> Scalar:
         return median
@@ -149,6 +149,19 @@ def _squared_distances(x: Points) -> Float[Array, "n n"]:
     norms = jnp.sum(x**2, axis=1)
     squared = norms[:, None] + norms[None, :] - 2.0 * (x @ x.T)
     return jnp.maximum(squared, 0.0)
+
+
+def _products(
+    k: Float[Array, "n n"], multiple: Array | float, score: Points, x: Points
+) -> tuple[Points, Points, Float[Array, " n"]]:
+    """Give k @ score, and with (multiple * k) its product with x and its row sums."""
+    dim, ones = x.shape[1], jnp.ones((len(x), 1), x.dtype)
+    if isinstance(multiple, float):
+        # One product reads the matrix once.
+        sums = k @ jnp.concatenate([score, x, ones], axis=1)
+        return sums[:, :dim], multiple * sums[:, dim:-1], multiple * sums[:, -1]
+    sums = (multiple * k) @ jnp.concatenate([x, ones], axis=1)
+    return k @ score, sums[:, :-1], sums[:, -1]
 
 
 def _median(values: Float[Array, "..."]) -> Scalar:
