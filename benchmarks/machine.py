@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import jax
+
 _PACKAGES = ("taut", "pymc", "pytensor", "numba", "jax", "jaxlib", "numpy", "equinox", "optax")
 _RIVALS = ("pymc-extras", "numpyro", "blackjax", "nutpie")
 
@@ -20,6 +22,7 @@ def describe() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _line("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": _cores(),
+        "device": jax.devices()[0].device_kind,
         "memory": _line("/proc/meminfo", "MemTotal"),
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from taut.draws import map_draws
+from taut.draws import map_draws, points_at_once
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,14 @@ def test_draws_may_be_a_tree(count: int, rows: int) -> None:
     draws = {"a": jnp.arange(1.0 * count), "b": jnp.ones((count, 2))}
     mapped = map_draws(lambda z: z["a"] + z["b"].sum(), draws, rows)
     np.testing.assert_array_equal(mapped, np.arange(1.0 * count) + 2)
+
+
+def test_a_gpu_evaluates_together_what_its_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert points_at_once(10**6) == 1
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert points_at_once(10**6) == 256
+    assert points_at_once(10**9) == 1
+    assert points_at_once(0) > 10**8
 
 
 def test_draws_of_a_large_likelihood_go_one_after_another() -> None:
