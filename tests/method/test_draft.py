@@ -20,6 +20,7 @@ from taut.diagnose import Outcome
 from taut.errors import ArgumentError, ModelError, RowsError
 from taut.family import FullRank, Mixture, Particles
 from taut.gradients import Gradients
+from taut.method import direct
 from taut.space import Space
 
 ROWS = 30_000
@@ -82,6 +83,27 @@ def test_a_batch_size_begins_with_a_draft() -> None:
     assert approx.journal.stages[1].gradients < 2000
     assert approx.journal.starts == (8, 8)
     assert approx.diagnose().trusted
+
+
+def test_very_many_rows_begin_with_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_MANY_ROWS", ROWS)
+    approx = fit(regression(X, Y))
+    is_right(approx)
+    assert stages(approx) == ["draft on 2,000 rows", "batch and match"]
+    assert stages(fit(regression(X[:-1], Y[:-1])))[0] == "quasi-Newton paths"
+
+
+def test_very_many_rows_that_are_one_draw_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random walk does not factor over its rows, and nobody asked for batches."""
+    monkeypatch.setattr(direct, "_MANY_ROWS", 5000)
+    walk = np.cumsum(0.5 * RNG.normal(size=5000))
+    with pm.Model() as model:
+        sd = pm.HalfNormal("sd", 1.0)
+        pm.GaussianRandomWalk("y", sigma=sd, init_dist=pm.Normal.dist(0.0, 1.0), observed=walk)
+    approx = fit(model)
+    assert stages(approx)[0] == "quasi-Newton paths"
+    with pytest.raises(ModelError, match="can not be batched"):
+        fit(model, batch_size=500)
 
 
 def test_minibatches_of_pymc_are_fitted_on_all_rows() -> None:

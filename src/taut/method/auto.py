@@ -40,9 +40,10 @@ class Auto(DirectInference):
     steps has to be guessed.
 
     Where rows come in batches, by `batch_size`, a `pymc.Minibatch` or a source such as
-    `taut.ParquetRows`, step 1 and a first step 2 take 2 000 rows, scaled to all, or 20 for each
-    dimension. All rows are read for a second step 2, which takes some ten passes of 32 gradients
-    where the posterior is nearly Gaussian, and for step 3 where it is not.
+    `taut.ParquetRows`, or are 200 000 and more on a CPU, step 1 and a first step 2 take 2 000 rows,
+    scaled to all, or 20 for each dimension. All rows are read for a second step 2, which takes some
+    ten passes of 32 gradients where the posterior is nearly Gaussian, and for step 3 where it is
+    not.
 
     A fit of a model with few variables takes 3 000 gradients to the Gaussian, 6 000 to 40 000 for
     the check and 10 000 to 100 000 for a round of repair, all of them by one compiled program, 32

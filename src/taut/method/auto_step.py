@@ -86,7 +86,8 @@ class AutoStep(AbstractMethod):
     Parameters
     ----------
     descent
-        Its optimizer has learning rate 1.
+        Its optimizer has learning rate 1, and should be one whose mean step vanishes with the mean
+        gradient, as ADOPT's does: averages settle where steps cancel.
     step_size
         The first one.
     half
@@ -98,6 +99,8 @@ class AutoStep(AbstractMethod):
     ----------
     Welandawe, Andersen, Vehtari, Huggins (2022), Robust, Automated, and Accurate Black-box
     Variational Inference, arXiv 2203.15945.
+    Taniguchi et al. (2024), ADOPT: Modified Adam Can Converge with Any beta2 with the Optimal Rate,
+    NeurIPS.
 
     Examples
     --------

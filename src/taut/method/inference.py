@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
+from optax.contrib import adopt
 
 from taut.approximation import Approximation
 from taut.batches import AbstractRows
@@ -17,12 +18,14 @@ from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
-from taut.optimizer import AbstractOptimizer, adam, as_optimizer
+from taut.optimizer import AbstractOptimizer, as_optimizer
 
 _STEPS, _CAP = 10_000, 100_000
 # What is scaled by the step size that is found. A short memory of squared gradients, because their
-# scale changes by orders of magnitude on the way from the start.
-_UNSCALED = adam(learning_rate=1.0, beta2=0.99)
+# scale changes by orders of magnitude on the way from the start. ADOPT divides a gradient by the
+# root of those before it; Adam's has the gradient itself in it, so that where gradients are skewed
+# steps cancel at a place where gradients do not, at any step size.
+_UNSCALED = as_optimizer(adopt(learning_rate=1.0, b2=0.99))
 
 
 class Inference(ABC):
