@@ -1,6 +1,6 @@
 """The automatic fit of rows in batches: a first look at a few of them, then all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -93,17 +93,31 @@ def test_very_many_rows_begin_with_a_draft(monkeypatch: pytest.MonkeyPatch) -> N
     assert stages(fit(regression(X[:-1], Y[:-1])))[0] == "quasi-Newton paths"
 
 
-def test_very_many_rows_that_are_one_draw_are_all_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A random walk does not factor over its rows, and nobody asked for batches."""
-    monkeypatch.setattr(direct, "_MANY_ROWS", 5000)
-    walk = np.cumsum(0.5 * RNG.normal(size=5000))
+def walk() -> pm.Model:
+    """One draw, whose density does not factor over its rows."""
     with pm.Model() as model:
-        sd = pm.HalfNormal("sd", 1.0)
-        pm.GaussianRandomWalk("y", sigma=sd, init_dist=pm.Normal.dist(0.0, 1.0), observed=walk)
-    approx = fit(model)
-    assert stages(approx)[0] == "quasi-Newton paths"
-    with pytest.raises(ModelError, match="can not be batched"):
-        fit(model, batch_size=500)
+        sd, steps = pm.HalfNormal("sd", 1.0), 0.5 * RNG.normal(size=5000)
+        start = pm.Normal.dist(0.0, 1.0)
+        pm.GaussianRandomWalk("y", sigma=sd, init_dist=start, observed=np.cumsum(steps))
+    return model
+
+
+def potential() -> pm.Model:
+    """Of whose sum nobody knows the terms."""
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 1.0)
+        pm.Potential("y", -0.5 * ((Y[:5000] - x) ** 2).sum())
+    return model
+
+
+@pytest.mark.parametrize("model", [walk, potential])
+@pytest.mark.filterwarnings("error")
+def test_very_many_rows_that_are_not_told_apart_are_all_read(
+    model: Callable[[], pm.Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asked for batches, and hears of none."""
+    monkeypatch.setattr(direct, "_MANY_ROWS", 5000)
+    assert stages(fit(model()))[0] == "quasi-Newton paths"
 
 
 def test_minibatches_of_pymc_are_fitted_on_all_rows() -> None:

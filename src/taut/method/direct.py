@@ -1,9 +1,10 @@
 """Inference that ends by itself: no step size, and no number of steps to guess."""
 
 import time
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -221,19 +222,18 @@ class DirectInference(ABC):
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
         in_batches = self._drafts and not isinstance(target.batches, AllRows)
-        asked = batching.batch_size is not None or in_batches
-        if not asked:
-            if not (self._drafts and _are_many(target)):
-                return None
-            batching = replace(batching, batch_size=_BATCH_ROWS)
         with building(approx.timing, "lift"), target.precision():
-            try:
+            if batching.batch_size is not None or in_batches:
                 return approx.source.stepping(target, batching, start, approx.random_seed)
-            except (ArgumentError, ModelError):
-                # Where nobody asked for batches, rows of which there are none are all read.
-                if asked:
-                    raise
-                return None
+            return self._unasked(batching, start) if self._drafts and _are_many(target) else None
+
+    def _unasked(self, batching: Batching, start: np.ndarray) -> Stepping | None:
+        """Prepare batches where they are worth it; nothing is said where there can be none."""
+        approx, batching = self._approx, replace(batching, batch_size=_BATCH_ROWS)
+        with warnings.catch_warnings(), suppress(ArgumentError, ModelError):
+            warnings.simplefilter("ignore")
+            return approx.source.stepping(approx.target, batching, start, approx.random_seed)
+        return None
 
     def _run(self, problem: Problem, progress: AbstractProgress) -> None:
         approx, longest = self._approx, problem.longest
