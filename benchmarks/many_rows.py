@@ -39,7 +39,7 @@ class Growth:
     sample, diagnose
         A thousand draws, and the report.
     gradients
-        Of all rows, in the second fit.
+        In the second fit, those of a draft included.
     mean_error, log_sd_error
         The largest, in standard deviations and as a log ratio.
     trusted

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+import equinox as eqx
+import jax
 import numpy as np
 from optax.contrib import adopt
 
@@ -18,14 +20,15 @@ from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
-from taut.optimizer import AbstractOptimizer, as_optimizer
+from taut.optimizer import AbstractOptimizer, adam, as_optimizer
 
 _STEPS, _CAP = 10_000, 100_000
 # What is scaled by the step size that is found. A short memory of squared gradients, because their
 # scale changes by orders of magnitude on the way from the start. ADOPT divides a gradient by the
 # root of those before it; Adam's has the gradient itself in it, so that where gradients are skewed
-# steps cancel at a place where gradients do not, at any step size.
-_UNSCALED = as_optimizer(adopt(learning_rate=1.0, b2=0.99))
+# steps cancel at a place where gradients do not, at any step size. But ADOPT is the less stable.
+_ADAM = adam(learning_rate=1.0, beta2=0.99)
+_ADOPT = as_optimizer(adopt(learning_rate=1.0, b2=0.99))
 
 
 class Inference(ABC):
@@ -155,7 +158,7 @@ class Inference(ABC):
             objective,
             self._optimizer if obj_optimizer is None and step_size is None else obj_optimizer,
             self._max_norm if max_norm is None else max_norm,
-            step_size,
+            None if step_size is None else self.approx.family,
         )
         if n is None:
             n = _STEPS if step_size is None else _CAP
@@ -200,11 +203,18 @@ def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> 
 
 
 def _method(
-    objective: AbstractObjective, optimizer: Any, max_norm: Any, step_size: Any
+    objective: AbstractObjective, optimizer: Any, max_norm: Any, family: AbstractFamily | None
 ) -> AbstractMethod:
-    if step_size is None:
+    """Descend with an optimizer, or with steps that suit the family and whose size is found."""
+    if family is None:
         return _descent(objective, optimizer, max_norm)
-    return AutoStep(_descent(objective, _UNSCALED, max_norm))
+    return AutoStep(_descent(objective, _unscaled(family), max_norm))
+
+
+def _unscaled(family: AbstractFamily) -> AbstractOptimizer:
+    """Choose ADOPT where each number is one element's; with matrices some fits diverge by it."""
+    parameters = jax.tree.leaves(eqx.filter(family, eqx.is_inexact_array))
+    return _ADOPT if all(leaf.ndim <= 1 for leaf in parameters) else _ADAM
 
 
 def _descent(objective: AbstractObjective, optimizer: Any, max_norm: Any) -> Descent:
