@@ -19,6 +19,7 @@ from taut.family import MeanField
 from taut.loop import Run, run_loop
 from taut.method import AutoStep, Descent
 from taut.method.distance import distance
+from taut.method.inference import _ADAM, _ADOPT
 from taut.method.moments import Moments, split_r_hat
 from taut.objective import ELBO
 from taut.optimizer import AbstractOptimizer
