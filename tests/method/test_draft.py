@@ -93,6 +93,19 @@ def test_very_many_rows_begin_with_a_draft(monkeypatch: pytest.MonkeyPatch) -> N
     assert stages(fit(regression(X[:-1], Y[:-1])))[0] == "quasi-Newton paths"
 
 
+def test_very_many_rows_may_become_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second fit drafts on the rows of `pm.set_data`, of which there may be more."""
+    monkeypatch.setattr(direct, "_MANY_ROWS", 10_000)
+    half = ROWS // 2
+    with pm.Model() as model:
+        slope = pm.Normal("slope", 0.0, 10.0, shape=3)
+        mean = pm.Data("X", X[:half]) @ slope
+        pm.Normal("y", mean, 1.0, observed=pm.Data("target", Y[:half]))
+    fit(model)
+    pm.set_data({"X": X, "target": Y}, model=model)
+    is_right(fit(model))
+
+
 def walk() -> pm.Model:
     """One draw, whose density does not factor over its rows."""
     with pm.Model() as model:
