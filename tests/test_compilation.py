@@ -20,6 +20,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 import taut
 from cases import regression
+from taut import compilation
 from taut.compilation import (
     Programs,
     Timing,
@@ -477,11 +478,21 @@ def test_the_clock_counts_what_fails() -> None:
     assert timing.lift == timing.compile == 0
 
 
+@pytest.mark.parametrize("double", [True, False])
+def test_a_long_sum_is_cut_in_two_in_32_bits_alone(double: bool) -> None:
+    """The error of a sum in one part is seen in float32, and takes nothing of float64."""
+    programs = compilation.Programs()
+    with jax.enable_x64(double):
+        terms = np.full(1_000_000, 0.1, np.float64 if double else np.float32)
+        found = float(programs(compilation.Timing(), jnp.sum, terms))
+        text = next(iter(programs.compiled.values())).as_text()
+    assert ("reduce-window" in text) == (not double)
+    assert found == pytest.approx(1e5, rel=1e-11 if double else 1e-3)
+
+
 def test_an_xla_that_does_not_know_an_option_is_used_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from taut import compilation
-
     options = {"xla_cpu_no_such_option": True}
     monkeypatch.setattr(compilation, "_CPU_OPTIONS_QUICK", options)
     programs = compilation.Programs()

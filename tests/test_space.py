@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taut.space import Labels, Space, is_dynamic
@@ -35,6 +35,27 @@ def test_ravel_and_unravel_are_each_others_inverse(shapes: dict[str, tuple[int, 
     values = space.unravel(flat)
     assert {name: value.shape for name, value in values.items()} == shapes
     np.testing.assert_array_equal(space.ravel(values), flat)
+
+
+# Each shape compiles a small program.
+@settings(max_examples=20)
+@given(SHAPES)
+def test_on_a_device_the_parts_are_the_same(shapes: dict[str, tuple[int, ...]]) -> None:
+    space = Space.of(shapes)
+    flat = np.arange(2.0 * space.dim, dtype=np.float32).reshape(2, space.dim)
+    values, cut = space.unravel(flat), space.unravel(jnp.asarray(flat))
+    assert {name: value.shape for name, value in cut.items()} == {n: (2, *shapes[n]) for n in cut}
+    for name, value in values.items():
+        np.testing.assert_array_equal(cut[name], value)
+
+
+def test_the_gradient_joins_parts_and_adds_none() -> None:
+    def total(z: Any) -> Any:
+        return sum(jnp.sum(part**2) for part in SPACE.unravel(z).values())
+
+    jaxpr = str(jax.make_jaxpr(jax.grad(total))(jnp.ones(SPACE.dim)))
+    assert "concatenate" in jaxpr
+    assert "pad" not in jaxpr
 
 
 def test_values_are_laid_out_in_the_order_of_the_space() -> None:

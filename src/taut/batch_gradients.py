@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from taut.batches import AbstractBatches, Part
 from taut.compilation import Timing
-from taut.draws import points_at_once
+from taut.draws import map_in_turn
 from taut.frontend import Stepping
 from taut.gradients import BLOCK, AbstractGradients, Gradients, Points
 from taut.target import Target
@@ -103,8 +103,7 @@ def at_points_of_batches(
     def add(step: Int[Array, ""], total: tuple[Array, Array]) -> tuple[Array, Array]:
         batch = batches.draw(jax.random.fold_in(jax.random.key(0), first + step), first + step)
         both = jax.value_and_grad(lambda one: target.log_density(one, batch))
-        at_once = min(len(z), points_at_once(target.rows_of(batch)))
-        values, slopes = jax.lax.map(jax.vmap(both), z.reshape(-1, at_once, z.shape[1]))
-        return total[0] + values.reshape(-1), total[1] + slopes.reshape(z.shape)
+        values, slopes = map_in_turn(both, z, target.rows_of(batch))
+        return total[0] + values, total[1] + slopes
 
     return jax.lax.fori_loop(0, steps, add, (jnp.zeros(len(z), z.dtype), jnp.zeros_like(z)))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut.compilation import Timing
-from taut.draws import map_draws
+from taut.draws import map_in_turn
 from taut.family import AbstractFamily
 from taut.noise import noise_of
 from taut.target import Target
@@ -80,7 +80,7 @@ def draw_block(
 ) -> tuple[Array, dict[str, PyTree], Array]:
     """Make a block of draws, constrained too, with their density."""
     z, log_q = sample_block(family, noise)
-    return z, map_draws(target.constrain, z, target.rows_of(target.whole)), log_q
+    return z, map_in_turn(target.constrain, z, target.rows_of(target.whole)), log_q
 
 
 def sample_block(family: AbstractFamily, noise: PyTree) -> tuple[Array, Array]:
@@ -96,7 +96,7 @@ def evaluate_block(family: AbstractFamily, noise: PyTree, expression: Any, data:
 def evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
     """Evaluate expressions at the rows of a matrix."""
     rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
-    return map_draws(lambda one: expression(one, data), z, rows)
+    return map_in_turn(lambda one: expression(one, data), z, rows)
 
 
 def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from taut.batches import AbstractBatches
 from taut.compilation import Timing
 from taut.drawing import in_blocks, sample_block
-from taut.draws import map_draws
+from taut.draws import map_draws, map_in_turn, points_at_once
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily
 from taut.frontend import Streamed
@@ -88,7 +88,7 @@ def _densities(target: Target, z: np.ndarray) -> np.ndarray:
     takes less time for some thousand draws than another program takes to compile.
     """
     gradients = Gradients(target, Timing())
-    if gradients.is_compiled and gradients.at_once == BLOCK:
+    if gradients.is_compiled and points_at_once(target.rows_of(target.whole)) >= BLOCK:
         return gradients(z)[0]
     found = []
     for first in range(0, len(z), BLOCK):
@@ -102,7 +102,7 @@ def _densities(target: Target, z: np.ndarray) -> np.ndarray:
 
 def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, " draws"]:
     """Evaluate the log density at draws; a program for `Programs`."""
-    return map_draws(target.log_density, z, target.rows_of(target.whole))
+    return map_in_turn(target.log_density, z, target.rows_of(target.whole))
 
 
 def _streamed_densities(streamed: Streamed, z: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from taut.compilation import Timing
-from taut.draws import points_at_once
+from taut.draws import map_draws, points_at_once
+from taut.one_kernel import trace
 from taut.target import Target
 
 # Points of one call of the program. One program serves every stage of a fit.
@@ -81,11 +82,6 @@ class Gradients(AbstractGradients):
     timing
         Is charged with the seconds.
 
-    Attributes
-    ----------
-    at_once
-        Points that are evaluated together, fewer where each reads many rows.
-
     Examples
     --------
     >>> import numpy as np, pymc as pm, taut
@@ -101,7 +97,6 @@ class Gradients(AbstractGradients):
 
     def __init__(self, target: Target, timing: Timing) -> None:
         self._begin(target, timing)
-        self.at_once = min(BLOCK, points_at_once(target.rows_of(target.whole)))
 
     @property
     def is_compiled(self) -> bool:
@@ -119,27 +114,35 @@ class Gradients(AbstractGradients):
         return values, slopes
 
     def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
-        filled, count = self._filled(block), np.int32(len(block))
-        evaluated, begun = -(-len(block) // self.at_once) * self.at_once, self.timing.run
-        values, slopes = self.target.programs(self.timing, at_points, self.target, filled, count)
-        self._quickest = min(self._quickest, (self.timing.run - begun) / evaluated)
+        filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
+        values, slopes, evaluated = self.target.programs(
+            self.timing, at_points, self.target, filled, count
+        )
+        self._quickest = min(self._quickest, (self.timing.run - begun) / int(evaluated))
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 
 
 def at_points(
     target: Target, z: Float[Array, "points dim"], count: Int[Array, ""]
-) -> tuple[Float[Array, " points"], Float[Array, "points dim"]]:
-    """Evaluate value and gradient at the first `count` points; a program for `Programs`."""
-    both = jax.vmap(jax.value_and_grad(target.log_density))
-    at_once = min(len(z), points_at_once(target.rows_of(target.whole)))
+) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""]]:
+    """Evaluate value and gradient at the first `count` points; a program for `Programs`.
+
+    The third result is how many points it took: some that only fill the block up are evaluated too.
+    """
+    both = trace(jax.value_and_grad(target.log_density), z[0])
+    fitting = min(len(z), points_at_once(target.rows_of(target.whole)))
+    at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
-        return both(z)
-    # Where a point is dear, those that only fill the block up are left out.
+        return *jax.vmap(both)(z), jnp.int32(len(z))
     parts = z.reshape(-1, at_once, z.shape[1])
 
     def add(i: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
-        return jax.tree.map(lambda all_, part: all_.at[i].set(part), found, both(parts[i]))
+        part = jax.lax.dynamic_index_in_dim(parts, i, keepdims=False)
+        made = map_draws(both, part, rows=0)
+        put = lambda all_, new: jax.lax.dynamic_update_index_in_dim(all_, new, i, 0)  # noqa: E731
+        return jax.tree.map(put, found, made)
 
+    steps = -(-count // at_once)
     empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
-    values, slopes = jax.lax.fori_loop(0, -(-count // at_once), add, empty)
-    return values.reshape(-1), slopes.reshape(-1, z.shape[1])
+    values, slopes = jax.lax.fori_loop(0, steps, add, empty)
+    return values.reshape(-1), slopes.reshape(z.shape), steps * at_once

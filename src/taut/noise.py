@@ -1,14 +1,19 @@
 """Noise of draws that are asked for from outside of a fit."""
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut import seed
 from taut.compilation import Timing
-from taut.family import AbstractFamily, AbstractLocationScale, Particles, Stretched
+from taut.family import (
+    AbstractFamily,
+    AbstractLocationScale,
+    Mixture,
+    Particles,
+    Product,
+    Stretched,
+)
 from taut.target import Target
 
 # Draws that share a generator.
@@ -20,8 +25,8 @@ def noise_of(
 ) -> PyTree:
     """Make the noise of draws, each by its number alone.
 
-    Normal noise and numbers of particles are NumPy's: a program of JAX's generator takes longer
-    to compile than some thousand draws take to make.
+    Normal noise, numbers of particles and of components are NumPy's: a program of JAX's generator
+    takes longer to compile than some thousand draws take to make.
 
     Parameters
     ----------
@@ -34,18 +39,16 @@ def noise_of(
     numbers
         Of the draws.
     """
-    shape = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
-    if isinstance(family, AbstractLocationScale | Stretched):
-
-        def normal(random: np.random.Generator) -> np.ndarray:
-            return random.standard_normal((_TOGETHER, *shape.shape))
-
-        return _gather(normal, key_words, numbers).astype(shape.dtype)
-    if isinstance(family, Particles):
-        count = len(family.histogram)
-        drawn = _gather(lambda random: random.integers(count, size=_TOGETHER), key_words, numbers)
-        return drawn.astype(shape.dtype)
-    return target.programs(Timing(), noise_block, family, key_words, numbers.astype(np.int32))
+    shapes = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
+    if not _is_numpys(family):
+        return target.programs(Timing(), noise_block, family, key_words, numbers.astype(np.int32))
+    blocks, which = np.unique(numbers // _TOGETHER, return_inverse=True)
+    # All that share a generator with one that is wanted.
+    made = [
+        _make(family, shapes, np.random.default_rng([*key_words.tolist(), int(block)]))
+        for block in blocks
+    ]
+    return jax.tree.map(lambda *each: np.stack(each)[which, numbers % _TOGETHER], *made)
 
 
 def noise_block(family: AbstractFamily, key_words: Array, numbers: Array) -> PyTree:
@@ -54,10 +57,26 @@ def noise_block(family: AbstractFamily, key_words: Array, numbers: Array) -> PyT
     return jax.vmap(lambda number: family.noise(jax.random.fold_in(key, number)))(numbers)
 
 
-def _gather(
-    make: Callable[[np.random.Generator], np.ndarray], key_words: np.ndarray, numbers: np.ndarray
-) -> np.ndarray:
-    """Make all that share a generator with one that is wanted, and take those wanted."""
-    blocks, which = np.unique(numbers // _TOGETHER, return_inverse=True)
-    made = [make(np.random.default_rng([*key_words.tolist(), int(block)])) for block in blocks]
-    return np.stack(made)[which, numbers % _TOGETHER]
+def _is_numpys(family: AbstractFamily) -> bool:
+    if isinstance(family, Mixture | Product):
+        return all(map(_is_numpys, family.parts))
+    return isinstance(family, AbstractLocationScale | Stretched | Particles)
+
+
+def _make(family: AbstractFamily, shapes: PyTree, random: np.random.Generator) -> PyTree:
+    """Make the noise of as many draws as share a generator, of the shapes of one draw's noise."""
+    if isinstance(family, Mixture):
+        level, each = shapes
+        return random.random(_TOGETHER, level.dtype), _of_parts(family, each, random)
+    if isinstance(family, Product):
+        return _of_parts(family, shapes, random)
+    if isinstance(family, Particles):
+        return random.integers(len(family.histogram), size=_TOGETHER).astype(shapes.dtype)
+    return random.standard_normal((_TOGETHER, *shapes.shape)).astype(shapes.dtype)
+
+
+def _of_parts(
+    family: Mixture | Product, shapes: PyTree, random: np.random.Generator
+) -> tuple[PyTree, ...]:
+    both = zip(family.parts, shapes, strict=True)
+    return tuple(_make(part, of_part, random) for part, of_part in both)

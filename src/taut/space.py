@@ -1,7 +1,7 @@
 """Which slice of the flat vector belongs to which variable."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,14 @@ class Space:
     def unravel(self, z: Float[AnyArray, "*draws dim"]) -> dict[str, Any]:
         """Cut flat vectors into named arrays, of NumPy or JAX as they are."""
         draws = z.shape[:-1]
-        return {slot.name: z[..., slot.slice].reshape(draws + slot.shape) for slot in self.slots}
+        parts = zip(self.slots, self._cut(z), strict=True)
+        return {slot.name: part.reshape(draws + slot.shape) for slot, part in parts}
+
+    def _cut(self, z: Float[AnyArray, "*draws dim"]) -> Sequence[Any]:
+        if isinstance(z, np.ndarray) or not self.slots:
+            return [z[..., slot.slice] for slot in self.slots]
+        # The gradient joins the parts again, where that of slices would fill up each and add.
+        return jax.lax.split(z, [slot.size for slot in self.slots], axis=z.ndim - 1)
 
     def element_name(self, index: int) -> str:
         """Name the variable, and the element of it, at one index of the flat vector."""

@@ -68,7 +68,7 @@ class Mixture(AbstractFamily):
                 f"The weights of a mixture must be finite and > 0, got {weights}. Leave a "
                 "component without weight out."
             )
-        dtype = np.result_type(*(part.mean() for part in parts)) if parts else weights.dtype
+        dtype = np.result_type(*(p.mean().dtype for p in parts)) if parts else weights.dtype
         return cls(tuple(parts), np.log(weights / weights.sum()).astype(dtype))
 
     def __check_init__(self) -> None:

@@ -1,0 +1,109 @@
+"""Functions over whose calls XLA makes a loop that is one kernel of a CPU.
+
+XLA compiles a program for CPUs kernel by kernel, at some ten milliseconds each, and a function that
+is vectorised over points has dozens. A loop over the points instead is a single kernel, which
+compiles in a third of the time and runs as fast, unless something in it has to be called out for.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+from jaxtyping import PyTree
+
+# What XLA does not put into such a kernel: sorts, and what libraries or Python compute.
+_CALLED_OUT = frozenset(
+    {
+        *("cholesky", "cholesky_update", "eig", "eigh", "geqrf", "hessenberg", "lu", "ormqr", "qr"),
+        *("householder_product", "lu_pivots_to_permutation", "schur", "svd", "symmetric_product"),
+        *("triangular_solve", "tridiagonal", "tridiagonal_solve"),
+        *("approx_top_k", "conv_general_dilated", "fft", "sort", "top_k"),
+        *("custom_call", "ffi_call", "io_callback", "pure_callback"),
+    }
+)
+# Multiplications in matrix products of a call from which on it is quicker for many points at once.
+_MANY_PRODUCTS = 100_000
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A function that was traced once, and is evaluated by what was found.
+
+    Parameters
+    ----------
+    jaxpr
+        What the function does.
+    structure
+        Of its result.
+    is_one_kernel
+        Whether a loop over calls is best.
+    """
+
+    jaxpr: jex.ClosedJaxpr
+    structure: Any
+    is_one_kernel: bool
+
+    def __call__(self, *args: PyTree) -> PyTree:
+        leaves = jex.jaxpr_as_fun(self.jaxpr)(*jax.tree.leaves(args))
+        return jax.tree.unflatten(self.structure, leaves)
+
+
+def trace(function: Callable[..., PyTree], *args: PyTree) -> Traced:
+    """Trace a function, and find out whether a loop over its calls becomes one kernel.
+
+    Parameters
+    ----------
+    function
+        What is called.
+    *args
+        Arguments, or such of their shapes.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from taut.one_kernel import trace
+    >>> trace(jnp.sin, 1.0).is_one_kernel, trace(jnp.linalg.cholesky, jnp.eye(2)).is_one_kernel
+    (True, False)
+    """
+    jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    on_cpu = jax.default_backend() == "cpu"
+    return Traced(jaxpr, jax.tree.structure(shapes), on_cpu and _is_one_kernel(jaxpr.jaxpr))
+
+
+def _is_one_kernel(jaxpr: jex.Jaxpr) -> bool:
+    products = 0
+    for equation, calls in _equations(jaxpr):
+        name = equation.primitive.name
+        if name in _CALLED_OUT or (name.startswith("scatter") and _is_at_many(equation)):
+            return False
+        if name == "dot_general":
+            products += calls * _products(equation)
+    return products <= _MANY_PRODUCTS
+
+
+def _equations(jaxpr: jex.Jaxpr, calls: int = 1) -> Iterator[tuple[jex.JaxprEqn, int]]:
+    """Walk through all equations, with how often each is evaluated, as far as that is known."""
+    for equation in jaxpr.eqns:
+        yield equation, calls
+        inside = calls * equation.params.get("length", 1)
+        for part in jex.jaxprs_in_params(equation.params):
+            yield from _equations(part, inside)
+
+
+def _is_at_many(scatter: jex.JaxprEqn) -> bool:
+    """Tell whether it writes to several places; XLA makes an update of a slice of any other."""
+    return math.prod(_shape(scatter.invars[1])[:-1]) > 1
+
+
+def _products(equation: jex.JaxprEqn) -> int:
+    """Count the multiplications of a matrix product."""
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    shape, made = _shape(equation.invars[0]), _shape(equation.outvars[0])
+    return math.prod(made) * math.prod(shape[axis] for axis in contracted)
+
+
+def _shape(operand: Any) -> tuple[int, ...]:
+    return operand.aval.shape
