@@ -24,11 +24,12 @@ class Record:
         Of a failure.
     seconds, cpu_seconds
         From call to draws, compilation included and imports apart.
+    compile_seconds
+        Of `seconds`, those in which JAX traced, lowered or compiled, PyTensor rewrote or made code,
+        or numba compiled.
     second_seconds
         Of a second fit of the same model in the same process; where seeds share one, the others
         have this alone.
-    compile_seconds
-        The first minus the second: what is done once.
     imports_seconds
         From the start of the process until everything is imported, PyMC included.
     gradients
@@ -52,6 +53,7 @@ class Record:
     message: str = ""
     seconds: float | None = None
     cpu_seconds: float | None = None
+    compile_seconds: float | None = None
     second_seconds: float | None = None
     imports_seconds: float | None = None
     gradients: int | None = None
@@ -72,13 +74,6 @@ class Record:
     def is_ok(self) -> bool:
         """Whether there are finite draws, in time."""
         return self.status == OK
-
-    @property
-    def compile_seconds(self) -> float | None:
-        """What the first fit took longer than the second."""
-        if self.seconds is None or self.second_seconds is None:
-            return None
-        return max(0.0, self.seconds - self.second_seconds)
 
 
 @dataclass

@@ -17,6 +17,7 @@ def main(arguments: Sequence[str]) -> None:
     """Write the report of a run, or put it into a page between its marks."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks report", description=__doc__)
     parser.add_argument("run", type=Path, help="file of JSON lines")
+    parser.add_argument("--compilation", type=Path, help="a run whose fits' compilation is told")
     parser.add_argument("--out", type=Path, default=Path("proving-ground.md"), help="a page")
     parser.add_argument("--pictures", type=Path, help="their folder; by default the page's")
     options = parser.parse_args(arguments)
@@ -27,23 +28,37 @@ def main(arguments: Sequence[str]) -> None:
     found = summaries(run)
     plots.error_against_seconds(found, pictures / _PICTURES[0])
     plots.share_within_error(found, pictures / _PICTURES[1])
-    text = report(run, relpath(pictures, options.out.parent))
+    compiled = read(options.compilation) if options.compilation else Run()
+    text = report(run, relpath(pictures, options.out.parent), compiled)
     options.out.write_text(into(options.out.read_text() if options.out.exists() else "", text))
 
 
-def report(run: Run, pictures: str) -> str:
-    """Write a run as Markdown."""
+def report(run: Run, pictures: str, compiled: Run) -> str:
+    """Write a run as Markdown, with the compilation of the fits of another."""
     found = summaries(run)
     parts = [
         _intro(run),
         "### Methods", tables.method_table(found),
         *(f"![{name[:-4].replace('-', ' ')}]({pictures}/{name})" for name in _PICTURES),
+        *_compilation(compiled),
         *_automatic(run),
         "### Errors by posterior", tables.error_table(run, found),
         "### Seconds by posterior", tables.seconds_table(run, found),
         "### References", tables.reference_table(),
     ]  # fmt: skip
     return "\n\n".join(parts)
+
+
+def _compilation(run: Run) -> list[str]:
+    if not run.records:
+        return []
+    return [
+        "### Compilation",
+        f"Medians over {len(run.posteriors)} posteriors ({', '.join(run.posteriors)}), one seed, "
+        "of fits that ended in time. Compiling is all during which JAX traces, lowers or compiles, "
+        "PyTensor rewrites or makes code, or numba compiles.",
+        tables.compilation_table(summaries(run)),
+    ]
 
 
 def _automatic(run: Run) -> list[str]:

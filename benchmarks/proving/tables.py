@@ -29,6 +29,19 @@ def method_table(found: Sequence[MethodSummary]) -> str:
     return markdown(head, rows)
 
 
+def compilation_table(found: Sequence[MethodSummary]) -> str:
+    """Lay out where the seconds of a first fit go; ratios and sums are those of medians."""
+    head = ("method", "first fit, s", "of which compiling, s", "share", "second fit, s")
+    rows = []
+    for one in found:
+        seconds, compiling, second = (
+            one.median_of(field) for field in ("seconds", "compile_seconds", "second_seconds")
+        )
+        share = "" if not seconds or compiling is None else f"{100 * compiling / seconds:.0f} %"
+        rows.append((f"`{one.method}`", number(seconds), number(compiling), share, number(second)))
+    return markdown(head, rows)
+
+
 def error_table(run: Run, found: Sequence[MethodSummary]) -> str:
     """Lay out the error of each method on each posterior."""
     return _by_posterior(run, found, lambda cell: number(cell.error))

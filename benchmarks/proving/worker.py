@@ -19,6 +19,7 @@ import pymc as pm
 from benchmarks.measures import NotFiniteDrawsError, elbo_and_khat, errors
 from benchmarks.methods import METHODS, Fitted, Method
 from benchmarks.posteriors import POSTERIORS, Posterior
+from benchmarks.proving.compilation import watched
 from benchmarks.proving.records import CRASH, NOT_FINITE, OK
 from benchmarks.proving.warm_up import WARM_UP
 from benchmarks.quantities import quantities
@@ -82,10 +83,12 @@ def _told_fit(
 
 def _timed(method: Method, model: pm.Model, seed: int) -> tuple[Fitted, dict[str, float]]:
     cpu, begin = _cpu_seconds(), time.perf_counter()
-    fitted = method.fit(model, seed)
+    with watched() as compilation:
+        fitted = method.fit(model, seed)
     return fitted, {
         "seconds": time.perf_counter() - begin,
         "cpu_seconds": _cpu_seconds() - cpu,
+        "compile_seconds": compilation.seconds,
     }
 
 

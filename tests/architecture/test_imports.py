@@ -9,7 +9,7 @@ from architecture.source import Import, imports, paths
 # From the bottom up: a module imports those of lower layers, or of its own.
 LAYERS = (
     ("errors", "types"),
-    ("space", "seed", "one_kernel", "draws", "progress"),
+    ("space", "seed", "one_kernel", "draws", "progress", "threads"),
     ("compilation", "batches", "optimizer", "callbacks"),
     ("target", "family"),
     (
@@ -46,6 +46,7 @@ PLACES = {
     "arviz_plots": ("taut.result", "taut.approximation", "taut.plot", "taut.calibration"),
     "matplotlib": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
     "flowjax": ("taut.family.flow",),
+    "threadpoolctl": ("taut.threads",),
 }
 
 

@@ -12,6 +12,7 @@ from taut.diagnose.verdict import Outcome
 from taut.family import Particles
 from taut.gradients import AbstractGradients
 from taut.normal import Dense, Normal, Structured
+from taut.threads import single_threaded
 
 # Draws of chains that are kept.
 _KEPT = 10_240
@@ -57,12 +58,17 @@ class Judge:
 
     def outcome(self, draws: Draws) -> Outcome:
         """Check draws of `q`."""
-        self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+        with single_threaded(draws.shape[1]):
+            self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
         assert self.journal.check is not None
         return Outcome.CHECKED if self.journal.check.is_passed else Outcome.MOVED
 
     def repaired(self, draws: Draws, rounds: int) -> Particles:
         """Go on from draws of `q` until nothing shifts, and give the draws of the chains."""
+        with single_threaded(draws.shape[1]):
+            return self._repaired(draws, rounds)
+
+    def _repaired(self, draws: Draws, rounds: int) -> Particles:
         chains = self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
         assert self.journal.check is not None
         self.journal.outcome = Outcome.UNSETTLED

@@ -25,6 +25,7 @@ from taut.method.arguments import as_positive, as_progress, as_seconds
 from taut.method.draft import Draft
 from taut.progress import INTERRUPTED, AbstractProgress
 from taut.target import Target
+from taut.threads import single_threaded
 
 # On a CPU a first look at a few rows costs two seconds to prepare, and saves two thirds of the
 # gradients on all of them. A GPU is through with these before.
@@ -179,7 +180,7 @@ class DirectInference(ABC):
         # A method that judges its fits has stages of its own.
         name = self._approx.method or type(self).__name__
         stage = problem.journal.stage(name, problem.gradients)
-        with nullcontext() if self._judges else stage:
+        with nullcontext() if self._judges else stage, single_threaded(self._approx.target.dim):
             self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx
