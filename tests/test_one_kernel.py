@@ -147,6 +147,8 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "sum of a product": (lambda z: jnp.sum(jnp.ones((10, 10)) @ jnp.full(10, z)), True),
     "a large product": (product, False),
     "products of a scan": (products_of_a_scan, False),
+    "a long array": (lambda z: jnp.sum(jnp.sin(z * jnp.ones(10_000))), True),
+    "a longer array": (lambda z: jnp.sum(jnp.sin(z * jnp.ones(10_001))), False),
     "a branch with a sort": (
         lambda z: jax.lax.cond(z > 0, lambda: jnp.sort(jnp.full(3, z)), lambda: jnp.zeros(3)),
         False,

@@ -24,8 +24,9 @@ _CALLED_OUT = frozenset(
         *("custom_call", "ffi_call", "io_callback", "pure_callback"),
     }
 )
-# Multiplications in matrix products of a call from which on it is quicker for many points at once.
-_MANY_PRODUCTS = 100_000
+# Multiplications in matrix products of a call from which on it is quicker for many points at once,
+# and elements of an array that are worth more than the one core which such a kernel runs on.
+_MANY_PRODUCTS, _MANY_ELEMENTS = 100_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def _is_one_kernel(jaxpr: jex.Jaxpr) -> bool:
         name = equation.primitive.name
         if name in _CALLED_OUT or (name.startswith("scatter") and _is_at_many(equation)):
             return False
+        if any(math.prod(_shape(made)) > _MANY_ELEMENTS for made in equation.outvars):
+            return False
         if name == "dot_general":
             products += calls * _products(equation)
     return products <= _MANY_PRODUCTS
@@ -106,4 +109,4 @@ def _products(equation: jex.JaxprEqn) -> int:
 
 
 def _shape(operand: Any) -> tuple[int, ...]:
-    return operand.aval.shape
+    return getattr(operand.aval, "shape", ())
