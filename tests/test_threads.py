@@ -78,3 +78,25 @@ def test_a_fit_its_check_and_its_repair_have_one(
     assert all(one == {1} for one in moves)
     assert threads() == {2}
     np.testing.assert_allclose(approx.mean.eval(), [0.0, 0.0], atol=0.05)
+
+
+def gaussian_process(rows: int) -> pm.Model:
+    with pm.Model() as model:
+        process = pm.gp.Marginal(cov_func=pm.gp.cov.ExpQuad(1, pm.LogNormal("length")))
+        process.marginal_likelihood("y", np.linspace(0, 1, rows)[:, None], np.zeros(rows), 0.1)
+    return model
+
+
+def line(rows: int) -> pm.Model:
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu"), 1.0, observed=np.zeros(rows))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "largest"), [(gaussian_process, 800), (line, 1)], ids=["process", "line"]
+)
+def test_a_density_that_factors_matrices_of_its_rows_keeps_its_threads(
+    build: Any, largest: int
+) -> None:
+    assert taut.as_target(build(800)).largest_matrix == largest

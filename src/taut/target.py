@@ -46,6 +46,8 @@ class Target(eqx.Module):
         What is compiled for it.
     whole
         The batch of all rows, which is read where no other is given.
+    factors_matrices
+        Whether the density takes Cholesky factors, inverses or the like.
 
     Examples
     --------
@@ -67,6 +69,12 @@ class Target(eqx.Module):
     dtype: Any = eqx.field(static=True, default="float64")
     programs: Programs = eqx.field(static=True, default_factory=Programs)
     whole: PyTree = ()
+    factors_matrices: bool = eqx.field(static=True, default=False)
+
+    @property
+    def largest_matrix(self) -> int:
+        """Rows of the largest square matrix there may be, of the density or of a Gaussian."""
+        return max(self.dim, self.rows_of(self.whole) if self.factors_matrices else 0)
 
     @property
     def dim(self) -> int:

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 
 from threadpoolctl import ThreadpoolController
 
-# Dimensions from which on products of matrices are worth more than one thread: at 500 two take as
+# Rows from which on a product of square matrices is worth more than one thread: at 500 two take as
 # long as one, at 1 000 four fifths.
 _LARGE = 750
 
 
 @contextmanager
-def single_threaded(dim: int) -> Iterator[None]:
-    """Keep linear algebra in so many dimensions on one thread, if these are not very many.
+def single_threaded(largest: int) -> Iterator[None]:
+    """Keep linear algebra on one thread, unless there are large matrices.
 
     OpenBLAS's threads spin while they wait. Beside XLA's own, on two idle cores, a fit in 175
     dimensions took 27 s with two of them and 6 s with one. The setting is the process's; it is put
@@ -20,8 +20,8 @@ def single_threaded(dim: int) -> Iterator[None]:
 
     Parameters
     ----------
-    dim
-        Rows of the largest matrices.
+    largest
+        Rows of the largest square matrix, such as `taut.target.Target.largest_matrix`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def single_threaded(dim: int) -> Iterator[None]:
     ...     print(np.linalg.inv(2 * np.eye(3)).trace())
     1.5
     """
-    if dim >= _LARGE:
+    if largest >= _LARGE:
         yield
         return
     with ThreadpoolController().limit(limits=1, user_api="blas"):

@@ -58,14 +58,14 @@ class Judge:
 
     def outcome(self, draws: Draws) -> Outcome:
         """Check draws of `q`."""
-        with single_threaded(draws.shape[1]):
+        with single_threaded(self.gradients.target.largest_matrix):
             self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
         assert self.journal.check is not None
         return Outcome.CHECKED if self.journal.check.is_passed else Outcome.MOVED
 
     def repaired(self, draws: Draws, rounds: int) -> Particles:
         """Go on from draws of `q` until nothing shifts, and give the draws of the chains."""
-        with single_threaded(draws.shape[1]):
+        with single_threaded(self.gradients.target.largest_matrix):
             return self._repaired(draws, rounds)
 
     def _repaired(self, draws: Draws, rounds: int) -> Particles:

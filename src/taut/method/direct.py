@@ -180,7 +180,8 @@ class DirectInference(ABC):
         # A method that judges its fits has stages of its own.
         name = self._approx.method or type(self).__name__
         stage = problem.journal.stage(name, problem.gradients)
-        with nullcontext() if self._judges else stage, single_threaded(self._approx.target.dim):
+        threads = single_threaded(self._approx.target.largest_matrix)
+        with nullcontext() if self._judges else stage, threads:
             self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx

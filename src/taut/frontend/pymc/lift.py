@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 import pytensor
 from jaxtyping import Array, Float, PyTree, Scalar
 from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import MissingInputError
 
 from taut.errors import warn
@@ -21,6 +23,9 @@ from taut.space import Space
 # What tracing raises where JAX can not express a graph: an op without a JAX version, or a shape
 # that depends on data, or a deterministic variable that draws random numbers.
 INEXPRESSIBLE = (NotImplementedError, TypeError, IndexError, ValueError, MissingInputError)
+
+# Where PyTensor has its ops that call LAPACK.
+_LINALG = "pytensor.tensor.linalg"
 
 
 @dataclass(eq=False)
@@ -49,6 +54,12 @@ class LiftedModel:
     reads_inputs: bool = True
     _constrain: Callable[..., Sequence[Array]] | None = None
     _constants: dict[Variable, Array] = field(default_factory=dict)
+
+    @cached_property
+    def factors_matrices(self) -> bool:
+        """Whether the terms take Cholesky factors, inverses or the like."""
+        ops = (v.owner.op for v in ancestors(self.graph.terms) if v.owner is not None)
+        return any(_LINALG in type(getattr(op, "core_op", op)).__module__ for op in ops)
 
     def is_current(self) -> bool:
         """Tell whether what was built into the functions still holds."""

@@ -78,6 +78,7 @@ class PyMCSource(AbstractSource):
                 dtype,
                 built.programs,
                 whole(batches),
+                built.lifted.factors_matrices,
             )
 
     def stepping(
