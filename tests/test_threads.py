@@ -43,6 +43,17 @@ def test_the_setting_is_put_back_after_an_error() -> None:
     assert threads() == {2}
 
 
+def test_the_last_to_leave_puts_it_back() -> None:
+    """Of fits in two threads, the one that began first may end first."""
+    first, second = single_threaded(1), single_threaded(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert threads() == {1}
+    second.__exit__(None, None, None)
+    assert threads() == {2}
+
+
 @pytest.fixture
 def model() -> pm.Model:
     with pm.Model() as model:
@@ -91,6 +102,17 @@ def line(rows: int) -> pm.Model:
     with pm.Model() as model:
         pm.Normal("y", pm.Normal("mu"), 1.0, observed=np.zeros(rows))
     return model
+
+
+def test_steps_have_one(model: pm.Model) -> None:
+    seen: list[set[int]] = []
+    taut.fit(
+        100, method="advi", model=model, progressbar=False,
+        callbacks=[lambda *_: seen.append(threads())],
+    )  # fmt: skip
+    assert seen
+    assert all(one == {1} for one in seen)
+    assert threads() == {2}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from taut.draws import map_in_turn
 from taut.family import AbstractFamily
 from taut.noise import noise_of
 from taut.target import Target
+from taut.threads import single_threaded
 from taut.types import AnyArray
 
 # Draws made by one call of a program, which so serves every number of them.
@@ -50,7 +51,7 @@ def in_blocks(
     """
     wanted = draws if isinstance(draws, np.ndarray) else np.arange(draws)
     blocks, count = [], len(wanted)
-    with target.precision():
+    with target.precision(), single_threaded(target.largest_matrix):
         for first in range(0, count, block):
             # Filled up, so that one program serves all blocks.
             numbers = np.resize(wanted[first : first + block], block)

@@ -16,6 +16,7 @@ from taut.family import AbstractFamily
 from taut.frontend import Streamed
 from taut.gradients import BLOCK, Gradients
 from taut.target import Target
+from taut.threads import single_threaded
 
 
 class Estimate(NamedTuple):
@@ -77,7 +78,7 @@ def log_densities(
     target: Target, streamed: Streamed | None, z: Float[np.ndarray, "draws dim"]
 ) -> Float[np.ndarray, " draws"]:
     """Evaluate the log joint density on all rows, which may be read from a source."""
-    with target.precision():
+    with target.precision(), single_threaded(target.largest_matrix):
         return _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
 
 

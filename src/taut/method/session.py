@@ -18,6 +18,7 @@ from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
 from taut.method.ending import Ending
 from taut.progress import NOT_FINITE, AbstractProgress
+from taut.threads import single_threaded
 
 # Draws tried to find one at which the density is not finite, for the message about it.
 _TRIES = 50
@@ -105,7 +106,8 @@ class Session:
         assert self._method is not None
         assert self._stepping is not None
         skipped, begin = self._run.skipped, self._run.step
-        with self.approx.target.precision():
+        target = self.approx.target
+        with target.precision(), single_threaded(target.largest_matrix):
             try:
                 run_loop(
                     self._run, self._method, self._stepping.target, self._stepping.feed, n,
