@@ -52,11 +52,13 @@ def report(run: Run, pictures: str, compiled: Run) -> str:
 def _compilation(run: Run) -> list[str]:
     if not run.records:
         return []
+    head = run.heads[-1]
     return [
         "### Compilation",
         f"Medians over {len(run.posteriors)} posteriors ({', '.join(run.posteriors)}), one seed, "
-        "of fits that ended in time. Compiling is all during which JAX traces, lowers or compiles, "
-        "PyTensor rewrites or makes code, or numba compiles.",
+        f"of fits that ended in time, {head['date'][:10]}, {head['processor']}, {head['cores']} "
+        "cores. Compiling is all during which JAX traces, lowers or compiles, PyTensor rewrites or "
+        "makes code, or numba compiles, in the process that fits.",
         tables.compilation_table(summaries(run)),
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,16 @@ def test_the_report_is_a_page_with_two_pictures(run: Run, tmp_path: Path) -> Non
     assert "stochastic_volatility" in page  # among the references
     assert len(list(tmp_path.glob("*.png"))) == 2
     assert page.count("![") == 2
+
+
+def test_another_run_may_tell_of_compilation(run: Run, tmp_path: Path) -> None:
+    told = replace(ok("gamma", "taut-advi", 0, 0.1, seconds=4.0), compile_seconds=3.0)
+    silent = ok("gamma", "pymc-advi", 0, 0.1)
+    compiled = write(tmp_path / "compiled.jsonl", run_of(told, silent))
+    path, page = write(tmp_path / "run.jsonl", run), tmp_path / "page.md"
+    main(["report", str(path), "--compilation", str(compiled), "--out", str(page)])
+    assert "| `taut-advi` | 4.00 | 3.00 | 75 % | 0.50 |" in page.read_text()
+    assert "| `pymc-advi` | 1.00 |  |  | 0.50 |" in page.read_text()
 
 
 def test_a_report_takes_the_place_of_the_one_before() -> None:
