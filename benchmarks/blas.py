@@ -1,4 +1,4 @@
-"""The number of BLAS threads, on which PyMC's speed hangs and taut's does not.
+"""The number of BLAS threads, on which PyMC's speed hangs; taut's fits choose theirs.
 
 On cores that other programs use too, OpenBLAS with a thread a core can take 25 times as long for a
 matrix times a vector as with one thread. Such a figure says nothing of PyMC, so that whatever is
