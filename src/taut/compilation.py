@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.extend.core as jex
 import platformdirs
 from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
 
+from taut.read_often import keep_what_is_read_often
 from taut.space import is_dynamic
 
 _LOGGER = logging.getLogger("taut")
@@ -252,9 +254,23 @@ def _compile(
         return function(*jax.tree.unflatten(tree, whole))
 
     program.__name__ = getattr(function, "__name__", "program")
-    lowered = jax.jit(program).lower(*(leaf for leaf in leaves if is_dynamic(leaf)))
+    lowered = _lower(program, [leaf for leaf in leaves if is_dynamic(leaf)])
     with persistent_cache():
         return _compile_with_options(lowered, options)
+
+
+def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
+    """Trace, and make XLA keep what many operations read."""
+    traced = jax.jit(program).trace(*arrays)
+    kept = keep_what_is_read_often(traced.jaxpr)
+    if kept is traced.jaxpr:
+        return traced.lower()
+
+    def again(*arrays: Any) -> Any:
+        return jax.tree.unflatten(traced.out_tree, jex.jaxpr_as_fun(kept)(*arrays))
+
+    again.__name__ = program.__name__
+    return jax.jit(again).lower(*arrays)
 
 
 def _compile_with_options(lowered: Any, options: dict[str, Any]) -> Any:

@@ -7,10 +7,30 @@ from typing import Any
 import pytensor
 from pymc.pytensorf import compile as compile_function
 from pytensor.compile.mode import Mode
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
+from pytensor.scalar.basic import Add, Mul
+from pytensor.tensor.elemwise import Elemwise
+
+# NumPy takes 32 operands, with the result.
+_MANY_OPERANDS = 31
+# After PyTensor's own rewrites, which make one operation of a sum of sums.
+_LAST = 1000.0
+
+
+@node_rewriter([Elemwise])
+def _cut_long_sum(graph: FunctionGraph, node: Any) -> list[Any] | None:
+    """Rewrite a sum or product of more terms than NumPy takes to one of two halves."""
+    terms = node.inputs
+    if len(terms) <= _MANY_OPERANDS or not isinstance(node.op.scalar_op, Add | Mul):
+        return None
+    half = len(terms) // 2
+    return [node.op(node.op(*terms[:half]), node.op(*terms[half:]))]
+
 
 # The fewest rewrites: PyMC needs one among them, which makes densities zero outside of bounds. The
 # linker is the one that imports nothing of compilers.
-_NODE_BY_NODE = Mode(linker="py", optimizer="fast_compile")
+_NODE_BY_NODE = Mode(linker="py", optimizer="fast_compile").register((in2out(_cut_long_sum), _LAST))
 
 
 def interpreted() -> AbstractContextManager[Any]:
