@@ -52,7 +52,7 @@ def keep_what_is_read_often(jaxpr: jex.Jaxpr) -> jex.Jaxpr:
     equations: list[jex.JaxprEqn] = []
     for equation in jaxpr.eqns:
         equations.append(_rewritten(equation, renamed))
-        for made in often.intersection(equation.outvars):
+        for made in filter(often.__contains__, equation.outvars):
             renamed[made] = jex.Var(made.aval)
             equations.append(_barrier(made, renamed[made]))
     if not renamed and all(map(operator.is_, equations, jaxpr.eqns)):
