@@ -42,7 +42,7 @@ _FARTHEST, _RARE = 6.4, 0.001
 # takes the same number.
 _COLOUR = 1.5e-10
 _BUDGETS = (
-    (2e-5, 600_000), (6e-5, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000),
+    (2e-5, 600_000), (1e-4, 300_000), (_DEAR, 120_000), (6e-4, 50_000), (np.inf, 10_000),
 )  # fmt: skip
 
 Draws = Float[np.ndarray, "draws dim"]
@@ -212,7 +212,7 @@ def wanted(gradients: AbstractGradients) -> int:
 
 
 def affordable(gradients: AbstractGradients) -> int:
-    """Give the gradients that a repair may take, fewer where each is dear: about ten seconds."""
+    """Give the gradients that a repair may take, of some ten to thirty seconds."""
     dim = min(gradients.target.dim, _WIDE)
     each = gradients.seconds_each + _COLOUR * dim**2
     return next(count for seconds, count in _BUDGETS if each < seconds)
