@@ -58,6 +58,15 @@ def test_the_family_is_the_same_gaussian(name: str) -> None:
     np.testing.assert_allclose(normal.std, np.sqrt(np.diag(covariance(normal))))
 
 
+@pytest.mark.parametrize("name", NORMALS)
+def test_moving_changes_means_and_spreads_and_no_correlation(name: str) -> None:
+    normal = NORMALS[name]()
+    mean, factor = np.arange(4.0), np.array([0.5, 1.0, 2.0, 1.1])
+    moved = normal.moved(mean, factor)
+    np.testing.assert_array_equal(moved.mean, mean)
+    np.testing.assert_allclose(covariance(moved), np.outer(factor, factor) * covariance(normal))
+
+
 def test_structured_written_out_is_the_same() -> None:
     normal = structured()
     np.testing.assert_allclose(normal.dense().cov, covariance(normal), atol=1e-12)

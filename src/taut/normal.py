@@ -43,8 +43,8 @@ class Normal(ABC):
         """Find the x of rows of z."""
 
     @abstractmethod
-    def at(self, mean: Vector) -> "Normal":
-        """Give the same Gaussian elsewhere."""
+    def moved(self, mean: Vector, factor: Vector) -> "Normal":
+        """Give one elsewhere, of the same correlations and so many times the marginal std."""
 
     @abstractmethod
     def family(self, dtype: Any) -> AbstractFamily:
@@ -107,8 +107,8 @@ class Dense(Normal):
     def whiten(self, z: Matrix) -> Matrix:
         return solve_triangular(self.cholesky, (z - self.mean).T, lower=True).T
 
-    def at(self, mean: Vector) -> Normal:
-        return replace(self, mean=mean)
+    def moved(self, mean: Vector, factor: Vector) -> Normal:
+        return replace(self, mean=mean, cholesky=factor[:, None] * self.cholesky)
 
     def family(self, dtype: Any) -> AbstractFamily:
         diagonal = inverse_softplus(np.diag(self.cholesky))
@@ -164,8 +164,8 @@ class Structured(Normal):
         root = self.colour(np.eye(len(self.mean)))
         return Dense.of(self.mean, root.T @ root)
 
-    def at(self, mean: Vector) -> Normal:
-        return replace(self, mean=mean)
+    def moved(self, mean: Vector, factor: Vector) -> Normal:
+        return replace(self, mean=mean, scale=factor * self.scale)
 
     def family(self, dtype: Any) -> AbstractFamily:
         parts = self.mean, np.log(self.scale), self.directions, self.stretch - 1.0

@@ -14,7 +14,7 @@ from taut.coordinates import Linear
 from taut.diagnose import Ending, Journal, Judge, Outcome, growth, report_on
 from taut.diagnose.check import ChainCheck, is_stalled
 from taut.gradients import Gradients
-from taut.normal import Structured
+from taut.normal import Dense, Structured
 from taut.space import Space
 
 MODEL = regression(5)
@@ -98,6 +98,19 @@ def test_a_single_divergence_asks_for_more_chains() -> None:
     zero = np.zeros(1)
     assert ChainCheck(zero, zero, zero, zero, made).is_decided
     assert not ChainCheck(zero, zero, zero, zero, replace(made, divergent=0.0005)).is_decided
+
+
+def test_what_is_passed_and_slightly_off_comes_nearer() -> None:
+    """The target is Gaussian, where gradients take nearly all noise from mean and spread."""
+    factor = np.array([1.08, 1.0, 1.0, 1.0, 0.93])
+    cov = np.outer(factor, factor) * MODEL.posterior_cov
+    off = Dense.of(MODEL.posterior_mean + 0.06 * STD, cov)
+    judging = judge()
+    assert judging.outcome(draws(off.mean, off.cov)) is Outcome.CHECKED
+    assert judging.journal.check is not None
+    better = judging.journal.check.improve(off)
+    assert np.abs((better.mean - MODEL.posterior_mean) / STD).max() < 0.01
+    np.testing.assert_allclose(better.std / STD, 1.0, atol=0.02)
 
 
 def test_a_repair_gives_the_posterior() -> None:

@@ -120,6 +120,14 @@ class ChainCheck:
         """The largest shift of a mean, and of the logarithm of a standard deviation."""
         return float(np.abs(self.mean_shift).max()), float(np.abs(self.log_sd_shift).max())
 
+    def improve(self, normal: Normal) -> Normal:
+        """Give a Gaussian the mean and the marginal spread that chains have, less what is noise."""
+        spread = self.window.corrected.std(axis=0) / np.maximum(normal.std, 1e-300)
+        shift = np.log(np.maximum(spread, 1e-300))
+        square = shift**2
+        sure = shift * square / np.maximum(square + self.log_sd_noise**2, 1e-300)
+        return normal.moved(self.window.correction.posterior_mean, np.exp(sure))
+
 
 def is_converged(window: Window) -> bool:
     """Whether every chain has seen the whole of what the others have."""

@@ -31,10 +31,11 @@ class Auto(DirectInference):
     2. A dense Gaussian by batch and match from the best of them; above 300 dimensions one of few
        directions may come first, above 1 000 it comes alone. Stages compete on their ELBO.
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
-       result, at the mean that they and their gradients tell. If they do, they go on, in
-       coordinates learnt from their own draws, non-centred where some variables drive the scale of
-       others (`taut.coupling`), and their draws are the result as soon as each chain has seen what
-       all have seen. Gradients take from these what noise they show (`taut.control_variates`).
+       result, with the means and marginal standard deviations that they and their gradients tell.
+       If they do, they go on, in coordinates learnt from their own draws, non-centred where some
+       variables drive the scale of others (`taut.coupling`), and their draws are the result as soon
+       as each chain has seen what all have seen. Gradients take from these what noise they show
+       (`taut.control_variates`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.
@@ -115,8 +116,8 @@ class Auto(DirectInference):
                 assert problem.journal.check is not None
                 # What the chains moved is little, but they know it well. The loss stays that of the
                 # Gaussian before, which is next to the same.
-                moved = best.at(problem.journal.check.window.correction.posterior_mean)
-                yield Iterate(moved.family(dtype), -climb.elbo)
+                better = problem.journal.check.improve(best)
+                yield Iterate(better.family(dtype), -climb.elbo)
         problem.journal.outcome = outcome
         return outcome.verdict.words
 
