@@ -1,11 +1,13 @@
 """Learn from where chains have been the coordinates in which they go on."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from taut.conditioned import conditioned
 from taut.coordinates import Composed, Coordinates, Linear
 from taut.coupling import couple
-from taut.normal import Structured
+from taut.gradients import AbstractGradients
+from taut.normal import Dense, Normal, Structured
 
 Draws = Float[np.ndarray, "draws dim"]
 Effective = Float[np.ndarray, " dim"]
@@ -14,8 +16,37 @@ Effective = Float[np.ndarray, " dim"]
 _DENSE = 1000
 # Draws that are learnt from; more would take longer than they are worth.
 _MOST = 5_000
+# Draws of these at which gradients tell what data say of an element.
+_ASKED = 1_000
 # An eigenvalue has to lie so far outside of what noise alone would give, of its square root.
 _CLEAR = 1.05
+
+
+def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coordinates:
+    """Take apart what the model says is normal given others, and begin with a Gaussian of the rest.
+
+    Parameters
+    ----------
+    gradients
+        Of the log density.
+    normal
+        The Gaussian that chains began with. It holds what can not be told from few draws, such as
+        the correlations of hundreds of neighbours.
+    z
+        Draws, from which is learnt what data say of what is taken apart.
+    """
+    known = conditioned(gradients, z[:: -(-len(z) // _ASKED)])
+    if known is None:
+        return Linear(normal)
+    return Composed((known, Linear(_without(normal, known.mask))))
+
+
+def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
+    """Make some elements of a Gaussian standard, and independent of the others."""
+    mean, std = np.where(mask, 0.0, normal.mean), np.where(mask, 1.0, normal.std)
+    if not isinstance(normal, Dense):
+        return Structured.diagonal(mean, std)
+    return Dense.of(mean, np.where(mask | mask[:, None], np.diag(std**2), normal.cov))
 
 
 def adapted(
@@ -26,8 +57,7 @@ def adapted(
     Parameters
     ----------
     begin
-        The coordinates of the Gaussian that the chains began with. They hold what can not be told
-        from few draws, such as the correlations of hundreds of neighbours.
+        From `starting_from`.
     visited
         Where the chains have been.
     """

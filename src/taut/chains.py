@@ -59,6 +59,11 @@ class Window:
         return self.correction(self.pooled)
 
     @cached_property
+    def quartiles(self) -> Float[np.ndarray, "3 dim"]:
+        """Of the draws without that noise."""
+        return np.quantile(self.corrected, (0.25, 0.5, 0.75), axis=0)
+
+    @cached_property
     def rhat(self) -> Float[np.ndarray, " dim"]:
         r"""How far chains are from one another, against how far each of them goes.
 
@@ -107,6 +112,8 @@ class Chains:
 
     Attributes
     ----------
+    gradients
+        Of the log density.
     coordinates
         In which they move.
     travel
@@ -122,7 +129,7 @@ class Chains:
         starts: Points,
         random: np.random.Generator,
     ) -> None:
-        self._gradients, self._random = gradients, random
+        self.gradients, self._random = gradients, random
         self.travel, self.acceptance = _TRAVEL, _ACCEPTED
         self.z = self._usable(starts)
         self.precondition(coordinates)
@@ -134,7 +141,7 @@ class Chains:
 
     def precondition(self, coordinates: Coordinates) -> None:
         """Move in other coordinates from now on."""
-        values, slopes = self._gradients(self.z)
+        values, slopes = self.gradients(self.z)
         self.coordinates, self._x = coordinates, coordinates.whiten(self.z)
         self._values = values + coordinates.push(self._x)[1]
         self._slopes = coordinates.pull(self._x, slopes)
@@ -155,7 +162,7 @@ class Chains:
         self.acceptance = min(1.0 - (1.0 - self.acceptance) / 2.0, _MOST_ACCEPTED)
 
     def _usable(self, starts: Points) -> Points:
-        values, slopes = self._gradients(starts)
+        values, slopes = self.gradients(starts)
         good = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
         return starts[_refilled(good, self._random)]
 
@@ -195,7 +202,7 @@ class Chains:
         for leap in range(leaps):
             x = x + steps * momentum
             z, log_det = self.coordinates.push(x)
-            values, slopes = self._gradients(z)
+            values, slopes = self.gradients(z)
             values, slopes = values + log_det, self.coordinates.pull(x, slopes)
             momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
         return momentum, x, z, values, slopes

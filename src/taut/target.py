@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from taut.batches import AbstractBatches, AllRows
 from taut.compilation import Programs
+from taut.conditionals import Conditionals
 from taut.space import Labels, Space
 
 Terms = Callable[[Float[Array, " dim"], PyTree, PyTree], tuple[Scalar, Scalar]]
@@ -48,6 +49,8 @@ class Target(eqx.Module):
         The batch of all rows, which is read where no other is given.
     factors_matrices
         Whether the density takes Cholesky factors, inverses or the like.
+    conditionals
+        Elements of `z` that are normal given others. Chains move in what is left of them.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Target(eqx.Module):
     programs: Programs = eqx.field(static=True, default_factory=Programs)
     whole: PyTree = ()
     factors_matrices: bool = eqx.field(static=True, default=False)
+    conditionals: Conditionals | None = eqx.field(static=True, default=None)
 
     @property
     def largest_matrix(self) -> int:

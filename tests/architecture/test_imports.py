@@ -10,7 +10,7 @@ from architecture.source import Import, imports, paths
 LAYERS = (
     ("errors", "types"),
     ("space", "seed", "one_kernel", "read_often", "draws", "progress", "threads"),
-    ("compilation", "batches", "optimizer", "callbacks"),
+    ("compilation", "batches", "optimizer", "callbacks", "conditionals"),
     ("target", "family"),
     (
         "objective",
@@ -24,6 +24,7 @@ LAYERS = (
         "control_variates",
         "coordinates",
         "coupling",
+        "conditioned",
         "adaptation",
         "chains",
     ),

@@ -12,7 +12,7 @@ from taut.compilation import Timing
 from taut.control_variates import Tally
 from taut.coordinates import Linear
 from taut.diagnose import Ending, Journal, Judge, Outcome, growth, report_on
-from taut.diagnose.check import ChainCheck, is_stalled
+from taut.diagnose.check import ChainCheck, is_stalled, outcome_of, shift_of
 from taut.gradients import Gradients
 from taut.normal import Dense, Structured
 from taut.space import Space
@@ -98,6 +98,37 @@ def test_a_single_divergence_asks_for_more_chains() -> None:
     zero = np.zeros(1)
     assert ChainCheck(zero, zero, zero, zero, made).is_decided
     assert not ChainCheck(zero, zero, zero, zero, replace(made, divergent=0.0005)).is_decided
+
+
+def visited(nu: float | None, seed: int) -> Window:
+    """A window of independent draws: of a t distribution, or of a Gaussian."""
+    random = np.random.default_rng(seed)
+    size = (60, 64, 1)
+    drawn = random.normal(size=size) if nu is None else random.standard_t(nu, size)
+    coordinates = Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
+    tally = Tally(64, 1)
+    for points in drawn:
+        tally.add(points, np.zeros((64, 1)))
+    return Window(drawn, np.ones(64), 0.0, tally.correction(coordinates))
+
+
+@pytest.mark.parametrize(
+    ("nu", "moved", "expected"),
+    [
+        (None, 0.0, Outcome.REPAIRED),
+        (None, 0.5, Outcome.UNSETTLED),
+        (1.0, 0.0, Outcome.HEAVY),
+        (1.0, 1.0, Outcome.UNSETTLED),
+    ],
+)
+def test_tails_that_do_not_settle_are_told_from_what_moves(
+    nu: float | None, moved: float, expected: Outcome
+) -> None:
+    """A Cauchy distribution has no mean; its quartiles are known to 3 % from 3 840 draws."""
+    before, after = visited(nu, 1), visited(nu, 2)
+    after = replace(after, draws=after.draws + moved)
+    found = shift_of(before.pooled.mean(axis=0), before.pooled.std(axis=0), after)
+    assert outcome_of(found, before) is expected
 
 
 def test_what_is_passed_and_slightly_off_comes_nearer() -> None:

@@ -4,6 +4,7 @@ from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.check import ChainCheck as ChainCheck
 from taut.diagnose.check import affordable as affordable
 from taut.diagnose.check import growth as growth
+from taut.diagnose.check import is_enough as is_enough
 from taut.diagnose.check import wanted as wanted
 from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import particles as particles
@@ -35,6 +36,7 @@ __all__ = [
     "Weights",
     "affordable",
     "growth",
+    "is_enough",
     "khat_by_variable",
     "particles",
     "psis",

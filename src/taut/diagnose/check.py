@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from taut.adaptation import adapted
+from taut.adaptation import adapted, starting_from
 from taut.chains import Chains, Window
 from taut.coordinates import Linear
+from taut.diagnose.verdict import Outcome
 from taut.gradients import AbstractGradients
 from taut.normal import Normal
 
@@ -32,6 +33,10 @@ SETTLED = 0.2
 RHAT, DIVERGENT, STUCK, FEW_STUCK, EFFECTIVE = 1.2, 0.002, 0.05, 0.05, 300
 # Effective draws to go on for where a gradient takes less than so many seconds.
 _PLENTY, _CHEAP = 600, 1e-5
+# And so many times as many where tails keep standard deviations from settling.
+_HEAVY_TIMES = 4
+# Standard deviations of a Gaussian between its quartiles.
+_QUARTILES = 1.349
 # A round of repair: transitions that are recorded in the first, half as many as go before, and how
 # many more they become from round to round; the values that are held at most.
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
@@ -184,19 +189,20 @@ def check(
 def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
-    Windows grow until they have effective draws enough; transitions become longer where chains stay
-    apart from one another, and steps shorter where some diverge.
+    Windows grow; transitions become longer where chains stay apart from one another, and steps
+    shorter where some diverge.
     """
     begin, record = chains.coordinates, _RECORD
+    assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // chains.z[:_FIRST].size))
     chains.keep(_FIRST)
     while True:
-        chains.precondition(adapted(begin, window.draws))
+        start = starting_from(chains.gradients, begin.normal, window.pooled)
+        chains.precondition(adapted(start, window.draws))
         chains.run(record // 2)
         before, window = window, chains.run(record)
         yield window
-        if window.effective < _PLENTY:
-            record = min(int(_GROWTH * record), most)
+        record = min(int(_GROWTH * record), most)
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
         if window.divergent > _RARE:
@@ -207,6 +213,40 @@ def is_stalled(before: Window, window: Window) -> bool:
     """Whether chains are apart, and what was learnt from the window before has not halved it."""
     apart = window.rhat.max() - 1.0
     return bool(apart > RHAT - 1.0 and apart > 0.5 * (before.rhat.max() - 1.0))
+
+
+def outcome_of(found: ChainCheck, before: Window) -> Outcome:
+    """Tell how a repair came out, by its last two windows.
+
+    Parameters
+    ----------
+    found
+        What the last one shifted.
+    before
+        The one before.
+    """
+    if found.is_settled:
+        return Outcome.REPAIRED
+    window = found.window
+    still = window.effective > EFFECTIVE and is_converged(window)
+    return Outcome.HEAVY if still and _middle_shift(before, window) < SETTLED else Outcome.UNSETTLED
+
+
+def _middle_shift(before: Window, window: Window) -> float:
+    """Give the largest shift of a median, and of the logarithm of a distance between quartiles.
+
+    In units of a Gaussian's standard deviation. Tails have no part in these.
+    """
+    (low, median, high), (lower, middle, higher) = before.quartiles, window.quartiles
+    width, wide = np.maximum(high - low, 1e-300), np.maximum(higher - lower, 1e-300)
+    shift = np.abs(middle - median) * _QUARTILES / width
+    return float(np.maximum(shift, np.abs(np.log(wide / width))).max())
+
+
+def is_enough(outcome: Outcome, window: Window, wanted: int) -> bool:
+    """Whether more rounds would not be worth their time."""
+    times = {Outcome.REPAIRED: 1, Outcome.HEAVY: _HEAVY_TIMES}.get(outcome, np.inf)
+    return window.effective > times * wanted
 
 
 def growth(before: Window, window: Window) -> float:

@@ -74,7 +74,6 @@ class Judge:
         self.journal.outcome = Outcome.UNSETTLED
         window = self.journal.check.window
         for window in itertools.islice(self.journal.repair(self.gradients, chains), rounds):  # noqa: B007
-            if self.journal.check.is_settled:
-                self.journal.outcome = Outcome.REPAIRED
+            if self.journal.outcome is Outcome.REPAIRED:
                 break
         return particles(window, self.random, self.gradients.target.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.chains import Chains, Window
-from taut.diagnose.check import ChainCheck, check, repair, shift_of
+from taut.diagnose.check import ChainCheck, check, outcome_of, repair, shift_of
 from taut.diagnose.verdict import Outcome
 from taut.gradients import AbstractGradients
 from taut.normal import Normal
@@ -103,16 +103,18 @@ class Journal:
         return chains
 
     def repair(self, gradients: AbstractGradients, chains: Chains) -> Iterator[Window]:
-        """Go on with the chains of a check, and compare each window with the one before."""
+        """Go on with the chains of a check; each window is compared with the one before."""
         assert self.check is not None
         window = self.check.window
         rounds = repair(chains, window)
         while True:
-            before = window.corrected
+            before = window
             with self.stage("repair by chains", gradients) as stage:
                 window = next(rounds)
                 stage.note = f"R-hat {window.rhat.max():.2f}"
-            self.check = shift_of(before.mean(axis=0), before.std(axis=0), window)
+            mean, std = before.corrected.mean(axis=0), before.corrected.std(axis=0)
+            self.check = shift_of(mean, std, window)
+            self.outcome = outcome_of(self.check, before)
             yield window
 
     @contextmanager

@@ -46,6 +46,12 @@ class Outcome(Enum):
         "short chains from its draws move it",
         "Go on with the chains, approx.repair(), or let taut.fit() choose the method.",
     )
+    HEAVY = Verdict(
+        False,
+        "its draws are those of chains that have settled, but tails are so heavy that their means "
+        "and standard deviations are uncertain",
+        "Quantiles of the draws have settled: read these.",
+    )
     UNSETTLED = Verdict(False, "short chains moved it, and have not settled or diverge", _NUTS)
     UNCERTAIN = Verdict(
         False,

@@ -8,7 +8,16 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.approximation import Approximation
-from taut.diagnose import CHECK, Journal, Outcome, affordable, growth, particles, wanted
+from taut.diagnose import (
+    CHECK,
+    Journal,
+    Outcome,
+    affordable,
+    growth,
+    is_enough,
+    particles,
+    wanted,
+)
 from taut.errors import NotFiniteError
 from taut.gradients import BLOCK
 from taut.group import Group
@@ -175,10 +184,12 @@ def _checked(
     before = journal.check.window
     for window in journal.repair(gradients, chains):
         yield Iterate(particles(window, random, dtype), -elbo)
-        if journal.check.is_settled and window.effective > wanted(gradients):
+        assert journal.outcome is not None
+        if is_enough(journal.outcome, window, wanted(gradients)):
             break
         coming = growth(before, window) * journal.stages[-1].gradients
         if problem.is_late or gradients.count + coming > most:
             break
         before = window
-    return Outcome.REPAIRED if journal.check.is_settled else Outcome.UNSETTLED
+    assert journal.outcome is not None
+    return journal.outcome

@@ -15,6 +15,7 @@ from pytensor.tensor.math import variadic_add
 from pytensor.tensor.random.type import RandomType
 
 from taut.errors import DiscreteVariableError, ModelError
+from taut.frontend.pymc.conditionals import ConditionalNormal, conditional_normals
 from taut.frontend.pymc.loosen import check_replacements, replace_loosely
 from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs, with_all_rows
 
@@ -44,6 +45,10 @@ class ModelGraph:
     factors
         The log densities that the terms sum, of all rows where nothing but a `pymc.Minibatch` was
         replaced.
+    conditionals
+        The free variables that are normal given others.
+    moments
+        Of each of these the mean and the standard deviation.
     """
 
     values: list[Any]
@@ -53,6 +58,13 @@ class ModelGraph:
     batch: list[list[Any]]
     minibatches: list[Apply]
     factors: list[Any] = field(default_factory=list)
+    conditionals: list[ConditionalNormal] = field(default_factory=list)
+    moments: list[Any] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Terms, constrained variables and moments of conditionals."""
+        return [*self.terms, *self.constrained, *self.moments]
 
     @property
     def batch_inputs(self) -> list[Any]:
@@ -78,7 +90,9 @@ def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -
     """
     _check_free_variables(model)
     replacements = check_replacements(more_replacements or {})
-    constrained = model.replace_rvs_by_values(model.unobserved_RVs)
+    conditionals = conditional_normals(model)
+    moments = [moment for one in conditionals for moment in (one.mean, one.std)]
+    constrained = model.replace_rvs_by_values([*model.unobserved_RVs, *moments])
     try:
         factors, lengths = log_factors(model, replacements)
     except (ValueError, NotImplementedError) as error:
@@ -88,9 +102,10 @@ def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -
     outputs, minibatches, batch = rows_as_inputs(outputs, lengths)
     check_randomness(outputs[:2])
     names = [rv.name for rv in model.unobserved_RVs]
+    first = 2 + len(names)
     return ModelGraph(
-        model.value_vars, outputs[:2], names, outputs[2:], batch, minibatches,
-        with_all_rows(factors, lengths),
+        model.value_vars, outputs[:2], names, outputs[2:first], batch, minibatches,
+        with_all_rows(factors, lengths), conditionals, outputs[first:],
     )  # fmt: skip
 
 

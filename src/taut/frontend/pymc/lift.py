@@ -1,6 +1,6 @@
 """A model's log density as a JAX function, by the first way that works."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
 from pytensor.graph.utils import MissingInputError
 
+from taut.conditionals import Conditionals
 from taut.errors import warn
 from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
 from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
@@ -53,6 +54,7 @@ class LiftedModel:
     check_bounds: bool
     reads_inputs: bool = True
     _constrain: Callable[..., Sequence[Array]] | None = None
+    _moments: Callable[..., Sequence[Array]] | None = None
     _constants: dict[Variable, Array] = field(default_factory=dict)
 
     @cached_property
@@ -75,15 +77,28 @@ class LiftedModel:
             self._constrain = self._build_constrain(args)
         return self._constrain(*args)
 
+    def moments(self, *args: Array) -> Sequence[Array]:
+        """Give the mean and the standard deviation of each conditional; built at the first call."""
+        if self._moments is None:
+            self._moments = self._jaxified(self._outputs_after_terms[len(self.graph.names) :])
+        return self._moments(*args)
+
     def _build_constrain(self, args: tuple[Array, ...]) -> Callable[..., Sequence[Array]]:
-        inputs = [*self.graph.values, *self.data.inputs, *self.graph.batch_inputs]
         try:
-            function = jaxify(inputs, self.data.outputs[len(self.graph.terms) :], self.check_bounds)
+            function = self._jaxified(self._outputs_after_terms[: len(self.graph.names)])
             jax.eval_shape(function, *args)
             return function
         except INEXPRESSIBLE as error:
             _warn_fallback("deterministic variables", error)
         return _without_data(self.graph, constrain_by_callback(self.graph))
+
+    def _jaxified(self, outputs: list[Any]) -> Callable[..., Sequence[Array]]:
+        inputs = [*self.graph.values, *self.data.inputs, *self.graph.batch_inputs]
+        return jaxify(inputs, outputs, self.check_bounds)
+
+    @property
+    def _outputs_after_terms(self) -> list[Any]:
+        return self.data.outputs[len(self.graph.terms) :]
 
 
 @dataclass(frozen=True)
@@ -113,6 +128,39 @@ class Constrain:
         return {name: jnp.asarray(value) for name, value in zip(names, values, strict=True)}
 
 
+@dataclass(frozen=True)
+class Moments:
+    """``(z, data, batch) -> (mean, std)`` of the elements that are normal given others."""
+
+    lifted: LiftedModel
+    space: Space
+
+    def __call__(
+        self, z: Float[Array, " dim"], data: PyTree, batch: PyTree
+    ) -> tuple[Float[Array, " dim"], Float[Array, " dim"]]:
+        moments = self.lifted.moments(*_inputs(self.space, z, data, batch))
+        names = [one.name for one in self.lifted.graph.conditionals]
+        means = self._flat(dict(zip(names, moments[::2], strict=True)), 0.0)
+        return means, self._flat(dict(zip(names, moments[1::2], strict=True)), 1.0)
+
+    def _flat(self, known: Mapping[str, Array], else_: float) -> Float[Array, " dim"]:
+        parts = [
+            jnp.ravel(jnp.broadcast_to(known.get(slot.name, else_), slot.shape))
+            for slot in self.space
+        ]
+        return jnp.concatenate(parts)
+
+
+def conditionals_of(lifted: LiftedModel, space: Space) -> Conditionals | None:
+    """Give the elements that are normal given others; `None` where there are none to be told."""
+    found = lifted.graph.conditionals
+    if not found or not lifted.reads_inputs:
+        return None
+    depth = 1 + max(one.level for one in found)
+    levels = [tuple(one.name for one in found if one.level == i) for i in range(depth)]
+    return Conditionals(Moments(lifted, space), space, tuple(levels))
+
+
 def lift(
     model: Any, graph: ModelGraph, shapes: Sequence[tuple[int, ...]], batch: PyTree
 ) -> LiftedModel:
@@ -134,7 +182,7 @@ def lift(
     """
     reason: Exception | None = None
     for freeze_shapes in (False, True):
-        data = lift_data([*graph.terms, *graph.constrained], freeze_shapes)
+        data = lift_data(graph.outputs, freeze_shapes)
         inputs = [*graph.values, *data.inputs, *graph.batch_inputs]
         try:
             function = jaxify(inputs, data.outputs[: len(graph.terms)], model.check_bounds)
@@ -148,7 +196,7 @@ def lift(
     # On the context, where PyMC looks for `check_bounds`.
     with model:
         function = _without_data(graph, terms_by_callback(graph))
-    data = lift_data([*graph.terms, *graph.constrained])
+    data = lift_data(graph.outputs)
     return LiftedModel(graph, data, function, model.check_bounds, reads_inputs=False)
 
 

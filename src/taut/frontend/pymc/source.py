@@ -21,7 +21,7 @@ from taut.frontend.pymc.blame import Blame
 from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.histogram import histogram
 from taut.frontend.pymc.jaxify import load_backend
-from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, lift
+from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, lift
 from taut.frontend.pymc.minibatch_rows import MinibatchRows, scale, whole
 from taut.frontend.pymc.pointwise import observed_factors
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly
@@ -79,6 +79,7 @@ class PyMCSource(AbstractSource):
                 built.programs,
                 whole(batches),
                 built.lifted.factors_matrices,
+                conditionals_of(built.lifted, space),
             )
 
     def stepping(
