@@ -7,6 +7,7 @@ import pytest
 
 from taut.coordinates import Composed, Coordinates, Coupled, Linear
 from taut.normal import Dense, Structured
+from taut.tails import Tailed
 
 DIM = 4
 
@@ -25,13 +26,19 @@ def coupled() -> Coupled:
     return Coupled(np.array([0, 2]), np.array([0.0, 0.3, 0.0, -0.5]), slope, curve)
 
 
+def tailed() -> Tailed:
+    return Tailed(
+        np.arange(DIM) / 3.0, np.array([0.5, 1.0, 2.0, 1.0]), np.array([0.8, 1e-6, 0.4, 1.5])
+    )
+
+
 def composed() -> Composed:
     stretched = Structured.diagonal(np.arange(DIM) / 2.0, np.exp(np.arange(DIM) / 4.0))
-    return Composed((linear(), Linear(stretched), coupled(), linear()))
+    return Composed((linear(), Linear(stretched), coupled(), tailed(), linear()))
 
 
 MAPS: dict[str, Callable[[], Coordinates]] = {
-    "linear": linear, "coupled": coupled, "composed": composed,
+    "linear": linear, "coupled": coupled, "tailed": tailed, "composed": composed,
 }  # fmt: skip
 each_map = pytest.mark.parametrize("name", MAPS)
 

@@ -8,6 +8,7 @@ from taut.coordinates import Composed, Coordinates, Linear
 from taut.coupling import couple
 from taut.gradients import AbstractGradients
 from taut.normal import Dense, Normal, Structured
+from taut.tails import lighten
 
 Draws = Float[np.ndarray, "draws dim"]
 Effective = Float[np.ndarray, " dim"]
@@ -73,6 +74,11 @@ def adapted(
     if coupled is not None:
         parts.append(coupled)
         x = coupled.whiten(x)
+    # Where some drive the scale of others, heavy tails come from that.
+    lighter = lighten(x, effective) if coupled is None else None
+    if lighter is not None:
+        parts.append(lighter)
+        x = lighter.whiten(x)
     return Composed((*parts, Linear(_directions(x, float(np.median(effective))))))
 
 

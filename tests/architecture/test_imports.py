@@ -25,6 +25,7 @@ LAYERS = (
         "coordinates",
         "coupling",
         "conditioned",
+        "tails",
         "adaptation",
         "chains",
     ),
