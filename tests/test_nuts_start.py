@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import nutpie
 import pymc as pm
 import pytest
 from pymc.blocking import DictToArrayBijection
@@ -137,14 +138,52 @@ def test_pymc_goes_on_from_a_fit(fitted: taut.Approximation) -> None:
 
 def test_nutpie_goes_on_from_a_fit(fitted: taut.Approximation) -> None:
     """Chains start at different draws of q, and end near the exact posterior."""
-    reason = "nutpie is in the benchmark group of dependencies, not in the one for development"
-    nutpie = pytest.importorskip("nutpie", reason=reason)
     start = fitted.nuts_start(2, random_seed=1)
     compiled = nutpie.compile_pymc_model(fitted.model, **start.nutpie())
     trace = nutpie.sample(compiled, draws=200, tune=200, chains=2, seed=1, progress_bar=False)
     mean, log_std = gaps(flat_draws(trace))
     assert mean < 0.4
     assert log_std < 0.3
+
+
+def test_nutpie_goes_on_in_coordinates_of_the_mass_matrix(fitted: taut.Approximation) -> None:
+    """The posterior is standard there: 200 draws without much warm-up are as good as above."""
+    model = fitted.nuts_start(2, random_seed=1).nutpie_model()
+    trace = nutpie.sample(model, draws=200, tune=50, chains=2, seed=1, progress_bar=False)
+    assert trace["posterior"]["a"].shape == (2, 200, 2)
+    mean, log_std = gaps(flat_draws(trace))
+    assert mean < 0.4
+    assert log_std < 0.3
+    # Trajectories are as short as those of a standard Gaussian; in z they have some 15 steps.
+    assert float(trace["sample_stats"]["n_steps"].mean()) < 8
+
+
+def test_the_model_for_nutpie_has_the_density_of_x(fitted: taut.Approximation) -> None:
+    """By PyMC's own log density: in x there is a constant less, the determinant's logarithm."""
+    start = fitted.nuts_start(1, random_seed=1)
+    model = start.nutpie_model()
+    density, log_p = model._make_logp_func(), fitted.model.compile_logp()
+    for x in np.random.default_rng(1).normal(size=(3, 4)):
+        value, slope = density(x)
+        point = start.space.unravel(start.mean + np.linalg.cholesky(start.cov) @ x)
+        assert value == pytest.approx(float(log_p(point)), abs=1e-9)
+        np.testing.assert_allclose(slope, -x, atol=5e-3)
+
+
+def test_draws_for_nutpie_have_the_models_names_and_dims() -> None:
+    with pm.Model(coords={"side": ["left", "right"]}) as model:
+        scale = pm.HalfNormal("scale", 1.0)
+        x = pm.Normal("x", 0.0, scale, dims="side")
+        pm.Deterministic("twice", 2.0 * x, dims="side")
+        pm.Normal("y", x, 1.0, observed=np.zeros(2))
+    approx = taut.fit(model=model, method="advi", n=500, random_seed=1, progressbar=False)
+    compiled = approx.nuts_start(1, random_seed=1).nutpie_model()
+    trace = nutpie.sample(compiled, draws=20, tune=20, chains=1, seed=1, progress_bar=False)
+    posterior = trace["posterior"]
+    assert set(posterior.data_vars) == {"scale", "x", "twice"}
+    assert posterior["twice"].dims == ("chain", "draw", "side")
+    assert posterior["twice"].sel(side="left").shape == (1, 20)
+    np.testing.assert_allclose(posterior["twice"], 2.0 * posterior["x"])
 
 
 def test_what_nutpie_is_given_is_one_draw_for_all_variables(fitted: taut.Approximation) -> None:

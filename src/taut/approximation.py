@@ -452,8 +452,8 @@ class Approximation(AbstractSymbolic):
         Returns
         -------
         taut.nuts_start.NutsStart
-            ``pymc()`` gives arguments for `pymc.sample`, ``nutpie()`` for
-            `nutpie.compile_pymc_model`; ``points``, ``mean``, ``std`` and ``cov`` for others.
+            ``pymc()`` gives arguments for `pymc.sample`, ``nutpie_model()`` what `nutpie.sample`
+            takes, ``nutpie()`` arguments for `nutpie.compile_pymc_model`; ``points``, ``mean``, ``std`` and ``cov`` for others.
 
         Raises
         ------

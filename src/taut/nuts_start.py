@@ -12,8 +12,10 @@ from taut.compilation import Timing
 from taut.drawing import all_of, read_off
 from taut.errors import ArgumentError, NotFiniteError, RowsError
 from taut.evaluation import log_densities
+from taut.nutpie_model import nutpie_model
 from taut.printing import Rows, as_html, as_text, moments_table
 from taut.space import Space
+from taut.target import Target
 
 if TYPE_CHECKING:
     from taut.approximation import Approximation
@@ -36,12 +38,15 @@ class NutsStart:
     ----------
     model
         The PyMC model.
-    space
-        Its value variables in the flat vector, in the order in which PyMC and nutpie have them.
+    target
+        Its log density on a flat vector, with the value variables in the order in which PyMC and
+        nutpie have them.
     chains
         How many.
     draws
         Draws of q by free variable, in its own space, at which the density is finite.
+    z
+        The same in the unconstrained space, one a row.
     mean, std
         Moments of q, in the unconstrained space.
     cov
@@ -63,12 +68,18 @@ class NutsStart:
     """
 
     model: Any
-    space: Space
+    target: Target
     chains: int
     draws: Mapping[str, np.ndarray]
+    z: Float[np.ndarray, "draws dim"]
     mean: Float[np.ndarray, " dim"]
     std: Float[np.ndarray, " dim"]
     cov: Float[np.ndarray, "dim dim"] | None
+
+    @property
+    def space(self) -> Space:
+        """Which slice of the flat vector belongs to which value variable."""
+        return self.target.space
 
     @property
     def points(self) -> list[dict[str, np.ndarray]]:
@@ -107,9 +118,8 @@ class NutsStart:
     def nutpie(self) -> dict[str, Any]:
         """Give arguments for `nutpie.compile_pymc_model`: each chain starts at a draw of q.
 
-        nutpie takes no mass matrix: it finds a diagonal one from the gradients of its first steps.
-        Nor does ``nutpie.sample(init_mean=...)`` move the start of a PyMC model. So the draws go
-        into the compiled model, without jitter, and the seed of a chain chooses among them::
+        These are start points alone; for the mass matrix too see `nutpie_model`. The draws go into
+        the compiled model, without jitter, and the seed of a chain chooses among them::
 
             compiled = nutpie.compile_pymc_model(model, **start.nutpie())
             trace = nutpie.sample(compiled, chains=4)
@@ -119,6 +129,25 @@ class NutsStart:
         from taut.frontend.pymc.nuts import random_start
 
         return {"initial_points": random_start(self.draws), "jitter_rvs": set()}
+
+    def nutpie_model(self) -> Any:
+        r"""Give nutpie the model in coordinates in which the mass matrix is the identity.
+
+        nutpie takes no mass matrix: it finds a diagonal one by itself. So it gets the log density
+        of x, where :math:`z = \mu + R x` and :math:`R R^\top` is the covariance of q, on JAX,
+        and adapts what is left to adapt::
+
+            trace = nutpie.sample(start.nutpie_model(), chains=4)
+
+        Draws are of the model's variables in their own space, deterministic ones too.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            nutpie is not installed.
+        """
+        root = self.std if self.cov is None else np.linalg.cholesky(self.cov)
+        return nutpie_model(self.target, self.z, self.mean, root)
 
     def __repr__(self) -> str:
         kind = "diagonal" if self.cov is None else "dense"
@@ -157,8 +186,8 @@ def nuts_start(approx: "Approximation", chains: int, words: np.ndarray) -> NutsS
         Too few draws of q have a finite density.
     """
     _check(approx, chains)
-    draws = _finite_draws(approx, int(chains), words)
-    return NutsStart(approx.model, approx.target.space, int(chains), draws, *_moments(approx))
+    draws, z = _finite_draws(approx, int(chains), words)
+    return NutsStart(approx.model, approx.target, int(chains), draws, z, *_moments(approx))
 
 
 def _check(approx: "Approximation", chains: Any) -> None:
@@ -178,8 +207,10 @@ def _check(approx: "Approximation", chains: Any) -> None:
         )
 
 
-def _finite_draws(approx: "Approximation", chains: int, words: np.ndarray) -> dict[str, np.ndarray]:
-    """Draw values of the free variables at which the density is finite for PyMC too."""
+def _finite_draws(
+    approx: "Approximation", chains: int, words: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Draw values of the free variables, and z, at which the density is finite for PyMC too."""
     from taut.frontend.pymc.nuts import as_pymc_starts, free_values
 
     target, count = approx.target, max(_POOL, 2 * chains)
@@ -193,7 +224,7 @@ def _finite_draws(approx: "Approximation", chains: int, words: np.ndarray) -> di
             f"{chains} chains have to start. Fit again, with a smaller learning rate or another "
             "method, or let PyMC choose its start points."
         )
-    return {name: array[finite] for name, array in values.items()}
+    return {name: array[finite] for name, array in values.items()}, starts[finite]
 
 
 def _moments(approx: "Approximation") -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -26,6 +26,7 @@ LAYERS = (
         "coupling",
         "conditioned",
         "tails",
+        "nutpie_model",
         "adaptation",
         "chains",
     ),
@@ -48,6 +49,7 @@ PLACES = {
     "arviz_plots": ("taut.result", "taut.approximation", "taut.plot", "taut.calibration"),
     "matplotlib": ("taut.result", "taut.approximation", "taut.plot", "taut.diagnose"),
     "flowjax": ("taut.family.flow",),
+    "nutpie": ("taut.nutpie_model",),
     "threadpoolctl": ("taut.threads",),
 }
 
