@@ -453,7 +453,8 @@ class Approximation(AbstractSymbolic):
         -------
         taut.nuts_start.NutsStart
             ``pymc()`` gives arguments for `pymc.sample`, ``nutpie_model()`` what `nutpie.sample`
-            takes, ``nutpie()`` arguments for `nutpie.compile_pymc_model`; ``points``, ``mean``, ``std`` and ``cov`` for others.
+            takes, ``nutpie()`` arguments for `nutpie.compile_pymc_model`; ``points``, ``mean``,
+            ``std`` and ``cov`` are for others.
 
         Raises
         ------
