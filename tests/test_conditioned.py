@@ -61,6 +61,15 @@ def test_a_model_without_any_says_so() -> None:
     assert conditioned(Gradients(target, Timing()), np.zeros((4, 1))) is None
 
 
+@pytest.mark.parametrize(("steps", "known"), [(16, True), (17, False)])
+def test_a_long_chain_of_variables_is_left_alone(steps: int, *, known: bool) -> None:
+    with pm.Model() as model:
+        last = pm.Normal("x", 0.0, 1.0)
+        for step in range(steps):
+            last = pm.Normal(f"x{step}", last, 1.0)
+    assert (taut.as_target(model).conditionals is not None) is known
+
+
 def test_moments_are_those_of_the_prior(target: Target, coordinates: Conditioned) -> None:
     z = points(target.dim)
     mean, std = coordinates.prior(z)

@@ -25,6 +25,9 @@ from taut.space import Space
 # that depends on data, or a deterministic variable that draws random numbers.
 INEXPRESSIBLE = (NotImplementedError, TypeError, IndexError, ValueError, MissingInputError)
 
+# Levels of a hierarchy that are taken apart.
+_DEEPEST = 16
+
 # Where PyTensor has its ops that call LAPACK.
 _LINALG = "pytensor.tensor.linalg"
 
@@ -152,11 +155,15 @@ class Moments:
 
 
 def conditionals_of(lifted: LiftedModel, space: Space) -> Conditionals | None:
-    """Give the elements that are normal given others; `None` where there are none to be told."""
+    """Give the elements that are normal given others; `None` where there are none to be told.
+
+    Nor are they where each depends on one before for many steps, as in a loop over time: each step
+    would be a part of the programs of its own.
+    """
     found = lifted.graph.conditionals
-    if not found or not lifted.reads_inputs:
+    depth = 1 + max((one.level for one in found), default=-1)
+    if not 0 < depth <= _DEEPEST or not lifted.reads_inputs:
         return None
-    depth = 1 + max(one.level for one in found)
     levels = [tuple(one.name for one in found if one.level == i) for i in range(depth)]
     return Conditionals(Moments(lifted, space), space, tuple(levels))
 
