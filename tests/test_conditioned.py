@@ -36,8 +36,10 @@ def target() -> Target:
 
 @pytest.fixture(scope="module")
 def coordinates(target: Target) -> Conditioned:
+    assert target.conditionals is not None
+    mask = np.any(target.conditionals.masks(), axis=0)
     random = np.random.default_rng(1)
-    return Conditioned(target, *random.uniform(0.0, 1.0, size=(2, target.dim)))
+    return Conditioned(target, *(mask * random.uniform(0.0, 1.0, size=(2, target.dim))))
 
 
 def points(dim: int, count: int = 5) -> np.ndarray:

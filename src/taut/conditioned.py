@@ -65,17 +65,16 @@ class Conditioned(Coordinates):
         return self._call(_pull, x, slopes)
 
     def whiten(self, z: Points) -> Points:
-        mean, std = self.prior(z)
-        centre, root = place(mean, std, *self._data)
-        return np.where(self.mask, (z - centre) / root, z)
+        centre, root = self.place(z)
+        return (z - centre) / root
 
     def prior(self, z: Points) -> tuple[Points, Points]:
         """Give mean and standard deviation of the elements' priors, 0 and 1 of other elements."""
         return self._call(_moments, z)
 
-    def root(self, z: Points) -> Points:
-        """Give the scale of each element, 1 of those that are left alone."""
-        return np.where(self.mask, place(*self.prior(z), *self._data)[1], 1.0)
+    def place(self, z: Points) -> tuple[Points, Points]:
+        """Give centre and scale of the elements, 0 and 1 of other elements."""
+        return place(*self.prior(z), *self._data)
 
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
@@ -118,7 +117,7 @@ def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:
     for _ in conditionals.levels:
         x = coordinates.whiten(z)
         with np.errstate(all="ignore"):
-            by_data = coordinates.pull(x, slopes) / coordinates.root(z) + (z - mean) / std**2
+            by_data = coordinates.pull(x, slopes) / coordinates.place(z)[1] + (z - mean) / std**2
         coordinates = Conditioned(gradients.target, *_line(z, by_data, conditionals))
     return coordinates
 
