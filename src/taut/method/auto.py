@@ -41,10 +41,10 @@ class Auto(DirectInference):
        directions may come first, above 1 000 it comes alone. Stages compete on their ELBO.
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
        result, with the means and marginal standard deviations that they and their gradients tell.
-       If they do, they go on, in coordinates learnt from their own draws, non-centred where some
-       variables drive the scale of others (`taut.coupling`), and their draws are the result as soon
-       as each chain has seen what all have seen. Gradients take from these what noise they show
-       (`taut.control_variates`).
+       If they do, they go on, in coordinates that are non-centred where the model's prior is
+       normal given others (`taut.conditioned`) or draws show it (`taut.coupling`), and their draws
+       are the result as soon as each chain has seen what all have seen. Gradients take from these
+       what noise they show (`taut.control_variates`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.

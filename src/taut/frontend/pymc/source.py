@@ -164,7 +164,9 @@ class PyMCSource(AbstractSource):
 
     def blame(self, z: np.ndarray) -> str | None:
         built = self._built()
-        return built.blame(self.model, built.space().unravel(np.asarray(z)))
+        # PyTensor refuses numbers of more digits than its own.
+        point = np.asarray(z, pytensor.config.floatX)
+        return built.blame(self.model, built.space().unravel(point))
 
     def _built(self) -> "_Built":
         built = _BUILT.get(self.model)
