@@ -6,8 +6,10 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -428,7 +430,7 @@ def test_a_program_has_the_name_of_its_function() -> None:
 
 def test_parts_of_a_timing_add_up(model: pm.Model) -> None:
     timing = fit(model).timing
-    parts = [timing.lift, timing.compile, timing.run, timing.read]
+    parts = [timing.lift, timing.compile, timing.run, timing.read, timing.host]
     assert min(parts) >= 0
     assert timing.total == sum(parts)
     assert f"{timing.total:.2f} s" in str(timing)
@@ -452,6 +454,24 @@ def test_refining_adds_to_the_timing() -> None:
     before = advi.approx.timing.run
     advi.refine(10, progressbar=False)
     assert advi.approx.timing.run > before
+
+
+def test_the_host_is_charged_with_what_is_no_program() -> None:
+    begin = time.perf_counter()
+    advi = taut.ADVI(model=new_target(), random_seed=1)
+    advi.fit(10, callbacks=[lambda *_: time.sleep(0.01)], progressbar=False)
+    assert advi.approx.timing.host >= 0.1
+    assert advi.approx.timing.total <= time.perf_counter() - begin
+
+
+def test_a_repair_and_a_diagnosis_leave_the_timing_of_the_fit(model: pm.Model) -> None:
+    approx = fit(model)
+    before = replace(approx.timing)
+    approx.diagnose(random_seed=1)
+    repaired = approx.repair(random_seed=1)
+    assert approx.timing == before
+    assert repaired.timing.host > 0
+    assert repaired.timing.run > 0
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -9,7 +9,7 @@ import numpy as np
 
 from taut import seed
 from taut.batch_gradients import gradients_of
-from taut.compilation import Timing, building
+from taut.compilation import Timing, accounted, building
 from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
 from taut.drawing import all_of, in_blocks, read_off, sample_block
 from taut.errors import ArgumentError, RowsError
@@ -348,10 +348,11 @@ class Approximation(AbstractSymbolic):
         'Particles'
         """
         words = self._draw_words(random_seed)
-        z, _ = in_blocks(self._target, self._family, _CHECKED, words, sample_block)
         repaired = self._alike()
-        judge = self._judge(words, repaired.journal)
-        repaired.update(judge.repaired(z, rounds))
+        with accounted(repaired.timing):
+            z, _ = in_blocks(self._target, self._family, _CHECKED, words, sample_block)
+            judge = self._judge(words, repaired.journal, repaired.timing)
+            repaired.update(judge.repaired(z, rounds))
         assert repaired.journal.outcome is not None
         repaired.stopped = repaired.journal.outcome.verdict.words
         return repaired
@@ -364,14 +365,14 @@ class Approximation(AbstractSymbolic):
         other._forget_views()
         return other
 
-    def _judge(self, words: np.ndarray, journal: Journal) -> Judge:
-        gradients = gradients_of(self._target, self.stepping, self.timing)
+    def _judge(self, words: np.ndarray, journal: Journal, timing: Timing) -> Judge:
+        gradients = gradients_of(self._target, self.stepping, timing)
         return Judge(gradients, np.random.default_rng(words), journal)
 
     def _outcome(self, z: np.ndarray, words: np.ndarray, journal: Journal) -> Outcome:
         if self.stopped == NOT_FINITE:
             return Outcome.NOT_FINITE
-        return self._judge(words, journal).outcome(z)
+        return self._judge(words, journal, Timing()).outcome(z)
 
     def _densities(self, z: np.ndarray) -> np.ndarray:
         return log_densities(self._target, self._streamed, z)

@@ -135,22 +135,25 @@ class Timing:
         Running them.
     read
         Waiting for rows: shuffling those in memory, or reading others.
+    host
+        All else that a fit does in Python: chains' moves, linear algebra, callbacks.
     """
 
     lift: float = 0.0
     compile: float = 0.0
     run: float = 0.0
     read: float = 0.0
+    host: float = 0.0
 
     @property
     def total(self) -> float:
-        return self.lift + self.compile + self.run + self.read
+        return self.lift + self.compile + self.run + self.read + self.host
 
     def __str__(self) -> str:
         read = f", read {self.read:.2f} s" if self.read >= 0.005 else ""
         return (
-            f"lift {self.lift:.2f} s, compile {self.compile:.2f} s, run {self.run:.2f} s{read} "
-            f"(total {self.total:.2f} s)"
+            f"lift {self.lift:.2f} s, compile {self.compile:.2f} s, run {self.run:.2f} s{read}, "
+            f"host {self.host:.2f} s (total {self.total:.2f} s)"
         )
 
 
@@ -162,6 +165,16 @@ def clock(timing: Timing, part: str) -> Iterator[None]:
         yield
     finally:
         setattr(timing, part, getattr(timing, part) + time.perf_counter() - begin)
+
+
+@contextmanager
+def accounted(timing: Timing) -> Iterator[None]:
+    """Charge the host with those seconds spent inside that no other part is charged with."""
+    begin, known = time.perf_counter(), timing.total
+    try:
+        yield
+    finally:
+        timing.host += max(0.0, time.perf_counter() - begin - (timing.total - known))
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from jaxtyping import Array, PyTree
 
 from taut.compilation import Timing
 from taut.draws import map_in_turn
-from taut.family import AbstractFamily
+from taut.family import AbstractFamily, Particles
 from taut.noise import noise_of
+from taut.normal import normal_of
 from taut.target import Target
 from taut.threads import single_threaded
 from taut.types import AnyArray
@@ -49,23 +50,35 @@ def in_blocks(
     block
         Draws of one call; what is drawn does not depend on it.
     """
+    push = push_on_host(family) if program is sample_block else None
+
+    def make(numbers: np.ndarray) -> PyTree:
+        noise = noise_of(target, family, key_words, numbers)
+        return push(noise) if push else target.programs(Timing(), program, family, noise, *args)
+
     wanted = draws if isinstance(draws, np.ndarray) else np.arange(draws)
-    blocks, count = [], len(wanted)
     with target.precision(), single_threaded(target.largest_matrix):
-        for first in range(0, count, block):
-            # Filled up, so that one program serves all blocks.
-            numbers = np.resize(wanted[first : first + block], block)
-            noise = noise_of(target, family, key_words, numbers)
-            made = target.programs(Timing(), program, family, noise, *args)
-            blocks.append(jax.tree.map(np.asarray, made))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
+        return by_blocks(make, wanted, block)
+
+
+def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block: int) -> Any:
+    """Evaluate rows a block at a time; the last is filled up, so that one program serves all."""
+    found = []
+    for first in range(0, len(rows), block):
+        full = np.resize(rows[first : first + block], (block, *rows.shape[1:]))
+        found.append(jax.tree.map(np.asarray, evaluate(full)))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
 
 
 def all_of(
     target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
 ) -> dict[str, Any]:
     """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
-    z, constrained, log_q = in_blocks(target, family, draws, key_words, draw_block, target)
+    z, log_q = in_blocks(target, family, draws, key_words, sample_block)
+    with target.precision(), single_threaded(target.largest_matrix):
+        constrained = by_blocks(
+            lambda block: target.programs(Timing(), constrain_block, target, block), z, _BLOCK
+        )
     unconstrained = target.space.unravel(z)
     return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
 
@@ -76,12 +89,21 @@ def block_for(data: PyTree) -> int:
     return max(1, min(_BLOCK, _ROW_VALUES // rows))
 
 
-def draw_block(
-    family: AbstractFamily, noise: PyTree, target: Target
-) -> tuple[Array, dict[str, PyTree], Array]:
-    """Make a block of draws, constrained too, with their density."""
-    z, log_q = sample_block(family, noise)
-    return z, map_in_turn(target.constrain, z, target.rows_of(target.whole)), log_q
+def push_on_host(family: AbstractFamily) -> Callable[[Any], tuple[np.ndarray, np.ndarray]] | None:
+    """Give NumPy's way from noise to draws with their density, if there is one.
+
+    XLA takes longer to compile its own than NumPy to make some thousand draws.
+    """
+    if isinstance(family, Particles):
+        points = np.asarray(family.histogram)
+        return lambda noise: (points[noise], np.full(len(noise), np.nan, points.dtype))
+    normal = normal_of(family)
+    return None if normal is None else normal.push
+
+
+def constrain_block(target: Target, z: Array) -> dict[str, PyTree]:
+    """Evaluate constrained variables at the rows of a matrix; a program for `Programs`."""
+    return map_in_turn(target.constrain, z, target.rows_of(target.whole))
 
 
 def sample_block(family: AbstractFamily, noise: PyTree) -> tuple[Array, Array]:

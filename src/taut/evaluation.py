@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from taut.batches import AbstractBatches
 from taut.compilation import Timing
-from taut.drawing import in_blocks, sample_block
+from taut.drawing import by_blocks, in_blocks, sample_block
 from taut.draws import map_draws, map_in_turn, points_at_once
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily
@@ -91,14 +91,7 @@ def _densities(target: Target, z: np.ndarray) -> np.ndarray:
     gradients = Gradients(target, Timing())
     if gradients.is_compiled and points_at_once(target.rows_of(target.whole)) >= BLOCK:
         return gradients(z)[0]
-    found = []
-    for first in range(0, len(z), BLOCK):
-        block = z[first : first + BLOCK]
-        # Filled up, so that one program serves all blocks.
-        full = np.resize(block, (BLOCK, z.shape[1]))
-        found.append(np.asarray(target.programs(Timing(), densities_at, target, full)))
-        found[-1] = found[-1][: len(block)]
-    return np.concatenate(found)
+    return by_blocks(lambda block: target.programs(Timing(), densities_at, target, block), z, BLOCK)
 
 
 def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, " draws"]:

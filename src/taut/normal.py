@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import solve_triangular
 
-from taut.family import AbstractFamily, FullRank, Stretched
+from taut.family import AbstractFamily, FullRank, MeanField, Stretched
 from taut.family.gaussian import HALF_LOG_2PI, inverse_softplus
 
 Vector = Float[np.ndarray, " dim"]
@@ -58,7 +58,10 @@ class Normal(ABC):
         self, random: np.random.Generator, size: int
     ) -> tuple[Matrix, Float[np.ndarray, " rows"]]:
         """Draw points, with their log density."""
-        x = random.normal(size=(size, len(self.mean)))
+        return self.push(random.normal(size=(size, len(self.mean))))
+
+    def push(self, x: Matrix) -> tuple[Matrix, Float[np.ndarray, " rows"]]:
+        """Turn rows of standard normal noise into draws, with their log density."""
         return self.mean + self.colour(x), self._log_prob_of(x)
 
     def _log_prob_of(self, x: Matrix) -> Float[np.ndarray, " rows"]:
@@ -140,7 +143,7 @@ class Structured(Normal):
     @classmethod
     def diagonal(cls, mean: Vector, std: Vector) -> "Structured":
         """Make one without directions."""
-        return cls(mean, std, np.empty((len(mean), 0)), np.empty(0))
+        return cls(mean, std, np.empty((len(mean), 0), mean.dtype), np.empty(0, mean.dtype))
 
     @property
     def log_det(self) -> float:
@@ -194,3 +197,18 @@ def cholesky(cov: Float[np.ndarray, "dim dim"]) -> Float[np.ndarray, "dim dim"]:
         values, vectors = np.linalg.eigh(symmetric)
         lifted = np.maximum(values, 1e-10 * max(values.max(), 1e-300))
         return np.linalg.cholesky((vectors * lifted) @ vectors.T)
+
+
+def normal_of(family: AbstractFamily) -> Normal | None:
+    """Read a dense or diagonal Gaussian family; `None` for any other."""
+    if isinstance(family, FullRank):
+        scale = _softplus(np.diagonal(family.factor))
+        return Dense(np.asarray(family.mu), np.tril(family.factor, -1) + np.diag(scale))
+    if isinstance(family, MeanField):
+        return Structured.diagonal(np.asarray(family.mu), _softplus(family.rho))
+    return None
+
+
+def _softplus(rho: Any) -> np.ndarray:
+    rho = np.asarray(rho)
+    return np.logaddexp(np.zeros((), rho.dtype), rho)

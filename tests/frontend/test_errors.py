@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor
 import pytensor.tensor as pt
 import pytest
 
@@ -204,6 +205,23 @@ def test_bounds_are_blamed_as_the_model_checks_them() -> None:
 
     assert "-inf" in str(blame(scaled(True), {"scale": -1.0}))
     assert "nan" in str(blame(scaled(False), {"scale": -1.0}))
+
+
+def test_what_overflows_only_as_it_is_written_is_not_blamed() -> None:
+    with pm.Model() as model:
+        x = pm.Normal("x", 0.0, 1e3)
+        pm.Potential("identity", -pt.log(pt.exp(x)))
+    assert blame(model, {"x": 1000.0}) is None
+
+
+def test_a_start_is_evaluated_in_the_precision_of_the_model() -> None:
+    """A method that ends by itself starts from an array of 64 bits, which PyTensor would refuse."""
+    with pytensor.config.change_flags(floatX="float32"):
+        with pm.Model() as model:
+            pm.Normal("y", pm.Normal("x", 0.0, 2.0), 1.0, observed=np.ones(3, "float32"))
+        assert as_source(model).blame(np.zeros(1)) is None
+        approx = taut.fit(method="laplace", model=model, random_seed=1, progressbar=False)
+    assert approx.target.dtype == "float32"
 
 
 def test_an_index_out_of_bounds_is_found_before_a_fit() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from taut.approximation import Approximation
 from taut.batch_gradients import gradients_of
 from taut.batches import AbstractRows, AllRows
-from taut.compilation import building
+from taut.compilation import accounted, building
 from taut.diagnose import Journal, Outcome
 from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
 from taut.family import AbstractFamily
@@ -52,6 +52,8 @@ class Problem:
         A part of the rows to look at first, if there is one.
     journal
         Where a method writes down what it did.
+    begun
+        When it was made, by the same clock.
     """
 
     gradients: AbstractGradients
@@ -61,6 +63,7 @@ class Problem:
     deadline: float = np.inf
     draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
+    begun: float = field(default_factory=time.perf_counter)
 
     @property
     def is_late(self) -> bool:
@@ -172,17 +175,18 @@ class DirectInference(ABC):
         longest = self._longest if n is None else as_positive("n", n)
         self._approx.include_transformed = include_transformed
         deadline = time.perf_counter() + as_seconds("max_seconds", max_seconds)
-        with building(self._approx.timing, "lift"):
-            self._approx.retarget(self._approx.source.target())
-        problem = self._problem(longest, deadline, batching)
-        self._approx.journal = problem.journal
         progress = as_progress(progressbar, progressbar_theme)
-        # A method that judges its fits has stages of its own.
-        name = self._approx.method or type(self).__name__
-        stage = problem.journal.stage(name, problem.gradients)
-        threads = single_threaded(self._approx.target.largest_matrix)
-        with nullcontext() if self._judges else stage, threads:
-            self._run(problem, progress)
+        with accounted(self._approx.timing):
+            with building(self._approx.timing, "lift"):
+                self._approx.retarget(self._approx.source.target())
+            problem = self._problem(longest, deadline, batching)
+            self._approx.journal = problem.journal
+            # A method that judges its fits has stages of its own.
+            name = self._approx.method or type(self).__name__
+            stage = problem.journal.stage(name, problem.gradients)
+            threads = single_threaded(self._approx.target.largest_matrix)
+            with nullcontext() if self._judges else stage, threads:
+                self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx
 
@@ -251,7 +255,7 @@ class DirectInference(ABC):
                 approx.hist = np.array(losses)
                 approx.update(reached.family)
                 progress.update(approx.hist)
-            seconds = f"{approx.timing.total:.2g} s have passed"
+            seconds = f"{time.perf_counter() - problem.begun:.2g} s have passed"
             approx.stopped = seconds if problem.is_late else f"reached {longest:,d} iterations"
         except StopIteration as stop:
             approx.stopped = stop.value

@@ -11,6 +11,7 @@ from optax.contrib import adopt
 
 from taut.approximation import Approximation
 from taut.batches import AbstractRows
+from taut.compilation import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.frontend import Batching
@@ -164,7 +165,8 @@ class Inference(ABC):
             n = _STEPS if step_size is None else _CAP
         self.approx.include_transformed = include_transformed
         progress = as_progress(progressbar, progressbar_theme)
-        return self._session.fit(method, n, callbacks, score is not False, progress, batching)
+        with accounted(self.approx.timing):
+            return self._session.fit(method, n, callbacks, score is not False, progress, batching)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None
@@ -176,7 +178,8 @@ class Inference(ABC):
         NotFittedError
             Nothing has been fitted yet.
         """
-        return self._session.refine(n, as_progress(progressbar, progressbar_theme))
+        with accounted(self.approx.timing):
+            return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 
 def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> None:

@@ -28,9 +28,15 @@ def _cut_long_sum(graph: FunctionGraph, node: Any) -> list[Any] | None:
     return [node.op(node.op(*terms[:half]), node.op(*terms[half:]))]
 
 
-# The fewest rewrites: PyMC needs one among them, which makes densities zero outside of bounds. The
-# linker is the one that imports nothing of compilers.
+# The linker is the one that imports nothing of compilers.
 _NODE_BY_NODE = Mode(linker="py", optimizer="fast_compile").register((in2out(_cut_long_sum), _LAST))
+# Where PyMC has the one rewrite that it needs, which makes densities zero outside of bounds; of the
+# others there only those that are named are made.
+_BARE = (
+    Mode(linker="py", optimizer="minimum_compile")
+    .including("canonicalize_db")
+    .register((in2out(_cut_long_sum), _LAST))
+)
 
 
 def interpreted() -> AbstractContextManager[Any]:
@@ -42,7 +48,14 @@ def interpreted() -> AbstractContextManager[Any]:
     return pytensor.config.change_flags(cxx="")
 
 
-def interpreted_function(inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:
-    """Make a function that evaluates a graph node by node; call it inside `interpreted`."""
+def interpreted_function(
+    inputs: Sequence[Any], outputs: Sequence[Any], *, rewrites: bool = True
+) -> Any:
+    """Make a function that evaluates a graph node by node; call it inside `interpreted`.
+
+    Without rewrites it is made in a third of the time. Some graphs it can not evaluate, and what
+    these would make stable it evaluates as it is written.
+    """
     with interpreted():
-        return compile_function(inputs, outputs, mode=_NODE_BY_NODE, on_unused_input="ignore")
+        mode = _NODE_BY_NODE if rewrites else _BARE
+        return compile_function(inputs, outputs, mode=mode, on_unused_input="ignore")
