@@ -209,44 +209,59 @@ class Programs:
         Arrays among the leaves of `args` are passed at run time; all else shapes the program,
         and has to be hashable.
         """
-        quick = _CPU_OPTIONS_QUICK_64 if jax.config.jax_enable_x64 else _CPU_OPTIONS_QUICK
-        return self._bind(function, (), quick)(timing, *args)
+        return self.bind(function, quick=True)(timing, *args)
 
     def has(self, function: Callable[..., Any], *args: Any) -> bool:
         """Tell whether a call would compile nothing."""
         leaves, tree = jax.tree.flatten(args)
-        fixed = function, jax.tree.structure(()), ()
-        return (fixed, tree, _signature(leaves)) in self.compiled
+        return (function, tree, _signature(leaves)) in self.compiled
 
-    def bind(self, function: Callable[..., Any], *fixed: Any) -> Callable[..., Any]:
-        """Fix the first arguments of a loop, which are then taken apart once and not at every call.
+    def bind(
+        self, function: Callable[..., Any], *fixed: Any, quick: bool = False
+    ) -> Callable[..., Any]:
+        """Fix the first arguments, which are then taken apart once and not at every call.
 
         The result is called as ``bound(timing, *further_arguments)``.
-        """
-        return self._bind(function, fixed, _CPU_OPTIONS)
 
-    def _bind(
-        self, function: Callable[..., Any], fixed: tuple[Any, ...], options: dict[str, Any]
-    ) -> Callable[..., Any]:
-        fixed_leaves, fixed_tree = jax.tree.flatten(fixed)
-        fixed_key = function, fixed_tree, _signature(fixed_leaves)
+        Parameters
+        ----------
+        function, *fixed
+            What is called, and its first arguments.
+        quick
+            Whether it is to compile quickly, rather than to take many steps in a call.
+        """
+        fixed_arrays = [leaf for leaf in jax.tree.leaves(fixed) if is_dynamic(leaf)]
+        # By the further arguments alone: to hash what is fixed takes as long as some programs.
+        found: dict[Any, Any] = {}
 
         def bound(timing: Timing, *args: Any) -> Any:
             leaves, tree = jax.tree.flatten(args)
-            key = fixed_key, tree, _signature(leaves)
-            if key not in self.compiled:
-                with building(timing, "compile"):
-                    whole = jax.tree.structure((*fixed, *args))
-                    self.compiled[key] = _compile(
-                        function, whole, [*fixed_leaves, *leaves], options
-                    )
-                self.count += 1
-            program = self.compiled[key]
+            key = tree, _signature(leaves)
+            program = found.get(key)
+            if program is None:
+                program = found[key] = self._program(timing, function, (*fixed, *args), quick)
             with clock(timing, "run"):
-                arrays = [leaf for leaf in (*fixed_leaves, *leaves) if is_dynamic(leaf)]
-                return jax.block_until_ready(program(*arrays))
+                arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
+                return jax.block_until_ready(program(*fixed_arrays, *arrays))
 
         return bound
+
+    def _program(
+        self, timing: Timing, function: Callable[..., Any], args: tuple[Any, ...], quick: bool
+    ) -> Any:
+        leaves, tree = jax.tree.flatten(args)
+        key = function, tree, _signature(leaves)
+        if key not in self.compiled:
+            with building(timing, "compile"):
+                self.compiled[key] = _compile(function, tree, leaves, _cpu_options(quick))
+            self.count += 1
+        return self.compiled[key]
+
+
+def _cpu_options(quick: bool) -> dict[str, Any]:
+    if not quick:
+        return _CPU_OPTIONS
+    return _CPU_OPTIONS_QUICK_64 if jax.config.jax_enable_x64 else _CPU_OPTIONS_QUICK
 
 
 def _signature(leaves: list[Any]) -> tuple[Any, ...]:
