@@ -44,7 +44,8 @@ def in_blocks(
     key_words
         Of the stream the draws come from.
     program
-        ``program(family, noise, *args)``, which makes draws of noise.
+        ``program(family, noise, *args)``, which makes draws of noise. For `sample_block` NumPy
+        takes its place where it can.
     *args
         Its last arguments.
     block

@@ -46,24 +46,24 @@ class Problem:
         Decides all that is random.
     longest
         Iterations after which it is ended.
+    begun
+        When the fit began, by `time.perf_counter`.
     deadline
-        When it is ended, by `time.perf_counter`.
+        When it is ended, by the same clock.
     draft
         A part of the rows to look at first, if there is one.
     journal
         Where a method writes down what it did.
-    begun
-        When it was made, by the same clock.
     """
 
     gradients: AbstractGradients
     start: np.ndarray
     random: np.random.Generator
     longest: int
-    deadline: float = np.inf
+    begun: float
+    deadline: float
     draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
-    begun: float = field(default_factory=time.perf_counter)
 
     @property
     def is_late(self) -> bool:
@@ -174,12 +174,13 @@ class DirectInference(ABC):
         self._check_batching(batching)
         longest = self._longest if n is None else as_positive("n", n)
         self._approx.include_transformed = include_transformed
-        deadline = time.perf_counter() + as_seconds("max_seconds", max_seconds)
+        begun = time.perf_counter()
+        deadline = begun + as_seconds("max_seconds", max_seconds)
         progress = as_progress(progressbar, progressbar_theme)
         with accounted(self._approx.timing):
             with building(self._approx.timing, "lift"):
                 self._approx.retarget(self._approx.source.target())
-            problem = self._problem(longest, deadline, batching)
+            problem = self._problem(longest, begun, deadline, batching)
             self._approx.journal = problem.journal
             # A method that judges its fits has stages of its own.
             name = self._approx.method or type(self).__name__
@@ -211,7 +212,7 @@ class DirectInference(ABC):
                 'out, or choose a method that takes steps, such as method="advi".'
             )
 
-    def _problem(self, longest: int, deadline: float, batching: Batching) -> Problem:
+    def _problem(self, longest: int, begun: float, deadline: float, batching: Batching) -> Problem:
         approx = self._approx
         with approx.target.precision():
             start = np.asarray(approx.family.mean(), float)
@@ -222,7 +223,7 @@ class DirectInference(ABC):
         if stepping is not None and self._drafts:
             draft = Draft.of(stepping, len(start), approx.timing)
         gradients = gradients_of(approx.target, stepping, approx.timing)
-        return Problem(gradients, start, random, longest, deadline, draft)
+        return Problem(gradients, start, random, longest, begun, deadline, draft)
 
     def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""

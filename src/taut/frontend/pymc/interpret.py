@@ -30,8 +30,8 @@ def _cut_long_sum(graph: FunctionGraph, node: Any) -> list[Any] | None:
 
 # The linker is the one that imports nothing of compilers.
 _NODE_BY_NODE = Mode(linker="py", optimizer="fast_compile").register((in2out(_cut_long_sum), _LAST))
-# Where PyMC has the one rewrite that it needs, which makes densities zero outside of bounds; of the
-# others there only those that are named are made.
+# Of the canonical ones only the rewrite that PyMC names, which makes densities zero outside of
+# bounds.
 _BARE = (
     Mode(linker="py", optimizer="minimum_compile")
     .including("canonicalize_db")
