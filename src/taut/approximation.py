@@ -11,7 +11,7 @@ from taut import seed
 from taut.batch_gradients import gradients_of
 from taut.compilation import Timing, accounted, building
 from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
-from taut.drawing import all_of, in_blocks, read_off, sample_block
+from taut.drawing import all_of, read_off, sampled
 from taut.errors import ArgumentError, RowsError
 from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
@@ -310,7 +310,7 @@ class Approximation(AbstractSymbolic):
             draws = _WEIGHED if self._rows <= _MANY_ROWS else _FEW_WEIGHED
         check_draws(draws)
         words = self._draw_words(random_seed)
-        z, log_q = in_blocks(self._target, self._family, draws, words, sample_block)
+        z, log_q = sampled(self._target, self._family, draws, words)
         journal = self.journal.copy()
         if journal.outcome in (None, Outcome.UNCHECKED):
             journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
@@ -350,7 +350,7 @@ class Approximation(AbstractSymbolic):
         words = self._draw_words(random_seed)
         repaired = self._alike()
         with accounted(repaired.timing):
-            z, _ = in_blocks(self._target, self._family, _CHECKED, words, sample_block)
+            z, _ = sampled(self._target, self._family, _CHECKED, words)
             judge = self._judge(words, repaired.journal, repaired.timing)
             repaired.update(judge.repaired(z, rounds))
         assert repaired.journal.outcome is not None

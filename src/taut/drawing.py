@@ -11,7 +11,7 @@ from taut.compilation import Timing
 from taut.draws import map_in_turn
 from taut.family import AbstractFamily, Particles
 from taut.noise import noise_of
-from taut.normal import normal_of
+from taut.normal import as_normal
 from taut.target import Target
 from taut.threads import single_threaded
 from taut.types import AnyArray
@@ -44,22 +44,38 @@ def in_blocks(
     key_words
         Of the stream the draws come from.
     program
-        ``program(family, noise, *args)``, which makes draws of noise. For `sample_block` NumPy
-        takes its place where it can.
+        ``program(family, noise, *args)``, which makes draws of noise.
     *args
         Its last arguments.
     block
         Draws of one call; what is drawn does not depend on it.
     """
-    push = push_on_host(family) if program is sample_block else None
 
     def make(numbers: np.ndarray) -> PyTree:
         noise = noise_of(target, family, key_words, numbers)
-        return push(noise) if push else target.programs(Timing(), program, family, noise, *args)
+        return target.programs(Timing(), program, family, noise, *args)
 
-    wanted = draws if isinstance(draws, np.ndarray) else np.arange(draws)
     with target.precision(), single_threaded(target.largest_matrix):
-        return by_blocks(make, wanted, block)
+        return by_blocks(make, _numbers(draws), block)
+
+
+def sampled(
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make draws in the unconstrained space, with their density; arguments as above."""
+    push = push_on_host(family)
+    if push is None:
+        return in_blocks(target, family, draws, key_words, sample_block)
+    with target.precision(), single_threaded(target.largest_matrix):
+        return by_blocks(
+            lambda numbers: push(noise_of(target, family, key_words, numbers)),
+            _numbers(draws),
+            _BLOCK,
+        )
+
+
+def _numbers(draws: int | np.ndarray) -> np.ndarray:
+    return draws if isinstance(draws, np.ndarray) else np.arange(draws)
 
 
 def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block: int) -> Any:
@@ -75,7 +91,7 @@ def all_of(
     target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
 ) -> dict[str, Any]:
     """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
-    z, log_q = in_blocks(target, family, draws, key_words, sample_block)
+    z, log_q = sampled(target, family, draws, key_words)
     with target.precision(), single_threaded(target.largest_matrix):
         constrained = by_blocks(
             lambda block: target.programs(Timing(), constrain_block, target, block), z, _BLOCK
@@ -98,7 +114,7 @@ def push_on_host(family: AbstractFamily) -> Callable[[Any], tuple[np.ndarray, np
     if isinstance(family, Particles):
         points = np.asarray(family.histogram)
         return lambda noise: (points[noise], np.full(len(noise), np.nan, points.dtype))
-    normal = normal_of(family)
+    normal = as_normal(family)
     return None if normal is None else normal.push
 
 

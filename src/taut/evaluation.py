@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from taut.batches import AbstractBatches
 from taut.compilation import Timing
-from taut.drawing import by_blocks, in_blocks, sample_block
+from taut.drawing import by_blocks, sampled
 from taut.draws import map_draws, map_in_turn, points_at_once
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily
@@ -67,7 +67,7 @@ def elbo(
     ArgumentError
         The approximation has no density.
     """
-    z, log_q = in_blocks(target, family, draws, key_words, sample_block)
+    z, log_q = sampled(target, family, draws, key_words)
     if np.isnan(log_q).all():
         raise ArgumentError("Particles have no density, and so no ELBO.")
     values = log_densities(target, streamed, z) - log_q

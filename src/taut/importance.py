@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from taut import seed
 from taut.diagnose.psis import ImportanceWeights, khat_by_variable, psis
-from taut.drawing import all_of, in_blocks, sample_block
+from taut.drawing import all_of, sampled
 from taut.errors import ArgumentError, warn
 from taut.evaluation import log_densities
 from taut.family import AbstractFamily
@@ -79,7 +79,7 @@ def _log_densities(
     log_p, log_q = np.empty(draws), np.empty(draws)
     for first in range(0, draws, _TOGETHER):
         numbers = np.arange(first, min(first + _TOGETHER, draws))
-        z, log_q[numbers] = in_blocks(target, family, numbers, key_words, sample_block)
+        z, log_q[numbers] = sampled(target, family, numbers, key_words)
         log_p[numbers] = log_densities(target, streamed, z)
     if np.isnan(log_q).all():
         raise ArgumentError(
@@ -96,7 +96,7 @@ def _worst(
     """Say for which elements the weights are worst."""
     if target.dim > _NAMED:
         return ""
-    z, _ = in_blocks(target, family, len(log_ratios), key_words, sample_block)
+    z, _ = sampled(target, family, len(log_ratios), key_words)
     khat = khat_by_variable(log_ratios, z, target.space)
     worst = sorted(khat, key=khat.__getitem__, reverse=True)[:3]
     return ", most of all for " + ", ".join(f"{name} ({khat[name]})" for name in worst)

@@ -199,7 +199,7 @@ def cholesky(cov: Float[np.ndarray, "dim dim"]) -> Float[np.ndarray, "dim dim"]:
         return np.linalg.cholesky((vectors * lifted) @ vectors.T)
 
 
-def normal_of(family: AbstractFamily) -> Normal | None:
+def as_normal(family: AbstractFamily) -> Normal | None:
     """Read a dense or diagonal Gaussian family; `None` for any other."""
     if isinstance(family, FullRank):
         scale = _softplus(np.diagonal(family.factor))
