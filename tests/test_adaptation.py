@@ -83,7 +83,7 @@ def test_few_effective_draws_show_nothing() -> None:
 def test_chains_in_learnt_coordinates_see_the_whole_funnel() -> None:
     """Neal's funnel, whose neck chains in linear coordinates do not enter.
 
-    R-hat below 1.2 is two effective draws a chain: the noise of the mean is 0.1 standard
+    Each chain is worth two draws and more: the noise of the mean is 0.1 standard
     deviations, that of the standard deviation less; three of these are allowed.
     """
 
@@ -102,7 +102,7 @@ def test_chains_in_learnt_coordinates_see_the_whole_funnel() -> None:
         chains.precondition(adapted(begin, window.draws))
         chains.run(40)
         window = chains.run(80)
-    assert window.rhat.max() < 1.2
+    assert window.draws_each.min() > 2.3
     assert window.pooled[:, 0].mean() == pytest.approx(0.0, abs=0.9)
     assert np.log(window.pooled[:, 0].std() / 3.0) == pytest.approx(0.0, abs=0.3)
 

@@ -99,7 +99,7 @@ def test_values_are_those_of_points_together(name: str) -> None:
     target = taut.as_target(MODELS[name][0]())
     z = points(target)
     with target.precision():
-        values, slopes, _ = jax.jit(lambda z: at_points(target, z, np.int32(BLOCK)))(z)
+        values, slopes, *_ = jax.jit(lambda z: at_points(target, z, np.int32(BLOCK)))(z)
         expected = jax.vmap(jax.value_and_grad(target.log_density))(z)
     # Sums are added up in another order.
     np.testing.assert_allclose(values, expected[0], rtol=1e-12)
@@ -113,7 +113,7 @@ def test_points_that_fill_the_block_up_are_left_out_of_a_loop(name: str, count: 
     target = taut.as_target(build())
     z = points(target)
     with target.precision():
-        values, _, evaluated = at_points(target, z, jnp.int32(count))
+        values, _, evaluated, _ = at_points(target, z, jnp.int32(count))
         expected = jax.vmap(target.log_density)(z[:count])
     assert int(evaluated) == (count if is_one else BLOCK)
     np.testing.assert_allclose(values[:count], expected, rtol=1e-12)
@@ -127,7 +127,7 @@ def test_points_that_read_many_rows_go_a_few_at_a_time(
     target = taut.as_target(groups())
     z = points(target)
     with target.precision():
-        values, slopes, evaluated = at_points(target, z, jnp.int32(count))
+        values, slopes, evaluated, _ = at_points(target, z, jnp.int32(count))
         expected = jax.vmap(jax.value_and_grad(target.log_density))(z[:count])
     assert int(evaluated) == -(-count // 4) * 4
     np.testing.assert_allclose(values[:count], expected[0], rtol=1e-12)

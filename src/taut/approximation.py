@@ -8,10 +8,9 @@ import jax
 import numpy as np
 
 from taut import seed
-from taut.batch_gradients import gradients_of
 from taut.compilation import Timing, accounted, building
-from taut.diagnose import Ending, Journal, Judge, Outcome, Report, report_on
-from taut.drawing import all_of, read_off, sampled
+from taut.diagnose import Journal, Report
+from taut.drawing import all_of, read_off
 from taut.errors import ArgumentError, RowsError
 from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
@@ -20,12 +19,11 @@ from taut.group import Group, assemble
 from taut.linear_response import LinearResponse, linear_response
 from taut.nuts_start import NutsStart, nuts_start
 from taut.printing import Rows, as_html, as_text, moments_table
-from taut.progress import NOT_FINITE, average
+from taut.progress import average
 from taut.symbolic import AbstractSymbolic, check_draws
 from taut.target import Target
+from taut.trust import diagnosed, repaired
 
-# Draws that chains are compared with.
-_CHECKED = 4000
 # Rows that draws may read for their densities, and rows from which on fewer draws are weighed.
 _MOST_READ, _MANY_ROWS, _WEIGHED, _FEW_WEIGHED = 100_000_000, 50_000, 2000, 500
 
@@ -268,16 +266,17 @@ class Approximation(AbstractSymbolic):
     ) -> Report:
         r"""Find out whether the fit can be trusted.
 
-        Fresh draws are weighed against the density, and short Hamiltonian chains start at them:
-        what moves was wrong by at least as much. An automatic fit has run its chains already.
+        Fresh draws are weighed against the density. Where the weights are even they are the judge;
+        else short Hamiltonian chains start at the draws: what moves was wrong by at least as much.
+        An automatic fit has been judged already. What decides is in `taut.diagnose.Criteria`.
 
         Parameters
         ----------
         draws
             How many are weighed; by default 2 000, or 500 where each reads over 50 000 rows.
         chains
-            Whether to run the chains, about 30 000 gradients; without them nothing is trusted
-            that has not been checked before.
+            Whether chains may run, about 30 000 gradients; without them nothing is trusted that
+            has not been checked before, or has even weights.
         random_seed
             As in `sample`.
 
@@ -309,15 +308,7 @@ class Approximation(AbstractSymbolic):
         if draws is None:
             draws = _WEIGHED if self._rows <= _MANY_ROWS else _FEW_WEIGHED
         check_draws(draws)
-        words = self._draw_words(random_seed)
-        z, log_q = sampled(self._target, self._family, draws, words)
-        journal = self.journal.copy()
-        if journal.outcome in (None, Outcome.UNCHECKED):
-            journal.outcome = self._outcome(z, words, journal) if chains else Outcome.UNCHECKED
-        log_ratios = None if np.isnan(log_q).all() else self._densities(z) - log_q
-        steps = 0 if self.journal.stages else len(self.hist)
-        ending = Ending(steps, self.skipped, self.stopped, self.timing)
-        return report_on(journal, z, log_ratios, self._target.space, ending)
+        return diagnosed(self, int(draws), self._draw_words(random_seed), chains=chains)
 
     def repair(self, rounds: int = 8, *, random_seed: Any = None) -> "Approximation":
         """Go on with short chains from draws of the fit until nothing shifts.
@@ -348,14 +339,11 @@ class Approximation(AbstractSymbolic):
         'Particles'
         """
         words = self._draw_words(random_seed)
-        repaired = self._alike()
-        with accounted(repaired.timing):
-            z, _ = sampled(self._target, self._family, _CHECKED, words)
-            judge = self._judge(words, repaired.journal, repaired.timing)
-            repaired.update(judge.repaired(z, rounds))
-        assert repaired.journal.outcome is not None
-        repaired.stopped = repaired.journal.outcome.verdict.words
-        return repaired
+        other = self._alike()
+        with accounted(other.timing):
+            other.update(repaired(self, rounds, words, other.journal, other.timing))
+        other.stopped = str(other.journal.verdict)
+        return other
 
     def _alike(self) -> "Approximation":
         """Begin another approximation of the same target."""
@@ -365,16 +353,8 @@ class Approximation(AbstractSymbolic):
         other._forget_views()
         return other
 
-    def _judge(self, words: np.ndarray, journal: Journal, timing: Timing) -> Judge:
-        gradients = gradients_of(self._target, self.stepping, timing)
-        return Judge(gradients, np.random.default_rng(words), journal)
-
-    def _outcome(self, z: np.ndarray, words: np.ndarray, journal: Journal) -> Outcome:
-        if self.stopped == NOT_FINITE:
-            return Outcome.NOT_FINITE
-        return self._judge(words, journal, Timing()).outcome(z)
-
-    def _densities(self, z: np.ndarray) -> np.ndarray:
+    def log_densities(self, z: np.ndarray) -> np.ndarray:
+        """Evaluate the log density of the model at points, on all rows."""
         return log_densities(self._target, self._streamed, z)
 
     def linear_response(self, draws: int = 200, *, random_seed: Any = None) -> LinearResponse:
@@ -532,7 +512,7 @@ class Approximation(AbstractSymbolic):
     def _state(self) -> str:
         """Say in a few words how the fit went."""
         if self.journal.outcome is not None:
-            trusted = "trusted" if self.journal.outcome.verdict.trusted else "not to be trusted"
+            trusted = "trusted" if self.journal.verdict.trusted else "not trusted"
             elbo = self.journal.elbo
             return trusted if elbo is None else f"{trusted}, ELBO {elbo:,.5g}"
         loss = f", average loss {average(self.hist):,.5g}" if len(self.hist) else ""
@@ -564,7 +544,7 @@ class Approximation(AbstractSymbolic):
         drawn = all_of(self._target, self._family, draws, words)
         # The density on the few rows that a model of a source holds is none of the posterior.
         known = self._streamed is None and draws * self._rows <= _MOST_READ
-        lp = self._densities(drawn["z"]) if known else np.full(draws, np.nan)
+        lp = self.log_densities(drawn["z"]) if known else np.full(draws, np.nan)
         return drawn | {"lp": lp}
 
     def _draw_words(self, random_seed: Any) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import final
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from taut.draws import map_in_turn
 from taut.frontend import Stepping
 from taut.gradients import BLOCK, AbstractGradients, Gradients, Points
 from taut.target import Target
+from taut.work import operations
 
 # Points of one pass over a source: reading costs as much as so many gradients of a simple model.
 _TOGETHER = 128
@@ -65,7 +66,7 @@ class BatchGradients(AbstractGradients):
         self._parts = parts
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
-        values, slopes, batches = np.zeros(len(z)), np.zeros(z.shape), 0
+        values, slopes, batches, each = np.zeros(len(z)), np.zeros(z.shape), 0, 0.0
         begun, built = time.perf_counter(), self.timing.compile
         for part in self._parts():
             for first in range(0, len(z), BLOCK):
@@ -77,7 +78,9 @@ class BatchGradients(AbstractGradients):
                 )  # fmt: skip
                 values[which] += np.asarray(added[0], float)[: len(block)]
                 slopes[which] += np.asarray(added[1], float)[: len(block)]
+                each = float(added[2])
             batches += part.steps
+        self.operations = batches * each
         seconds = time.perf_counter() - begun - (self.timing.compile - built)
         self._quickest = min(self._quickest, seconds / (-(-len(z) // BLOCK) * BLOCK))
         return values / batches, slopes / batches
@@ -97,13 +100,21 @@ def at_points_of_batches(
     z: Float[Array, "points dim"],
     first: Int[Array, ""],
     steps: Int[Array, ""],
-) -> tuple[Float[Array, " points"], Float[Array, "points dim"]]:
-    """Add up values and gradients on some batches; a program for `Programs`."""
+) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Float[Array, ""]]:
+    """Add up values and gradients on some batches; a program for `Programs`.
+
+    The third result is how many operations a point takes on one batch.
+    """
+
+    def draw(step: Int[Array, ""]) -> Any:
+        return batches.draw(jax.random.fold_in(jax.random.key(0), first + step), first + step)
 
     def add(step: Int[Array, ""], total: tuple[Array, Array]) -> tuple[Array, Array]:
-        batch = batches.draw(jax.random.fold_in(jax.random.key(0), first + step), first + step)
+        batch = draw(step)
         both = jax.value_and_grad(lambda one: target.log_density(one, batch))
         values, slopes = map_in_turn(both, z, target.rows_of(batch))
         return total[0] + values, total[1] + slopes
 
-    return jax.lax.fori_loop(0, steps, add, (jnp.zeros(len(z), z.dtype), jnp.zeros_like(z)))
+    work = operations(jax.value_and_grad(lambda one: target.log_density(one, draw(first))), z[0])
+    empty = jnp.zeros(len(z), z.dtype), jnp.zeros_like(z)
+    return *jax.lax.fori_loop(0, steps, add, empty), jnp.float32(work)

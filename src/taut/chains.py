@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from taut.control_variates import Correction, Tally
+from taut.control_variates import Correction, Said, Tally
 from taut.coordinates import Coordinates
 from taut.gradients import AbstractGradients
 
@@ -37,16 +37,26 @@ class Window:
         Where they were, in the unconstrained space.
     accepted
         Mean acceptance probability of each chain.
-    divergent
-        Share of transitions that diverged.
-    correction
-        Takes from draws what noise of their mean and spread their gradients show.
+    said
+        What noise of their mean and spread the gradients at draws show.
+    diverged
+        Where transitions that diverged were last, before the density was not finite.
     """
 
     draws: Float[np.ndarray, "transitions chains dim"]
     accepted: Float[np.ndarray, " chains"]
-    divergent: float
-    correction: Correction
+    said: Said
+    diverged: Float[np.ndarray, "divergences dim"]
+
+    @property
+    def correction(self) -> Correction:
+        """Takes from draws the noise that gradients show, where these can be believed."""
+        return self.said.correction
+
+    @property
+    def divergent(self) -> float:
+        """Share of transitions that diverged."""
+        return len(self.diverged) / (self.draws.shape[0] * self.draws.shape[1])
 
     @cached_property
     def pooled(self) -> Float[np.ndarray, "draws dim"]:
@@ -64,18 +74,18 @@ class Window:
         return np.quantile(self.corrected, (0.25, 0.5, 0.75), axis=0)
 
     @cached_property
-    def rhat(self) -> Float[np.ndarray, " dim"]:
-        r"""How far chains are from one another, against how far each of them goes.
+    def draws_each(self) -> Float[np.ndarray, " dim"]:
+        r"""Independent draws of the posterior that each chain is worth.
 
-        .. math:: \hat R = \sqrt{1 + B / W}
+        .. math:: W / B
 
         with the variance B of the chains' means and the mean W of their variances, of the values
-        and of their distances from the median; the larger is taken. With so many chains it is
-        about :math:`\sqrt{1 + 1/n}` where each chain has n effective draws, and so tells whether
-        every one of them has seen the whole posterior.
+        and of their distances from the median; the smaller is taken. It tells whether every chain
+        has seen what all have seen, also where chains are so short that a classic
+        :math:`\hat R = \sqrt{1 + B / W}` near 1 would take far more of them.
         """
         away = np.abs(self.draws - np.median(self.pooled, axis=0))
-        return np.maximum(_rhat(self.draws), _rhat(away))
+        return np.minimum(_draws_each(self.draws), _draws_each(away))
 
     @cached_property
     def standard_error(self) -> Float[np.ndarray, " dim"]:
@@ -83,17 +93,18 @@ class Window:
         means = self.draws.mean(axis=0)
         return means.std(axis=0, ddof=1) / np.sqrt(len(means))
 
-    @property
-    def effective(self) -> float:
-        """Effective draws of the mean, of the element that has fewest."""
-        variance = self.pooled.var(axis=0)
-        return float(np.min(variance / np.maximum(self.standard_error**2, 1e-300)))
+    @cached_property
+    def effective(self) -> Float[np.ndarray, " dim"]:
+        """Effective draws of the mean."""
+        return self.pooled.var(axis=0) / np.maximum(self.standard_error**2, 1e-300)
 
 
-def _rhat(draws: Float[np.ndarray, "transitions chains dim"]) -> Float[np.ndarray, " dim"]:
+def _draws_each(
+    draws: Float[np.ndarray, "transitions chains dim"],
+) -> Float[np.ndarray, " dim"]:
     within = draws.var(axis=0, ddof=1).mean(axis=0)
     between = draws.mean(axis=0).var(axis=0, ddof=1)
-    return np.sqrt(1.0 + between / np.maximum(within, 1e-300))
+    return within / np.maximum(between, 1e-300)
 
 
 class Chains:
@@ -169,43 +180,49 @@ class Chains:
     def run(self, transitions: int) -> Window:
         """Make some transitions; the step size is adapted all the while."""
         draws = np.empty((transitions, *self.z.shape))
-        accepted, divergent, tally = np.zeros(len(self.z)), 0.0, Tally(*self.z.shape)
+        accepted, tally = np.zeros(len(self.z)), Tally(*self.z.shape)
+        diverged = [np.empty((0, self.z.shape[1]))]
         for i in range(transitions):
-            probability, error = self._move()
+            probability, error, last = self._move()
             accepted += probability / transitions
-            divergent += float((error > _DIVERGENT).mean()) / transitions
+            diverged.append(last[error > _DIVERGENT])
             self._log_step += _RATE * (float(probability.mean()) - self.acceptance)
             draws[i] = self.z
             tally.add(self._x, self._slopes)
-        return Window(draws, accepted, divergent, tally.correction(self.coordinates))
+        said = tally.said(self.coordinates)
+        return Window(draws, accepted, said, np.concatenate(diverged))
 
-    def _move(self) -> tuple[Float[np.ndarray, " chains"], Float[np.ndarray, " chains"]]:
-        """Move all chains once; give their acceptance probabilities and errors of the energy."""
+    def _move(self) -> tuple[Float[np.ndarray, " chains"], Float[np.ndarray, " chains"], Points]:
+        """Move all chains once.
+
+        Give their acceptance probabilities, errors of the energy, and where proposals were last.
+        """
         count, dim = self.z.shape
         steps = self.step * self._random.uniform(_SHORTEST, _LONGEST, (count, 1))
         momentum = self._random.normal(size=(count, dim))
         before = 0.5 * (momentum**2).sum(axis=1) - self._values
         leaps = int(np.clip(np.ceil(self.travel / self.step), 1, _MOST_LEAPS))
         with np.errstate(all="ignore"):
-            momentum, x, z, values, slopes = self._leapfrog(momentum, steps, leaps)
+            momentum, x, z, values, slopes, last = self._leapfrog(momentum, steps, leaps)
             error = 0.5 * (momentum**2).sum(axis=1) - values - before
             error = np.where(np.isfinite(error), error, np.inf)
             probability = np.exp(-np.maximum(error, 0.0))
         self._take(self._random.random(count) < probability, x, z, values, slopes)
-        return probability, error
+        return probability, error, last
 
     def _leapfrog(
         self, momentum: Points, steps: Float[np.ndarray, "chains 1"], leaps: int
-    ) -> tuple[Points, Points, Points, Float[np.ndarray, " chains"], Points]:
-        x, z, values, slopes = self._x, self.z, self._values, self._slopes
+    ) -> tuple[Points, Points, Points, Float[np.ndarray, " chains"], Points, Points]:
+        x, z, values, slopes, last = self._x, self.z, self._values, self._slopes, self.z
         momentum = momentum + 0.5 * steps * slopes
         for leap in range(leaps):
             x = x + steps * momentum
             z, log_det = self.coordinates.push(x)
             values, slopes = self.gradients(z)
             values, slopes = values + log_det, self.coordinates.pull(x, slopes)
+            last = np.where(np.isfinite(values)[:, None], z, last)
             momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes
-        return momentum, x, z, values, slopes
+        return momentum, x, z, values, slopes, last
 
     def _take(
         self,

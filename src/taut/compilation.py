@@ -41,10 +41,6 @@ _CPU_OPTIONS: dict[str, Any] = _NO_POOL | {"xla_cpu_prefer_vector_width": 512}
 # For a program that is called some thousand times at most: it compiles in two thirds of the time,
 # draws in half of it, and runs as fast.
 _CPU_OPTIONS_QUICK: dict[str, Any] = _NO_POOL | {"xla_backend_optimization_level": 1}
-# In 64 bits a sum of many terms need not be one of partial sums, which take a kernel more.
-_CPU_OPTIONS_QUICK_64: dict[str, Any] = _CPU_OPTIONS_QUICK | {
-    "xla_disable_hlo_passes": "tree_reduction_rewriter"
-}
 
 
 def set_cache_directory(path: str | Path | None) -> None:
@@ -259,9 +255,7 @@ class Programs:
 
 
 def _cpu_options(quick: bool) -> dict[str, Any]:
-    if not quick:
-        return _CPU_OPTIONS
-    return _CPU_OPTIONS_QUICK_64 if jax.config.jax_enable_x64 else _CPU_OPTIONS_QUICK
+    return _CPU_OPTIONS_QUICK if quick else _CPU_OPTIONS
 
 
 def _signature(leaves: list[Any]) -> tuple[Any, ...]:

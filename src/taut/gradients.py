@@ -13,6 +13,7 @@ from taut.compilation import Timing
 from taut.draws import map_draws, points_at_once
 from taut.one_kernel import trace
 from taut.target import Target
+from taut.work import operations_of
 
 # Points of one call of the program. One program serves every stage of a fit.
 BLOCK = 32
@@ -33,24 +34,28 @@ class AbstractGradients(ABC):
         Points that were asked for; a product with a Hessian counts as one more.
     together
         Points that are best asked for in one call, if there are as many.
+    operations
+        Of one point, counted (`taut.work`): what decides how many a fit can afford. It is the same
+        on every machine; infinite before the first call.
     """
 
     target: Target
     timing: Timing
     count: int
     together: int
+    operations: float
     _quickest: float
     _in_64_bits: bool
 
     def _begin(self, target: Target, timing: Timing, together: int = BLOCK) -> None:
         self.target, self.timing, self.count, self.together = target, timing, 0, together
-        self._quickest = math.inf
+        self._quickest = self.operations = math.inf
         # Not target.precision() at each call: it costs 50 µs to look up, as much as some programs.
         self._in_64_bits = np.dtype(target.dtype).itemsize == 8
 
     @property
     def seconds_each(self) -> float:
-        """Seconds a point takes, of the quickest block so far: that which nothing else delayed."""
+        """Seconds a point takes, of the quickest block so far; for a limit of time alone."""
         return self._quickest
 
     def __call__(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
@@ -119,7 +124,9 @@ class Gradients(AbstractGradients):
 
     def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
-        values, slopes, evaluated = self._program(self.timing, filled, count)
+        values, slopes, evaluated, operations = self._program(self.timing, filled, count)
+        if self.operations == math.inf:
+            self.operations = float(operations)
         # Reading a number takes as long as a small program; what a full block took is known.
         points = BLOCK if len(block) == BLOCK else int(evaluated)
         self._quickest = min(self._quickest, (self.timing.run - begun) / points)
@@ -128,16 +135,18 @@ class Gradients(AbstractGradients):
 
 def at_points(
     target: Target, z: Float[Array, "points dim"], count: Int[Array, ""]
-) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""]]:
+) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""], Float[Array, ""]]:
     """Evaluate value and gradient at the first `count` points; a program for `Programs`.
 
     The third result is how many points it took: some that only fill the block up are evaluated too.
+    The last is how many operations a point takes.
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
+    work = jnp.float32(operations_of(both.jaxpr.jaxpr, both.jaxpr.jaxpr.invars))
     fitting = min(len(z), points_at_once(target.rows_of(target.whole)))
     at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
-        return *jax.vmap(both)(z), jnp.int32(len(z))
+        return *jax.vmap(both)(z), jnp.int32(len(z)), work
     parts = z.reshape(-1, at_once, z.shape[1])
 
     def add(i: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -149,4 +158,4 @@ def at_points(
     steps = -(-count // at_once)
     empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
     values, slopes = jax.lax.fori_loop(0, steps, add, empty)
-    return values.reshape(-1), slopes.reshape(z.shape), steps * at_once
+    return values.reshape(-1), slopes.reshape(z.shape), steps * at_once, work

@@ -6,13 +6,15 @@ compiles in a third of the time and runs as fast, unless something in it has to 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.extend.core as jex
 from jaxtyping import PyTree
+
+from taut.equations import equations_of, products, shape_of
 
 # What XLA does not put into such a kernel: sorts, and what libraries or Python compute.
 _CALLED_OUT = frozenset(
@@ -75,38 +77,18 @@ def trace(function: Callable[..., PyTree], *args: PyTree) -> Traced:
 
 
 def _is_one_kernel(jaxpr: jex.Jaxpr) -> bool:
-    products = 0
-    for equation, calls in _equations(jaxpr):
+    multiplications = 0
+    for equation, calls in equations_of(jaxpr):
         name = equation.primitive.name
         if name in _CALLED_OUT or (name.startswith("scatter") and _is_at_many(equation)):
             return False
-        if any(math.prod(_shape(made)) > _MANY_ELEMENTS for made in equation.outvars):
+        if any(math.prod(shape_of(made)) > _MANY_ELEMENTS for made in equation.outvars):
             return False
         if name == "dot_general":
-            products += calls * _products(equation)
-    return products <= _MANY_PRODUCTS
-
-
-def _equations(jaxpr: jex.Jaxpr, calls: int = 1) -> Iterator[tuple[jex.JaxprEqn, int]]:
-    """Walk through all equations, with how often each is evaluated, as far as that is known."""
-    for equation in jaxpr.eqns:
-        yield equation, calls
-        inside = calls * equation.params.get("length", 1)
-        for part in jex.jaxprs_in_params(equation.params):
-            yield from _equations(part, inside)
+            multiplications += calls * products(equation)
+    return multiplications <= _MANY_PRODUCTS
 
 
 def _is_at_many(scatter: jex.JaxprEqn) -> bool:
     """Tell whether it writes to several places; XLA makes an update of a slice of any other."""
-    return math.prod(_shape(scatter.invars[1])[:-1]) > 1
-
-
-def _products(equation: jex.JaxprEqn) -> int:
-    """Count the multiplications of a matrix product."""
-    (contracted, _), _ = equation.params["dimension_numbers"]
-    shape, made = _shape(equation.invars[0]), _shape(equation.outvars[0])
-    return math.prod(made) * math.prod(shape[axis] for axis in contracted)
-
-
-def _shape(operand: Any) -> tuple[int, ...]:
-    return getattr(operand.aval, "shape", ())
+    return math.prod(shape_of(scatter.invars[1])[:-1]) > 1

@@ -9,7 +9,17 @@ from architecture.source import Import, imports, paths
 # From the bottom up: a module imports those of lower layers, or of its own.
 LAYERS = (
     ("errors", "types"),
-    ("space", "seed", "one_kernel", "read_often", "draws", "progress", "threads"),
+    (
+        "space",
+        "seed",
+        "equations",
+        "one_kernel",
+        "work",
+        "read_often",
+        "draws",
+        "progress",
+        "threads",
+    ),
     ("compilation", "batches", "optimizer", "callbacks", "conditionals"),
     ("target", "family"),
     (
@@ -32,7 +42,7 @@ LAYERS = (
     ),
     ("group", "evaluation", "minibatch", "symbolic", "printing", "fixed_draws", "calibration"),
     ("diagnose",),
-    ("result", "approximation", "single_group", "linear_response", "nuts_start"),
+    ("result", "approximation", "single_group", "linear_response", "nuts_start", "trust"),
     ("method",),
     ("fit", "importance", "vsbc"),
     ("",),

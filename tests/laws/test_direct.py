@@ -65,7 +65,7 @@ def test_it_finds_the_best_member(name: str, where: str) -> None:
 
 
 # An automatic fit that is cut short says so.
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_the_same_seed_gives_the_same_fit(name: str) -> None:
     target = TARGETS["regression, 5-d"]().target()
@@ -87,7 +87,7 @@ def test_it_says_in_words_why_it_ended(name: str) -> None:
 
 
 # An automatic fit that is cut short says so.
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_one_iteration_leaves_an_approximation(name: str) -> None:
     approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(1, progressbar=False)
@@ -98,7 +98,7 @@ def test_one_iteration_leaves_an_approximation(name: str) -> None:
 
 
 # An automatic fit that is cut short says so.
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_an_interrupt_keeps_what_was_reached(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target = TARGETS["regression, 5-d"]().target()
@@ -127,7 +127,7 @@ def test_programs_are_compiled_once(name: str) -> None:
 
 
 # An automatic fit that is cut short says so.
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", DIRECT)
 def test_parameters_have_the_dtype_of_the_target(name: str, dtype: str) -> None:

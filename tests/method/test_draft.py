@@ -205,7 +205,7 @@ def test_an_interrupted_draft_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch)
         return read(self, z)
 
     monkeypatch.setattr(BatchGradients, "_evaluate", interrupted)
-    with pytest.warns(UserWarning, match="Do not trust this fit"):
+    with pytest.warns(UserWarning, match="^not trusted: "):
         approx = fit(regression(X, Y), batch_size=500)
     assert approx.stopped == "interrupted"
     assert stages(approx) == ["draft on 2,000 rows"]

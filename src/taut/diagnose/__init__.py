@@ -1,45 +1,63 @@
 """Whether a fit can be trusted."""
 
+from taut.diagnose.budget import affordable as affordable
+from taut.diagnose.budget import extended as extended
+from taut.diagnose.budget import is_enough as is_enough
+from taut.diagnose.budget import wanted as wanted
 from taut.diagnose.check import CHECK as CHECK
-from taut.diagnose.check import ChainCheck as ChainCheck
-from taut.diagnose.check import affordable as affordable
-from taut.diagnose.check import growth as growth
-from taut.diagnose.check import is_enough as is_enough
-from taut.diagnose.check import wanted as wanted
+from taut.diagnose.criteria import Criteria as Criteria
 from taut.diagnose.examine import Judge as Judge
+from taut.diagnose.examine import normal_of as normal_of
 from taut.diagnose.examine import particles as particles
+from taut.diagnose.finding import Finding as Finding
+from taut.diagnose.finding import failed as failed
 from taut.diagnose.journal import Journal as Journal
 from taut.diagnose.journal import Stage as Stage
 from taut.diagnose.psis import ImportanceWeights as ImportanceWeights
 from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
 from taut.diagnose.psis import psis as psis
+from taut.diagnose.repair import growth as growth
 from taut.diagnose.report import Ending as Ending
 from taut.diagnose.report import Report as Report
 from taut.diagnose.report import report_on as report_on
+from taut.diagnose.shift import ChainCheck as ChainCheck
+from taut.diagnose.shift import Moments as Moments
+from taut.diagnose.verdict import NOT_JUDGED as NOT_JUDGED
 from taut.diagnose.verdict import Outcome as Outcome
 from taut.diagnose.verdict import Verdict as Verdict
+from taut.diagnose.weighing import WeightCheck as WeightCheck
+from taut.diagnose.weighing import weigh as weigh
 from taut.diagnose.weights import Weights as Weights
 
 __all__ = [
     "CHECK",
+    "NOT_JUDGED",
     "ChainCheck",
+    "Criteria",
     "Ending",
+    "Finding",
     "ImportanceWeights",
     "Journal",
     "Judge",
     "Khat",
+    "Moments",
     "Outcome",
     "Report",
     "Stage",
     "Verdict",
+    "WeightCheck",
     "Weights",
     "affordable",
+    "extended",
+    "failed",
     "growth",
     "is_enough",
     "khat_by_variable",
+    "normal_of",
     "particles",
     "psis",
     "report_on",
     "wanted",
+    "weigh",
 ]

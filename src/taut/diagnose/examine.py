@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.chains import Window
+from taut.chains import Chains, Window
 from taut.diagnose.journal import Journal
+from taut.diagnose.shift import Moments
 from taut.diagnose.verdict import Outcome
 from taut.family import Particles
 from taut.gradients import AbstractGradients
@@ -32,10 +33,26 @@ def normal_of(draws: Draws) -> Normal:
     return Dense.of(mean, cov + np.diag(1e-9 * std**2))
 
 
-def particles(window: Window, random: np.random.Generator, dtype: str) -> Particles:
-    """Keep draws of chains as an approximation."""
-    kept = random.permutation(len(window.corrected))[:_KEPT]
-    return Particles(window.corrected[kept].astype(dtype))
+def particles(
+    window: Window, random: np.random.Generator, dtype: str, *, settled: bool
+) -> Particles:
+    """Keep draws of chains as an approximation.
+
+    Parameters
+    ----------
+    window
+        Of the chains.
+    random
+        Decides which are kept, where there are many.
+    dtype
+        Of the draws.
+    settled
+        Whether they are moved to where gradients say that mean and spread are: those of chains that
+        have not settled are left where the density was found to be finite.
+    """
+    draws = window.corrected if settled else window.pooled
+    kept = random.permutation(len(draws))[:_KEPT]
+    return Particles(draws[kept].astype(dtype))
 
 
 @dataclass(frozen=True)
@@ -56,24 +73,48 @@ class Judge:
     random: np.random.Generator
     journal: Journal
 
-    def outcome(self, draws: Draws) -> Outcome:
-        """Check draws of `q`."""
-        with single_threaded(self.gradients.target.largest_matrix):
-            self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
-        assert self.journal.check is not None
-        return Outcome.CHECKED if self.journal.check.is_passed else Outcome.MOVED
+    def outcome(
+        self, draws: Draws, moments: Moments | None = None, normal: Normal | None = None
+    ) -> Outcome:
+        """Check draws of `q`.
 
-    def repaired(self, draws: Draws, rounds: int) -> Particles:
+        Parameters
+        ----------
+        draws
+            The draws.
+        moments
+            Of `q`, where they are known; else those of the draws, whose noise is counted.
+        normal
+            `q` itself, if it is a Gaussian; else one is fitted to the draws.
+        """
+        with single_threaded(self.gradients.target.largest_matrix):
+            self._judge(draws, moments, normal)
+        assert self.journal.outcome is not None
+        return self.journal.outcome
+
+    def repaired(
+        self,
+        draws: Draws,
+        rounds: int,
+        moments: Moments | None = None,
+        normal: Normal | None = None,
+    ) -> Particles:
         """Go on from draws of `q` until nothing shifts, and give the draws of the chains."""
         with single_threaded(self.gradients.target.largest_matrix):
-            return self._repaired(draws, rounds)
+            return self._repaired(draws, rounds, moments, normal)
 
-    def _repaired(self, draws: Draws, rounds: int) -> Particles:
-        chains = self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+    def _judge(self, draws: Draws, moments: Moments | None, normal: Normal | None) -> Chains:
+        normal = normal_of(draws) if normal is None else normal
+        return self.journal.judge(self.gradients, normal, draws, self.random, moments)
+
+    def _repaired(
+        self, draws: Draws, rounds: int, moments: Moments | None, normal: Normal | None
+    ) -> Particles:
+        chains = self._judge(draws, moments, normal)
         assert self.journal.check is not None
-        self.journal.outcome = Outcome.UNSETTLED
         window = self.journal.check.window
         for window in itertools.islice(self.journal.repair(self.gradients, chains), rounds):  # noqa: B007
             if self.journal.outcome is Outcome.REPAIRED:
                 break
-        return particles(window, self.random, self.gradients.target.dtype)
+        settled = self.journal.verdict.trusted
+        return particles(window, self.random, self.gradients.target.dtype, settled=settled)

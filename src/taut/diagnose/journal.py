@@ -9,8 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.chains import Chains, Window
-from taut.diagnose.check import ChainCheck, check, outcome_of, repair, shift_of
-from taut.diagnose.verdict import Outcome
+from taut.diagnose.check import check
+from taut.diagnose.finding import Finding, failed
+from taut.diagnose.repair import outcome_of, repair
+from taut.diagnose.shift import ChainCheck, Moments, shift_of
+from taut.diagnose.verdict import Outcome, Verdict
 from taut.gradients import AbstractGradients
 from taut.normal import Normal
 
@@ -45,7 +48,13 @@ class Stage:
         return f"{self.name}: {self.gradients:,d} gradients, {self.seconds:.2f} s{elbo}{note}"
 
 
-_OF_STAGES = (Outcome.EXACT, Outcome.CHECKED, Outcome.MIXED, Outcome.UNCERTAIN, Outcome.UNCHECKED)
+# Of criteria whose failure is that of what was fitted, not of the chains that judge it.
+_OF_SHIFTS = ("mean_shift", "log_sd_shift")
+# Outcomes whose result is a Gaussian, or a mixture, of the stages.
+_OF_STAGES = (
+    *(Outcome.EXACT, Outcome.WEIGHED, Outcome.CHECKED, Outcome.MIXED, Outcome.UNCERTAIN),
+    *(Outcome.UNCHECKED, Outcome.INTERRUPTED),
+)
 
 
 @dataclass
@@ -66,6 +75,10 @@ class Journal:
         Starts that came to the result, and how many there were.
     outcome
         How it came out; `None` for fits that do not check themselves.
+    failed
+        The criteria that its result does not meet.
+    jumps
+        Where the density is known to have jumps, plateaus, or an edge that moves, in words.
     """
 
     stages: list[Stage] = field(default_factory=list)
@@ -73,6 +86,14 @@ class Journal:
     modes: int = 1
     starts: tuple[int, int] = (0, 0)
     outcome: Outcome | None = None
+    failed: tuple[Finding, ...] = ()
+    jumps: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, with the criteria that failed."""
+        outcome = Outcome.NOT_CHECKED if self.outcome is None else self.outcome
+        return outcome.verdict.because_of(self.failed)
 
     @property
     def gradients(self) -> int:
@@ -89,32 +110,50 @@ class Journal:
         """Give one that can be written in alone."""
         return replace(self, stages=list(self.stages))
 
+    def conclude(self, outcome: Outcome, wrong: tuple[Finding, ...] = ()) -> Outcome:
+        """Write down how it came out, and which criteria failed."""
+        self.outcome, self.failed = outcome, wrong
+        return outcome
+
     def judge(
         self,
         gradients: AbstractGradients,
         normal: Normal,
         draws: Float[np.ndarray, "draws dim"],
         random: np.random.Generator,
+        moments: Moments | None = None,
     ) -> Chains:
-        """Run short chains from draws of `q`, and write down what they shift."""
+        """Run short chains from draws of `q`, and write down what they shift.
+
+        Parameters
+        ----------
+        gradients, normal, draws, random, moments
+            As in `taut.diagnose.check.check`.
+        """
         with self.stage("check by short chains", gradients) as stage:
-            self.check, chains = check(gradients, normal, draws, random)
+            self.check, chains = check(
+                gradients, normal, draws, random, moments, may_jump=bool(self.jumps)
+            )
             stage.note = "moves a mean by {:.2f} sd, a log sd by {:.2f}".format(*self.check.largest)
+        wrong = failed(self.check.of_approximation(gradients.target.space))
+        moved = any(finding.criterion in _OF_SHIFTS for finding in wrong)
+        outcome = Outcome.MOVED if moved else Outcome.UNCONFIRMED
+        self.conclude(outcome if wrong else Outcome.CHECKED, wrong)
         return chains
 
     def repair(self, gradients: AbstractGradients, chains: Chains) -> Iterator[Window]:
         """Go on with the chains of a check; each window is compared with the one before."""
         assert self.check is not None
-        window = self.check.window
+        window, space = self.check.window, gradients.target.space
         rounds = repair(chains, window)
         while True:
             before = window
             with self.stage("repair by chains", gradients) as stage:
                 window = next(rounds)
-                stage.note = f"R-hat {window.rhat.max():.2f}"
-            mean, std = before.corrected.mean(axis=0), before.corrected.std(axis=0)
-            self.check = shift_of(mean, std, window)
-            self.outcome = outcome_of(self.check, before)
+                stage.note = f"each chain is worth {window.draws_each.min():.1f} draws"
+            moments = Moments.known(before.corrected.mean(axis=0), before.corrected.std(axis=0))
+            self.check = shift_of(moments, window, may_jump=bool(self.jumps))
+            self.conclude(*outcome_of(self.check, before, space))
             yield window
 
     @contextmanager

@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.compilation import Timing
-from taut.diagnose.check import ChainCheck
 from taut.diagnose.journal import Journal
 from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
+from taut.diagnose.shift import ChainCheck
 from taut.diagnose.verdict import Verdict
 from taut.evaluation import Estimate
 from taut.printing import as_html, as_text
+from taut.progress import INTERRUPTED
 from taut.space import Space
 
 # Variables whose k-hat is shown.
@@ -40,8 +41,10 @@ class Ending:
 
     def __str__(self) -> str:
         skipped = f", {self.skipped:,d} of them skipped" if self.skipped else ""
+        if not self.steps and self.stopped in (None, INTERRUPTED):
+            return f"{self.stopped or 'not fitted'}: nothing was fitted yet"
         steps = f"after {self.steps:,d} steps{skipped}: " if self.steps else ""
-        return f"{steps}{self.stopped or 'not fitted'}"
+        return f"{steps}{self.stopped}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Report:
             ("k-hat of means", self._khats_in_words()),
             ("effective draws", self._effective_in_words()),
             ("short chains", self._check_in_words()),
+            ("jumps", ", ".join(self.journal.jumps)),
             ("starts", self._starts_in_words()),
             ("ended", str(self.ending)),
             *(("", line) for line in self._stages()),
@@ -137,8 +141,8 @@ class Report:
         window = self.check.window
         return (
             f"move a mean by at most {mean:.2f} sd ({of_mean}), a log sd by {log_sd:.2f} "
-            f"({of_sd}); R-hat {window.rhat.max():.2f}, {window.effective:,.0f} effective draws, "
-            f"{100 * window.divergent:.1f} % divergent"
+            f"({of_sd}); each chain is worth {window.draws_each.min():.1f} draws, all "
+            f"{window.effective.min():,.0f}, {window.divergent:.1%} divergent"
         )
 
     def _starts_in_words(self) -> str:
@@ -172,16 +176,13 @@ def report_on(
     ending
         How the fit ended.
     """
-    assert journal.outcome is not None
     names = tuple(space.element_name(i) for i in range(space.dim))
     weights, khats, elbo = None, {}, None
     if log_ratios is not None and not _is_hopeless(log_ratios):
         weights, khats = psis(log_ratios), khat_by_variable(log_ratios, z, space)
         se = float(log_ratios.std(ddof=1) / np.sqrt(len(log_ratios)))
         elbo = Estimate(float(log_ratios.mean()), se)
-    return Report(
-        journal.outcome.verdict, elbo, weights, khats, journal.check, names, journal, ending
-    )
+    return Report(journal.verdict, elbo, weights, khats, journal.check, names, journal, ending)
 
 
 def _is_hopeless(log_ratios: Float[np.ndarray, " draws"]) -> bool:

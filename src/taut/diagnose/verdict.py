@@ -1,12 +1,18 @@
 """One verdict in plain words, with the next thing to try."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+
+from taut.diagnose.finding import Finding
 
 _NUTS = (
     "Run NUTS from where this fit is: approx.nuts_start() gives start points and a mass matrix. "
     "A reparametrisation, such as a non-centred one, may help both."
 )
+_CHECK = "Check it now: approx.diagnose()."
+# Criteria that are printed.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -21,15 +27,24 @@ class Verdict:
         Why.
     advice
         What to try next; empty where there is nothing to do.
+    reasons
+        The criteria that failed, each with its figure, its bound and the variable.
     """
 
     trusted: bool
     words: str
     advice: str = ""
+    reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        head = "trust it" if self.trusted else "do not trust it"
-        return f"{head}: {self.words}"
+        head = f"{'trusted' if self.trusted else 'not trusted'}: {self.words}"
+        return "; ".join([head, *self.reasons[:_NAMED]])
+
+    def because_of(self, failed: Sequence[Finding]) -> "Verdict":
+        """Name the criteria that failed."""
+        if self.trusted or not failed:
+            return self
+        return replace(self, reasons=tuple(map(str, failed)))
 
 
 class Outcome(Enum):
@@ -38,6 +53,7 @@ class Outcome(Enum):
     EXACT = Verdict(
         True, "log p and log q differ by a constant, nearly, and no start saw anything else"
     )
+    WEIGHED = Verdict(True, "importance weights of its draws are even, and move no marginal")
     CHECKED = Verdict(True, "short chains from its draws move no marginal")
     REPAIRED = Verdict(True, "its draws are those of chains that have settled")
     MIXED = Verdict(True, "there are several modes, and their mixture has the shape of log p")
@@ -46,13 +62,16 @@ class Outcome(Enum):
         "short chains from its draws move it",
         "Go on with the chains, approx.repair(), or let taut.fit() choose the method.",
     )
+    UNCONFIRMED = Verdict(
+        False, "short chains from its draws do not move it, and can not confirm it", _NUTS
+    )
     HEAVY = Verdict(
         False,
         "its draws are those of chains that have settled, but tails are so heavy that their means "
         "and standard deviations are uncertain",
         "Quantiles of the draws have settled: read these.",
     )
-    UNSETTLED = Verdict(False, "short chains moved it, and have not settled or diverge", _NUTS)
+    UNSETTLED = Verdict(False, "short chains moved it, and have not settled", _NUTS)
     UNCERTAIN = Verdict(
         False,
         "there are several modes, and their masses and shapes are not certain",
@@ -64,11 +83,16 @@ class Outcome(Enum):
         "it has parts of very different scale, as a funnel has, and their masses are not certain",
         _NUTS,
     )
-    UNCHECKED = Verdict(
+    NO_DENSITY = Verdict(
         False,
-        "there was no time to check it",
-        "Give it more time, or check it now: approx.diagnose().",
+        "no draw of the best Gaussian has a finite density, and chains have not settled",
+        f"The support may have an edge that moves with other variables. {_NUTS}",
     )
+    UNCHECKED = Verdict(
+        False, "there was no time to check it", f"Give it more time (max_seconds). {_CHECK}"
+    )
+    INTERRUPTED = Verdict(False, "it was interrupted before it was checked", _CHECK)
+    NOT_CHECKED = Verdict(False, "it has not been checked", _CHECK)
     NOT_FINITE = Verdict(
         False,
         "the fit ended because the density was not finite",
@@ -80,3 +104,7 @@ class Outcome(Enum):
     def verdict(self) -> Verdict:
         """Its verdict."""
         return self.value
+
+
+# Outcomes of fits that nobody has judged yet.
+NOT_JUDGED = (None, Outcome.UNCHECKED, Outcome.INTERRUPTED, Outcome.NOT_CHECKED)

@@ -34,3 +34,11 @@ class Weights:
         if not len(self.values) or not np.isfinite(self.values).all():
             return np.inf
         return float(np.logaddexp.reduce(self.values) - np.log(len(self.values)) - self.elbo)
+
+    @property
+    def effective_share(self) -> float:
+        r"""Share of the draws that are effective: :math:`1 / (n \sum_s w_s^2)`, normalised."""
+        if not len(self.values) or not np.isfinite(self.values.max()):
+            return 0.0
+        weights = np.exp(self.values - self.values.max())
+        return float(weights.sum() ** 2 / (weights**2).sum() / len(weights))

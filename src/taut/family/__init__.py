@@ -3,6 +3,7 @@
 from taut.family.base import AbstractFamily as AbstractFamily
 from taut.family.flow import Flow as Flow
 from taut.family.flow import Layers as Layers
+from taut.family.flow import has_exact_moments as has_exact_moments
 from taut.family.full_rank import FullRank as FullRank
 from taut.family.location_scale import AbstractLocationScale as AbstractLocationScale
 from taut.family.low_rank import LowRank as LowRank
@@ -28,4 +29,5 @@ __all__ = [
     "Stretched",
     "StudentT",
     "has_density",
+    "has_exact_moments",
 ]

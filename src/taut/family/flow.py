@@ -187,6 +187,16 @@ class Flow(AbstractFamily):
         return log_t(own, freedom(self.rho_nu))
 
 
+def has_exact_moments(family: AbstractFamily) -> bool:
+    """Tell whether mean and std of a family are exact: those of a flow are of some draws."""
+    parts = jax.tree.leaves(family, is_leaf=_is_flow)
+    return not any(_is_flow(part) for part in parts)
+
+
+def _is_flow(part: Any) -> bool:
+    return isinstance(part, Flow)
+
+
 @eqx.filter_jit
 def _some_draws(flow: Flow) -> Float[Array, "draws dim"]:
     """Push fixed noise, symmetric and of the right scale, forward."""

@@ -4,32 +4,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any, final
 
-import numpy as np
-from jaxtyping import Float
-
 from taut.approximation import Approximation
-from taut.diagnose import (
-    CHECK,
-    Journal,
-    Outcome,
-    affordable,
-    growth,
-    is_enough,
-    particles,
-    wanted,
-)
+from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
-from taut.gradients import BLOCK
 from taut.group import Group
 from taut.method.climb import Climb
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
-from taut.method.mixed_modes import Modes
+from taut.method.mixed_modes import Modes, is_mixed
+from taut.method.verification import checked, verified
 from taut.normal import Normal
 
-# Draws of q that are checked.
-_CHECKED = 4000
-# Draws of a mixture that are weighed, and the divergence in nats up to which its masses count.
-_WEIGHED, _MIXED = 2048, 0.02
+# Draws of a mixture that are checked, and those that are weighed.
+_CHECKED, _WEIGHED = 4000, 2048
 
 
 @final
@@ -115,20 +101,12 @@ class Auto(DirectInference):
             )
         modes = climb.modes()
         if modes is not None:
-            outcome = yield from _several(problem, modes)
+            yield from _several(problem, modes)
         elif climb.is_exact:
-            outcome = Outcome.EXACT
+            problem.journal.conclude(Outcome.EXACT)
         else:
-            z = best.draw(problem.random, _CHECKED)[0]
-            outcome = yield from _checked(problem, best, z, climb.elbo)
-            if outcome is Outcome.CHECKED:
-                assert problem.journal.check is not None
-                # What the chains moved is little, but they know it well. The loss stays that of the
-                # Gaussian before, which is next to the same.
-                better = problem.journal.check.improve(best)
-                yield Iterate(better.family(dtype), -climb.elbo)
-        problem.journal.outcome = outcome
-        return outcome.verdict.words
+            yield from verified(problem, best, climb.weights, climb.visited)
+        return str(problem.journal.verdict)
 
 
 def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:
@@ -158,38 +136,11 @@ def _several(problem: Problem, modes: Modes) -> Generator[Iterate, None, Outcome
         stage.elbo = weights.elbo
     yield Iterate(modes.family(gradients.target.dtype), -weights.elbo)
     # What lies between the Gaussians of one slope is seen by none of them: chains have to go there.
-    if journal.modes > 1 and weights.divergence < _MIXED:
-        return Outcome.MIXED
-    outcome = yield from _checked(problem, modes.normals[0], z, weights.elbo)
+    if journal.modes > 1 and is_mixed(weights):
+        return journal.conclude(Outcome.MIXED)
+    outcome = yield from checked(problem, modes.normals[0], z, weights.elbo)
     if outcome is Outcome.REPAIRED:
         return outcome
     # Chains that stay where they began say nothing of the masses of these places.
-    return Outcome.UNCERTAIN if journal.modes > 1 else Outcome.UNEVEN
-
-
-def _checked(
-    problem: Problem, normal: Normal, z: Float[np.ndarray, "draws dim"], elbo: float
-) -> Generator[Iterate, None, Outcome]:
-    """Let short chains judge draws, in the coordinates of a Gaussian, and repair them."""
-    gradients, random, journal = problem.gradients, problem.random, problem.journal
-    if not problem.has_time_for(CHECK):
-        return Outcome.UNCHECKED
-    chains = journal.judge(gradients, normal, z, random)
-    assert journal.check is not None
-    if journal.check.is_passed:
-        return Outcome.CHECKED
-    dtype, most = gradients.target.dtype, affordable(gradients)
-    most = min(BLOCK * problem.longest, gradients.count + most)
-    yield Iterate(particles(journal.check.window, random, dtype), -elbo)
-    before = journal.check.window
-    for window in journal.repair(gradients, chains):
-        yield Iterate(particles(window, random, dtype), -elbo)
-        assert journal.outcome is not None
-        if is_enough(journal.outcome, window, wanted(gradients)):
-            break
-        coming = growth(before, window) * journal.stages[-1].gradients
-        if problem.is_late or gradients.count + coming > most:
-            break
-        before = window
-    assert journal.outcome is not None
-    return journal.outcome
+    several = Outcome.UNCERTAIN if journal.modes > 1 else Outcome.UNEVEN
+    return journal.conclude(several, journal.failed)

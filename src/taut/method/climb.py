@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from taut.diagnose import Weights
+from taut.diagnose import Weights, criteria
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
 from taut.method.lbfgs import Point, ascend
@@ -23,9 +23,8 @@ _PATHS, _APART = 8, 2.0
 DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
 # Draws by which stages are compared, and fewer where each reads very many rows.
 _DRAWS, _FEW_DRAWS = 512, 128
-# Divergence, in nats, under which a Gaussian is as good as exact where it looks, and that of a
-# batch under which no other one would be better.
-_EXACT, _CLOSE = 0.005, 0.001
+# Divergence of a batch, in nats, under which no other Gaussian would be better.
+_CLOSE = 0.001
 # Modes that are looked into at most.
 _MODES = 4
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
@@ -52,6 +51,8 @@ class Climb:
         Its ELBO.
     weights
         Its importance weights.
+    visited
+        Points of the paths, which have a finite density.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -60,13 +61,14 @@ class Climb:
         self.best: Normal | None = None
         self.elbo = -np.inf
         self.weights = Weights(np.empty(0))
+        self.visited = np.empty((0, len(problem.start)))
         self._candidates: list[Candidate] = []
         self._draws = _DRAWS if problem.draft is None else _FEW_DRAWS
 
     @property
     def is_exact(self) -> bool:
         """Whether log p and log q differ by a constant, nearly."""
-        return self.weights.divergence < _EXACT
+        return is_exact(self.weights)
 
     def gaussians(self, draft: Normal | None = None) -> Iterator[Normal]:
         """Run the stages, and give the best Gaussian after each.
@@ -144,6 +146,8 @@ class Climb:
                 candidates = [Candidate(around, 0, -np.inf)]
             if candidates:
                 stage.elbo = candidates[0].elbo
+        points = [point.position for path in paths for point in path if point.is_finite]
+        self.visited = np.array(points).reshape(-1, len(start))
         self._top = max((path[-1] for path in paths if path), key=_height, default=None)
         return candidates
 
@@ -213,6 +217,11 @@ class Climb:
         with np.errstate(all="ignore"):
             z, log_q = normal.draw(self._random, self._draws)
             return Weights(self._gradients(z)[0] - log_q)
+
+
+def is_exact(weights: Weights) -> bool:
+    """Whether a Gaussian with such weights is as good as the posterior, where it looks."""
+    return weights.divergence < criteria.CRITERIA.exact_divergence
 
 
 def is_flat(elbos: list[float], dim: int) -> bool:

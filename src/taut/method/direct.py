@@ -194,10 +194,10 @@ class DirectInference(ABC):
     def _conclude(self, journal: Journal) -> None:
         """Warn of a fit that is not to be trusted, if the method judges its fits."""
         if self._judges and journal.outcome is None:
-            journal.outcome = Outcome.UNCHECKED
-        if journal.outcome is not None and not journal.outcome.verdict.trusted:
-            verdict = journal.outcome.verdict
-            warn(f"Do not trust this fit: {verdict.words}. {verdict.advice}")
+            interrupted = self._approx.stopped == INTERRUPTED
+            journal.conclude(Outcome.INTERRUPTED if interrupted else Outcome.UNCHECKED)
+        if journal.outcome is not None and not journal.verdict.trusted:
+            warn(f"{journal.verdict}. {journal.verdict.advice}")
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__

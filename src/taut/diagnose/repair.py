@@ -1,0 +1,98 @@
+"""Chains that go on where a check has moved them, until they have settled."""
+
+from collections.abc import Generator
+
+import numpy as np
+
+from taut.adaptation import adapted, starting_from
+from taut.chains import Chains, Window
+from taut.coordinates import Linear
+from taut.diagnose import criteria
+from taut.diagnose.finding import Finding, at_most, failed
+from taut.diagnose.shift import ChainCheck, of_chains
+from taut.diagnose.verdict import Outcome
+from taut.space import Space
+
+# Chains that go on.
+_CHAINS = 64
+# Standard deviations of a Gaussian between its quartiles.
+_QUARTILES = 1.349
+# A round of repair: transitions that are recorded in the first, half as many as go before, and how
+# many more they become from round to round; the values that are held at most.
+_RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
+# How far transitions go at most, and the share of divergent ones from which on steps are smaller.
+_FARTHEST, _RARE = 6.4, 0.001
+
+
+def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
+    """Go on with chains, in coordinates learnt from where they have been, without an end.
+
+    Windows grow; transitions become longer where chains stay apart from one another, and steps
+    shorter where some diverge.
+    """
+    begin, record = chains.coordinates, _RECORD
+    assert isinstance(begin, Linear)
+    most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
+    chains.keep(_CHAINS)
+    while True:
+        start = starting_from(chains.gradients, begin.normal, window.pooled)
+        chains.precondition(adapted(start, window.draws))
+        chains.run(record // 2)
+        before, window = window, chains.run(record)
+        yield window
+        record = min(int(_GROWTH * record), most)
+        if is_stalled(before, window):
+            chains.travel = min(2.0 * chains.travel, _FARTHEST)
+        if window.divergent > _RARE:
+            chains.be_careful()
+
+
+def is_stalled(before: Window, window: Window) -> bool:
+    """Whether chains are apart, and what was learnt from the window before has not halved it."""
+    apart, was_apart = 1.0 / window.draws_each.min(), 1.0 / before.draws_each.min()
+    return bool(apart > 1.0 / criteria.CRITERIA.draws_each and apart > 0.5 * was_apart)
+
+
+def growth(before: Window, window: Window) -> float:
+    """Tell how many times the gradients of the last round the next one may take."""
+    return _GROWTH * (2.0 if is_stalled(before, window) else 1.0)
+
+
+def outcome_of(
+    found: ChainCheck, before: Window, space: Space
+) -> tuple[Outcome, tuple[Finding, ...]]:
+    """Tell how a repair came out by its last two windows, and which criteria do not hold.
+
+    Parameters
+    ----------
+    found
+        What the last one shifted.
+    before
+        The one before.
+    space
+        Names the elements.
+    """
+    wrong = failed(found.of_repair(space))
+    if not wrong:
+        return Outcome.REPAIRED, ()
+    # Where all but the rounds' moments agree, tails keep these from settling.
+    others = failed(of_chains(found.window, space, may_jump=found.may_jump))
+    enough = (found.window.effective > criteria.CRITERIA.effective).all()
+    quartiles = _of_quartiles(before, found.window, space)
+    if not others and enough and quartiles.holds:
+        return Outcome.HEAVY, wrong
+    return Outcome.UNSETTLED, wrong
+
+
+def _of_quartiles(before: Window, window: Window, space: Space) -> Finding:
+    """Compare medians, and logarithms of the distance between quartiles, which have no tails.
+
+    In units of a Gaussian's standard deviation.
+    """
+    (low, median, high), (lower, middle, higher) = before.quartiles, window.quartiles
+    width, wide = np.maximum(high - low, 1e-300), np.maximum(higher - lower, 1e-300)
+    shift = np.abs(middle - median) * _QUARTILES / width
+    shift = np.maximum(shift, np.abs(np.log(wide / width)))
+    bound = np.full(space.dim, criteria.CRITERIA.settled_shift)
+    words = "quartiles move by {:.2f} sd (bound {:.2f})"
+    return at_most("settled_shift", words, shift, bound, space)
