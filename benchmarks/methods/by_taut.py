@@ -54,6 +54,7 @@ def _ended(model: pm.Model, seed: int, method: str, **settings: Any) -> Fitted:
         approx.journal.gradients or (len(approx.hist) if settings else None),
         log_weights if {"lp", "log_q"} <= set(stats) else None,
         None if outcome is None else outcome.verdict.trusted,
+        "" if outcome is None else f"{outcome.name}: {outcome.verdict.words}",
     )
 
 
