@@ -1,6 +1,7 @@
 """taut's methods."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -73,7 +74,8 @@ def _load() -> object:
     # What `sample` labels its draws by is imported when it is first needed; a rival, which nobody
     # needs, by PyTensor's JAX backend where it is installed.
     import_module("arviz_base")
-    import_module("numpyro")
+    with suppress(ModuleNotFoundError):
+        import_module("numpyro")
     return import_module("taut")
 
 
