@@ -17,6 +17,8 @@ from taut.gradients import Gradients
 from taut.normal import Dense, Structured
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 MODEL = regression(5)
 STD = np.sqrt(np.diag(MODEL.posterior_cov))
 
