@@ -10,6 +10,7 @@ from importlib import import_module
 _COMMANDS = {
     "pm-fit": "benchmarks.pm_fit",
     "run": "benchmarks.proving.run_command",
+    "odd": "benchmarks.proving.odd_command",
     "report": "benchmarks.proving.report_command",
     "compare": "benchmarks.proving.compare",
     "references": "benchmarks.references.command",

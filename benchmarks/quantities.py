@@ -1,26 +1,11 @@
 """The scalar quantities a posterior is judged by."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.posteriors.base import Draws, Posterior
-
-
-def _circle(angle: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-
-
-SCALES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-    "as it is": lambda values: values,
-    # For positive variables without moments, or with ones that no sample shows.
-    "log": np.log,
-    # Its like for variables of either sign.
-    "arcsinh": np.arcsinh,
-    # An angle has no mean: its cosine and sine have.
-    "circle": _circle,
-}
+from benchmarks.posteriors.scales import SCALES
 
 
 @dataclass(frozen=True)

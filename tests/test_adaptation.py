@@ -12,6 +12,8 @@ from taut.coupling import couple
 from taut.gradients import Gradients
 from taut.normal import Dense, Structured
 
+pytestmark = pytest.mark.statistical
+
 DRAWS, CHAINS, DIM = 40, 64, 8
 
 

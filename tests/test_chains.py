@@ -11,6 +11,8 @@ from taut.coordinates import Linear
 from taut.gradients import Gradients
 from taut.normal import Dense, Normal, Structured
 
+pytestmark = pytest.mark.statistical
+
 TARGET = regression(5)
 
 

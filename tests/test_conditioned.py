@@ -11,6 +11,8 @@ from taut.frontend.pymc.conditionals import conditional_normals
 from taut.gradients import Gradients
 from taut.target import Target
 
+pytestmark = pytest.mark.statistical
+
 # Of eight groups: the standard error of each, and what was seen.
 ERROR, SEEN = np.linspace(0.5, 3.0, 8), np.linspace(-2.0, 4.0, 8)
 # Draws of the tests below.

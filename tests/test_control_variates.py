@@ -13,6 +13,8 @@ from taut.coordinates import Linear
 from taut.gradients import Gradients
 from taut.normal import Structured
 
+pytestmark = pytest.mark.statistical
+
 Points = np.ndarray
 
 

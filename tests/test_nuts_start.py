@@ -16,6 +16,8 @@ import taut
 from taut import errors
 from taut.family import AbstractFamily, Particles
 
+pytestmark = pytest.mark.statistical
+
 # Of a, log s and b below, as linear functions of independent standard normals.
 _ROOT = np.array(
     [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.0, 0.3, 0.0], [1.35, 1.0, 0.21, 0.5]]

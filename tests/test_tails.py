@@ -8,6 +8,8 @@ from taut.coordinates import Linear
 from taut.normal import Structured
 from taut.tails import lighten
 
+pytestmark = pytest.mark.statistical
+
 DRAWS, CHAINS = 40, 64
 
 

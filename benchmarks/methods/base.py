@@ -27,12 +27,15 @@ class Fitted:
         where `q` has no density.
     trusted
         Whether the library says that the fit can be trusted; `None` where it says nothing.
+    verdict
+        Why, in its words.
     """
 
     draws: Draws
     gradients: int | None = None
     log_weights: Callable[[], np.ndarray] | None = None
     trusted: bool | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True)

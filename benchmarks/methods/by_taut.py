@@ -1,6 +1,7 @@
 """taut's methods."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -54,6 +55,7 @@ def _ended(model: pm.Model, seed: int, method: str, **settings: Any) -> Fitted:
         approx.journal.gradients or (len(approx.hist) if settings else None),
         log_weights if {"lp", "log_q"} <= set(stats) else None,
         None if outcome is None else outcome.verdict.trusted,
+        "" if outcome is None else f"{outcome.name}: {approx.journal.verdict}",
     )
 
 
@@ -72,7 +74,8 @@ def _load() -> object:
     # What `sample` labels its draws by is imported when it is first needed; a rival, which nobody
     # needs, by PyTensor's JAX backend where it is installed.
     import_module("arviz_base")
-    import_module("numpyro")
+    with suppress(ModuleNotFoundError):
+        import_module("numpyro")
     return import_module("taut")
 
 

@@ -53,8 +53,8 @@ class Posterior:
         Makes a model with the same posterior on variables of the same names, which NUTS samples
         better: the other parametrisation, for a centred hierarchy.
     scales
-        On which scale a variable is judged, by name; see `benchmarks.quantities.SCALES`. Means and
-        standard deviations say little of a variable with heavy tails, or of an angle.
+        On which scale a variable is judged, by name; see `benchmarks.posteriors.scales.SCALES`.
+        Means and standard deviations say little of a variable with heavy tails, or of an angle.
     sampling
         How NUTS makes the reference, without an `exact`.
     """

@@ -1,7 +1,7 @@
 """A run as a file of JSON lines: heads that say where it was made, and a record for each fit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Record:
         Where `q` has a density.
     trusted
         Whether the library says that the fit can be trusted; `None` where it says nothing.
+    verdict
+        Why, in its words.
     errors
         `benchmarks.measures.Errors`, by name.
     """
@@ -63,6 +65,7 @@ class Record:
     elbo: float | None = None
     khat: float | None = None
     trusted: bool | None = None
+    verdict: str = ""
     errors: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -92,6 +95,11 @@ class Run:
     def methods(self) -> list[str]:
         """Their names, in the order of the file."""
         return list(dict.fromkeys(record.method for record in self.records.values()))
+
+    def only(self, posteriors: Container[str]) -> "Run":
+        """Keep the fits of some posteriors."""
+        kept = {key: r for key, r in self.records.items() if r.posterior in posteriors}
+        return Run(self.heads, kept)
 
     def of(self, posterior: str, method: str) -> list[Record]:
         """Give the records of one posterior and method: one for each seed."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from os.path import relpath
 from pathlib import Path
 
+from benchmarks.posteriors import POSTERIORS
 from benchmarks.proving import plots, tables, trust
 from benchmarks.proving.records import Run, read
 from benchmarks.proving.summary import summaries
@@ -22,7 +23,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--pictures", type=Path, help="their folder; by default the page's")
     options = parser.parse_args(arguments)
     pictures = options.pictures or options.out.parent
-    run = read(options.run)
+    # Odd densities have a rule of their own; `python -m benchmarks odd` reports on them.
+    run = read(options.run).only(POSTERIORS)
     if not run.records:
         parser.error(f"{options.run} has no fits; `python -m benchmarks run` adds them.")
     found = summaries(run)

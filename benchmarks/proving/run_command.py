@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks import machine
 from benchmarks.arguments import positive, some_of
 from benchmarks.methods import METHODS
-from benchmarks.posteriors import POSTERIORS
+from benchmarks.posteriors import EVERY, POSTERIORS
 from benchmarks.proving.runner import Plan, run
 
 # A third of the posteriors, of every kind that is quick, and the methods that take seconds on them.
@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "goes on where it was.",
     )
     add = parser.add_argument
-    add("--posteriors", type=some_of(POSTERIORS), help="names, with commas; by default all")
+    add("--posteriors", type=some_of(EVERY), help="names, with commas; by default all but the odd")
     add("--kinds", type=some_of(_kinds()), help="only posteriors with one of these tags")
     add("--methods", type=some_of(METHODS), help="names, with commas; by default all")
     add("--seeds", type=positive, help="how many; by default 3")
@@ -54,6 +54,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--share", action="store_true", help="missing seeds share a process: the first is timed")
     add("--out", type=Path, default=Path("proving-ground.jsonl"), help="file of JSON lines")
     options = parser.parse_args(arguments)
+    if "odd" in (options.kinds or ()):
+        options.posteriors = options.posteriors or list(EVERY)
     for name, whole, quick in _defaults():
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else whole)
@@ -73,8 +75,8 @@ def _defaults() -> tuple[tuple[str, object, object], ...]:
 
 
 def _kinds() -> list[str]:
-    return sorted({kind for posterior in POSTERIORS.values() for kind in posterior.kinds})
+    return sorted({kind for posterior in EVERY.values() for kind in posterior.kinds})
 
 
 def _with_kinds(names: Sequence[str], kinds: Sequence[str]) -> list[str]:
-    return [name for name in names if set(POSTERIORS[name].kinds) & set(kinds)]
+    return [name for name in names if set(EVERY[name].kinds) & set(kinds)]

@@ -18,7 +18,7 @@ import pymc as pm
 
 from benchmarks.measures import NotFiniteDrawsError, elbo_and_khat, errors
 from benchmarks.methods import METHODS, Fitted, Method
-from benchmarks.posteriors import POSTERIORS, Posterior
+from benchmarks.posteriors import EVERY, Posterior
 from benchmarks.proving.compilation import watched
 from benchmarks.proving.records import CRASH, NOT_FINITE, OK
 from benchmarks.proving.warm_up import WARM_UP
@@ -103,6 +103,7 @@ def _measured(posterior: Posterior, fitted: Fitted) -> dict[str, Any]:
         "elbo": elbo,
         "khat": khat,
         "trusted": fitted.trusted,
+        "verdict": fitted.verdict,
         "errors": asdict(distance),
     }
 
@@ -139,7 +140,7 @@ def main(method: str, posterior: str, seeds: str, longest: str, started: str) ->
         METHODS[method].load()
         METHODS[method].fit(model(), 0)
     else:
-        what = METHODS[method], POSTERIORS[posterior], [int(seed) for seed in seeds.split(",")]
+        what = METHODS[method], EVERY[posterior], [int(seed) for seed in seeds.split(",")]
         work(*what, float(longest), float(started), _tell)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from benchmarks.arguments import some_of
-from benchmarks.posteriors import POSTERIORS
+from benchmarks.posteriors import EVERY
 from benchmarks.references.base import LIMITS, Reference
 from benchmarks.references.store import load, path_of, save
 
@@ -15,12 +15,12 @@ from benchmarks.references.store import load, path_of, save
 def main(arguments: Sequence[str]) -> None:
     """Make those asked for, and show all of them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks references", description=__doc__)
-    parser.add_argument("--posteriors", type=some_of(POSTERIORS), default=list(POSTERIORS))
+    parser.add_argument("--posteriors", type=some_of(EVERY), default=list(EVERY))
     parser.add_argument("--check", action="store_true", help="make nothing, show what is kept")
     options = parser.parse_args(arguments)
     console = Console()
     for name in options.posteriors:
-        posterior = POSTERIORS[name]
+        posterior = EVERY[name]
         if not options.check:
             from benchmarks.references.make import make
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks.posteriors import POSTERIORS
+from benchmarks.posteriors import EVERY, POSTERIORS
 from taut.frontend import as_target
 
 EXACT = [name for name, posterior in POSTERIORS.items() if posterior.exact]
@@ -29,7 +29,7 @@ def test_there_are_enough_of_every_kind() -> None:
 
 
 def test_scales_are_of_variables_the_model_has() -> None:
-    for posterior in (one for one in POSTERIORS.values() if one.scales):
+    for posterior in (one for one in EVERY.values() if one.scales):
         assert set(posterior.scales) <= {rv.name for rv in posterior.build().free_RVs}
 
 

@@ -5,21 +5,21 @@ import functools
 import numpy as np
 import pytest
 
-from benchmarks.posteriors import POSTERIORS, Posterior
+from benchmarks.posteriors import EVERY, POSTERIORS, Posterior
 from benchmarks.quantities import quantities
 from benchmarks.references import LIMITS, Reference, load, path_of
 from benchmarks.references.base import LEVELS
 from benchmarks.references.fingerprint import by_taut, points
 from benchmarks.references.store import _packed, _unpacked
 
-ALL = pytest.mark.parametrize("posterior", POSTERIORS.values(), ids=list(POSTERIORS))
+ALL = pytest.mark.parametrize("posterior", EVERY.values(), ids=list(EVERY))
 LARGEST_FILE = 1_100_000
 ALL_FILES = 6_000_000
 
 
 @functools.cache
 def reference_of(name: str) -> Reference:
-    return load(POSTERIORS[name])
+    return load(EVERY[name])
 
 
 # PyTensor compiles C for the initial point of an LKJ covariance, and warns where it has no BLAS.
@@ -61,7 +61,7 @@ def test_moments_quantiles_and_draws_agree(posterior: Posterior) -> None:
 
 
 def test_files_are_small() -> None:
-    sizes = [path_of(posterior).stat().st_size for posterior in POSTERIORS.values()]
+    sizes = [path_of(posterior).stat().st_size for posterior in EVERY.values()]
     assert max(sizes) < LARGEST_FILE
     assert sum(sizes) < ALL_FILES
 

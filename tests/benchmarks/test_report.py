@@ -84,6 +84,14 @@ def test_the_report_is_a_page_with_two_pictures(run: Run, tmp_path: Path) -> Non
     assert page.count("![") == 2
 
 
+def test_odd_densities_are_not_counted_among_the_others(run: Run, tmp_path: Path) -> None:
+    with_odd = run_of(*run.records.values(), ok("jump", "taut-advi", 0, 9.0))
+    for name, what in (("without", run), ("with", with_odd)):
+        path = write(tmp_path / f"{name}.jsonl", what)
+        main(["report", str(path), "--out", str(tmp_path / f"{name}.md")])
+    assert (tmp_path / "with.md").read_text() == (tmp_path / "without.md").read_text()
+
+
 def test_another_run_may_tell_of_compilation(run: Run, tmp_path: Path) -> None:
     told = replace(ok("gamma", "taut-advi", 0, 0.1, seconds=4.0), compile_seconds=3.0)
     silent = ok("gamma", "pymc-advi", 0, 0.1)

@@ -16,6 +16,7 @@ from taut.gradients import Gradients
 from taut.normal import Dense
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
 from .windows import ONE, window
 
 MODEL = regression(5)

@@ -13,6 +13,8 @@ from taut.family import FullRank, MeanField
 from taut.method import DirectInference
 from taut.progress import INTERRUPTED
 
+pytestmark = pytest.mark.statistical
+
 # Programs of a first fit: the gradients, and for some the second derivatives or an objective.
 PROGRAMS = {
     "auto": 1,

@@ -22,6 +22,8 @@ from taut.normal import Dense
 from taut.progress import INTERRUPTED
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 
 def auto(model: object, seed: int = 1, **how: object) -> taut.Approximation:
     return taut.fit(model=model, random_seed=seed, progressbar=False, **how)  # pyright: ignore[reportArgumentType]

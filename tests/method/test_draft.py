@@ -23,6 +23,8 @@ from taut.gradients import Gradients
 from taut.method import direct
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 ROWS = 30_000
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(ROWS, 3)) @ np.array([[1.0, 0.9, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 10.0]])

@@ -6,6 +6,8 @@ import pytest
 from taut.method.form_matching import _Form, _Objective, match_form
 from taut.method.patching import LowRankGaussian, ScoreBatch
 
+pytestmark = pytest.mark.statistical
+
 
 def low_rank(dim: int, rank: int, seed: int) -> LowRankGaussian:
     """A member with directions as large as the diagonal."""

@@ -9,6 +9,8 @@ from jaxtyping import Array
 import taut
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 
 def target(density: object, dim: int) -> taut.Target:
     """A target by a function of the vector."""

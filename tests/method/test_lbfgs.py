@@ -13,6 +13,8 @@ from taut.method.lbfgs import Curvature, ascend
 from taut.method.path_gaussians import best_of_paths, gaussian_at
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 
 def rosenbrock() -> taut.Target:
     def terms(z, data, batch):

@@ -10,6 +10,8 @@ from taut.method.leaping import leap_and_patch
 from taut.method.patching import LowRankGaussian
 from taut.method.score_matching import SAME, SETTLED
 
+pytestmark = pytest.mark.statistical
+
 
 @dataclass(frozen=True)
 class Target:

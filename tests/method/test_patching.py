@@ -7,6 +7,8 @@ from taut.method.patching import LowRankGaussian, _Signed, match_and_patch
 from taut.method.score_matching import SAME, match_draws, match_scores
 from taut.method.whitening import Gaussian
 
+pytestmark = pytest.mark.statistical
+
 
 def low_rank(dim: int, rank: int, seed: int) -> LowRankGaussian:
     """A member with directions as large as the diagonal."""

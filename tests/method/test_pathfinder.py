@@ -10,6 +10,8 @@ from taut.errors import NotFiniteError
 from taut.family import Mixture, Particles, Stretched
 from taut.space import Space
 
+pytestmark = pytest.mark.statistical
+
 MODEL = regression(5)
 STD = np.sqrt(np.diag(MODEL.posterior_cov))
 

@@ -18,6 +18,8 @@ from taut.method.score_matching import (
 )
 from taut.method.whitening import Gaussian
 
+pytestmark = pytest.mark.statistical
+
 Gradients = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
