@@ -94,6 +94,13 @@ class Window:
         return means.std(axis=0, ddof=1) / np.sqrt(len(means))
 
     @cached_property
+    def log_std_error(self) -> Float[np.ndarray, " dim"]:
+        """Of the logarithms of the standard deviations, from the chains' own mean squares."""
+        away = self.draws - self.pooled.mean(axis=0)
+        squares = (away**2).mean(axis=0) / np.maximum(self.pooled.var(axis=0), 1e-300)
+        return 0.5 * squares.std(axis=0, ddof=1) / np.sqrt(len(squares))
+
+    @cached_property
     def effective(self) -> Float[np.ndarray, " dim"]:
         """Effective draws of the mean."""
         return self.pooled.var(axis=0) / np.maximum(self.standard_error**2, 1e-300)

@@ -16,8 +16,9 @@ from taut.gradients import Gradients
 from taut.normal import Dense
 from taut.space import Space
 
-pytestmark = pytest.mark.statistical
 from .windows import ONE, window
+
+pytestmark = pytest.mark.statistical
 
 MODEL = regression(5)
 STD = np.sqrt(np.diag(MODEL.posterior_cov))

@@ -66,8 +66,14 @@ def test_a_shift_of_three_and_a_half_standard_errors_is_noise(
     which: str, errors: float, *, passed: bool
 ) -> None:
     noise = {"mean": "noise", "log_sd": "log_noise"}[which]
-    found = moved(**{which: 0.1 * errors, noise: 0.1}).moves(ONE)
-    assert (not failed(found)) is passed
+    found = moved(**{which: 0.05 * errors, noise: 0.05})
+    assert (not failed(found.moves(ONE))) is passed
+    assert found.may_be_noise(ONE) is passed
+
+
+def test_no_noise_excuses_a_large_shift() -> None:
+    assert failed(moved(0.31, noise=1.0).moves(ONE))
+    assert moved(0.31, noise=1.0).may_be_noise(ONE)
 
 
 def rounds(mean: float = 0.0, log_sd: float = 0.0, **how: float) -> ChainCheck:

@@ -48,19 +48,7 @@ class Shape:
         outcome = judge.outcome(self.draw(rng, (DRAWS, dim)))
         if outcome.verdict.trusted:
             return ""
-        return f"{dim}-d, seed {seed}: {outcome.name}, {why(journal)}"
-
-
-def why(journal: Journal) -> str:
-    """Tell what chains of a check shifted, and how they went."""
-    assert journal.check is not None
-    mean, log_sd = journal.check.largest
-    window = journal.check.window
-    return (
-        f"element {journal.check.worst}, mean {mean:.2f} sd, log sd {log_sd:.2f}, "
-        f"R-hat {window.rhat.max():.3f}, divergent {window.divergent:.4f}, "
-        f"stuck {(window.accepted < 0.05).mean():.3f}, {window.draws.shape[1]} chains"
-    )
+        return f"{dim}-d, seed {seed}: {journal.verdict}"
 
 
 def _skewed(rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:

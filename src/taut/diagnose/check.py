@@ -9,7 +9,6 @@ from taut.diagnose.finding import failed
 from taut.diagnose.shift import ChainCheck, Moments, shift_of
 from taut.gradients import AbstractGradients
 from taut.normal import Normal
-from taut.space import Space
 
 # Chains and transitions, the first of them to settle the step size: where gradients are cheap, and
 # where one takes more than this many operations, or where draws of so many dimensions fill memory.
@@ -17,8 +16,11 @@ _DEAR, _WIDE = 1_000_000, 1000
 _MANY, _FEW = (256, 20, 20), (64, 6, 12)
 # So many of them look first, then twice as many.
 _FIRST = 64
-# Times that steps become smaller where nothing but divergences is wrong.
-_CAREFUL = 4
+# Times that steps become smaller where nothing but divergences is wrong, and that chains go on for
+# twice as long where they are worth too little to tell what moves: those in heavy tails stay there.
+_CAREFUL, _LONGER = 4, 3
+# Criteria that chains may meet once they are longer.
+_OF_LENGTH = {"draws_each", "mean_shift", "log_sd_shift"}
 # Gradients of a check that passes at the first look, about.
 CHECK = 6000
 
@@ -56,20 +58,19 @@ def check(
     small = gradients.operations < _DEAR and draws.shape[1] <= _WIDE
     count, settle, record = _MANY if small else _FEW
     moments = Moments.of(draws) if moments is None else moments
-    careful = 0
+    careful, longer = _CAREFUL, _LONGER
     while True:
         chains.run(settle)
         found = shift_of(moments, chains.run(record), may_jump=may_jump)
-        if careful < _CAREFUL and _diverges_alone(found, space):
+        wrong = {finding.criterion for finding in failed(found.of_approximation(space))}
+        if careful and wrong == {"divergent"}:
             # Smaller steps, until divergences are rare or something moves.
             chains.be_careful()
-            careful += 1
+            careful -= 1
+        elif longer and wrong and wrong <= _OF_LENGTH and found.may_be_noise(space):
+            record *= 2
+            longer -= 1
         elif len(chains.z) >= min(count, len(draws)) or found.is_decided(space):
             return found, chains
         else:
             chains.add(draws[len(chains.z) : 2 * len(chains.z)])
-
-
-def _diverges_alone(found: ChainCheck, space: Space) -> bool:
-    wrong = failed(found.of_approximation(space))
-    return [finding.criterion for finding in wrong] == ["divergent"]

@@ -17,6 +17,8 @@ Each = Float[np.ndarray, " dim"]
 # A shift that is so many times too large is not looked at again, nor one that could, by so many
 # standard errors, not be so many times what is allowed.
 _CLEARLY, _AT_MOST, _SURE = 3.0, 2.0, 3.0
+# No noise excuses a shift of so much.
+_HIDDEN = 0.3
 _TINY = 1e-300
 
 
@@ -87,12 +89,22 @@ class ChainCheck:
     window: Window
     may_jump: bool = False
 
-    def moves(self, space: Space, times: float = 1.0) -> tuple[Finding, ...]:
-        """Compare shifts with their bounds, or so many times these, of an approximation."""
+    def moves(self, space: Space) -> tuple[Finding, ...]:
+        """Compare shifts with their bounds, of an approximation."""
+        return self._compared(*self._bounds(1.0, _HIDDEN), space)
+
+    def may_be_noise(self, space: Space) -> bool:
+        """Whether noise could explain what moves, however large."""
+        return not failed(self._compared(*self._bounds(1.0, np.inf), space))
+
+    def _bounds(self, times: float, most: float) -> tuple[Each, Each]:
+        """Give so many times what is allowed, or what noise would explain, up to so much."""
         bounds = criteria.CRITERIA
-        mean = np.maximum(times * bounds.mean_shift, bounds.noise * self.noise)
-        spread = np.maximum(times * bounds.log_sd_shift, bounds.noise * self.log_sd_noise)
-        return self._compared(mean, spread, space)
+        noise = np.minimum(bounds.noise * np.array([self.noise, self.log_sd_noise]), most)
+        return (
+            np.maximum(times * bounds.mean_shift, noise[0]),
+            np.maximum(times * bounds.log_sd_shift, noise[1]),
+        )
 
     def rounds_differ(self, space: Space) -> tuple[Finding, ...]:
         """Compare shifts with their bounds between two rounds of a repair."""
@@ -125,7 +137,7 @@ class ChainCheck:
 
     def is_decided(self, space: Space) -> bool:
         """Whether more chains would not change what is to be done."""
-        if failed(self.moves(space, _CLEARLY)):
+        if failed(self._compared(*self._bounds(_CLEARLY, np.inf), space)):
             return True
         bounds = criteria.CRITERIA
         mean = np.minimum(1.0, _AT_MOST - _SURE * self.noise / bounds.mean_shift)
@@ -149,10 +161,12 @@ class ChainCheck:
 
     def improve(self, normal: Normal) -> Normal:
         """Give a Gaussian the mean and the marginal spread that chains have, less what is noise."""
-        spread = self.window.corrected.std(axis=0) / np.maximum(normal.std, _TINY)
-        shift = np.log(np.maximum(spread, _TINY))
+        spread = self.window.corrected.std(axis=0)
+        shift = np.log(np.maximum(spread, _TINY) / np.maximum(normal.std, _TINY))
+        # As of so many independent draws: of what squares have more, gradients take most.
+        noise = self.window.standard_error / np.maximum(np.sqrt(2.0) * spread, _TINY)
         return normal.moved(
-            self.window.correction.posterior_mean, np.exp(beyond_noise(shift, self.log_sd_noise))
+            self.window.correction.posterior_mean, np.exp(beyond_noise(shift, noise))
         )
 
 
@@ -164,13 +178,11 @@ def beyond_noise(shift: Each, noise: Each) -> Each:
 def shift_of(before: Moments, window: Window, *, may_jump: bool = False) -> ChainCheck:
     """Compare what chains visited with the moments they began with."""
     spread = window.corrected.std(axis=0)
-    # As of so many independent draws of a Gaussian.
-    log_noise = window.standard_error / np.maximum(np.sqrt(2.0) * spread, _TINY)
     return ChainCheck(
         (window.corrected.mean(axis=0) - before.mean) / before.std,
         np.log(np.maximum(spread, _TINY) / before.std),
         np.hypot(window.correction.standard_error, before.noise) / before.std,
-        np.hypot(log_noise, before.log_std_noise),
+        np.hypot(window.log_std_error, before.log_std_noise),
         window,
         may_jump,
     )
