@@ -9,7 +9,19 @@ from architecture.source import Import, imports, paths
 # From the bottom up: a module imports those of lower layers, or of its own.
 LAYERS = (
     ("errors", "types"),
-    ("space", "seed", "one_kernel", "read_often", "draws", "progress", "threads"),
+    (
+        "space",
+        "seed",
+        "one_kernel",
+        "read_often",
+        "draws",
+        "progress",
+        "threads",
+        "kinks",
+        "select_masks",
+        "select_flow",
+        "select_gradients",
+    ),
     ("compilation", "batches", "optimizer", "callbacks", "conditionals"),
     ("target", "family"),
     (
