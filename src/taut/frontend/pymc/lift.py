@@ -19,6 +19,7 @@ from taut.errors import warn
 from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
 from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
 from taut.frontend.pymc.jaxify import jaxify
+from taut.select_gradients import guard_selects
 from taut.space import Space
 
 # What tracing raises where JAX can not express a graph: an op without a JAX version, or a shape
@@ -83,7 +84,8 @@ class LiftedModel:
     def moments(self, *args: Array) -> Sequence[Array]:
         """Give the mean and the standard deviation of each conditional; built at the first call."""
         if self._moments is None:
-            self._moments = self._jaxified(self._outputs_after_terms[len(self.graph.names) :])
+            moments = self._jaxified(self._outputs_after_terms[len(self.graph.names) :])
+            self._moments = guard_selects(moments, len(self.graph.values), is_sum=False)
         return self._moments(*args)
 
     def _build_constrain(self, args: tuple[Array, ...]) -> Callable[..., Sequence[Array]]:
@@ -193,6 +195,7 @@ def lift(
         inputs = [*graph.values, *data.inputs, *graph.batch_inputs]
         try:
             function = jaxify(inputs, data.outputs[: len(graph.terms)], model.check_bounds)
+            function = guard_selects(function, len(graph.values))
             lifted = LiftedModel(graph, data, function, model.check_bounds)
             values = [jax.ShapeDtypeStruct(shape, pytensor.config.floatX) for shape in shapes]
             jax.eval_shape(function, *values, *lifted.arrays(), *jax.tree.leaves(batch))
