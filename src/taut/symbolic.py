@@ -8,10 +8,11 @@ import jax
 import numpy as np
 
 from taut.compilation import Timing
-from taut.drawing import block_for, evaluate_at, evaluate_block, in_blocks
+from taut.drawing import evaluate_at, evaluated, sampled
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, Particles
 from taut.frontend import Stepping
+from taut.noise import words_of
 from taut.target import Target
 
 
@@ -140,20 +141,22 @@ class AbstractSymbolic(ABC):
         """Evaluate an expression at draws of the approximation, on JAX.
 
         The same as `sample_node` with a size, at once: PyTensor's default backend compiles for
-        many seconds where this takes one, and milliseconds from the second call on.
+        many seconds where this takes one, and milliseconds from the second call on. Random
+        variables that the expression has of its own, such as ``pm.Normal.dist(mu, sigma)``, draw
+        anew for each draw.
 
         Parameters
         ----------
         node
             A PyTensor expression of variables of the model, or a list of them, which then share
-            their draws.
+            their draws, and the noise of random variables that stand in several of them.
         draws
             How many.
         more_replacements
             Other variables to replace, as in `sample_node`; new arrays of the same shapes compile
             nothing.
         random_seed
-            As in `sample`.
+            As in `sample`; decides noise of the expression's own, too.
 
         Returns
         -------
@@ -180,8 +183,15 @@ class AbstractSymbolic(ABC):
         ]
         return labelled if isinstance(node, list | tuple) else labelled[0]
 
-    def evaluate_over_trace(self, node: Any) -> Any:
+    def evaluate_over_trace(self, node: Any, *, random_seed: Any = None) -> Any:
         """Evaluate an expression at every particle of an `Empirical`, in their order.
+
+        Parameters
+        ----------
+        node
+            As in `evaluate`.
+        random_seed
+            Decides the noise of random variables that the expression has of its own.
 
         Raises
         ------
@@ -194,17 +204,21 @@ class AbstractSymbolic(ABC):
                 " Use evaluate or sample_node."
             )
         nodes = list(node) if isinstance(node, list | tuple) else [node]
-        lifted = self._lift(nodes, {})
-        histogram = self.parameters["histogram"]
-        if lifted.function is None:
-            values = lifted.by_pytensor(histogram, {})
-        else:
-            with self.target.precision():
-                values = self.target.programs(
-                    Timing(), evaluate_at, lifted, histogram, lifted.arrays({})
-                )
-        values = [np.asarray(value) for value in values]
+        values = self._over_particles(self._lift(nodes, {}), random_seed)
         return values if isinstance(node, list | tuple) else values[0]
+
+    def _over_particles(self, lifted: Any, random_seed: Any) -> list[np.ndarray]:
+        histogram, generators = self.parameters["histogram"], len(lifted.generators)
+        # Without noise there is no call to count.
+        key_words = self._draw_words(random_seed if generators else 0)
+        own = words_of(key_words, np.arange(len(histogram)), generators)
+        if lifted.function is None:
+            return lifted.by_pytensor(histogram, own, {})
+        with self.target.precision():
+            values = self.target.programs(
+                Timing(), evaluate_at, lifted, histogram, own, lifted.arrays({})
+            )
+        return [np.asarray(value) for value in values]
 
     @property
     def symbolic_normalizing_constant(self) -> Any:
@@ -283,17 +297,13 @@ class AbstractSymbolic(ABC):
         given: Mapping[Any, Any],
         random_seed: Any,
     ) -> Sequence[np.ndarray]:
-        lifted = self._lift(nodes, given)
-        if lifted.function is None:
-            z = self.unconstrained_draws(draws, random_seed)
-            values = lifted.by_pytensor(z, given)
-        else:
+        lifted, key_words = self._lift(nodes, given), self._draw_words(random_seed)
+        if lifted.function is not None:
             data = lifted.arrays(given)
-            values = in_blocks(
-                self.target, self.family, draws, self._draw_words(random_seed), evaluate_block,
-                lifted, data, block=block_for(data),
-            )  # fmt: skip
-        return values
+            return evaluated(self.target, self.family, draws, key_words, lifted, data)
+        z, _ = sampled(self.target, self.family, draws, key_words)
+        own = words_of(key_words, np.arange(draws), len(lifted.generators))
+        return lifted.by_pytensor(z, own, given)
 
     def _lift(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
         if self._lifted is None:
