@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from taut.arguments import as_positive
 from taut.compilation import Timing
 from taut.drawing import evaluate_at, evaluated, sampled
 from taut.errors import ArgumentError
-from taut.family import AbstractFamily, Particles
+from taut.family import AbstractFamily, Particles, with_parameter
 from taut.frontend import Stepping
 from taut.noise import words_of
 from taut.target import Target
@@ -63,7 +64,22 @@ class AbstractSymbolic(ABC):
 
     @property
     def shared_params(self) -> dict[str, Any]:
-        """The parameters as PyTensor shared variables that follow the fit."""
+        """The parameters as PyTensor shared variables that follow the fit.
+
+        What is written to them, by ``set_value`` or the ``updates`` of a PyTensor function, are the
+        parameters from then on: of draws, moments and densities, and of a fit that goes on, in a
+        callback too. A verdict on those before is forgotten.
+
+        Examples
+        --------
+        >>> import numpy as np, pymc as pm, taut
+        >>> with pm.Model():
+        ...     x = pm.Normal("x", shape=2)
+        ...     approx = taut.MeanField()
+        >>> approx.shared_params["mu"].set_value(np.array([9.0, -9.0]))
+        >>> print(approx.mean.eval())
+        [ 9. -9.]
+        """
         return {name: self._view(name) for name in self._parameter_names}
 
     @property
@@ -172,7 +188,7 @@ class AbstractSymbolic(ABC):
         >>> approx.evaluate(x**2, draws=50).shape
         (1, 50, 2)
         """
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         nodes = list(node) if isinstance(node, list | tuple) else [node]
         values = self._evaluate(nodes, draws, dict(more_replacements or {}), random_seed)
         from taut.result import label_draws
@@ -277,6 +293,23 @@ class AbstractSymbolic(ABC):
         """PyTensor scalar: mean over the draws of the model's log joint density."""
         return self.expressions.expectation(self.model.varlogp + self.model.datalogp)
 
+    @abstractmethod
+    def _take_parameters(self, family: AbstractFamily) -> None:
+        """Go on with parameters that a user has written."""
+
+    def _write(self, name: str, value: Any) -> None:
+        """Take a parameter that was written to its shared variable."""
+        self._take_parameters(with_parameter(self.family, name, value))
+
+    def _take_up_written(self) -> None:
+        """Take parameters that a function of PyTensor has written to their shared variables."""
+        for name, value in {} if self._views is None else self._views.written().items():
+            try:
+                self._write(name, value)
+            except ArgumentError:
+                self._refresh_views()
+                raise
+
     def _forget_views(self) -> None:
         """Make them anew, for parameters of one's own."""
         self._views = self._expressions = self._lifted = None
@@ -317,17 +350,5 @@ class AbstractSymbolic(ABC):
         if self._views is None:
             from taut.frontend.pymc.views import Views
 
-            self._views = Views(self._read)
+            self._views = Views(self._read, self._write)
         return self._views[name]
-
-
-def check_draws(draws: Any) -> None:
-    """Refuse a number of draws that is none.
-
-    Raises
-    ------
-    ArgumentError
-        It is not a positive integer.
-    """
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")

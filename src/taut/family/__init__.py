@@ -13,6 +13,8 @@ from taut.family.particles import has_density as has_density
 from taut.family.product import Product as Product
 from taut.family.stretched import Stretched as Stretched
 from taut.family.student import StudentT as StudentT
+from taut.family.writing import with_parameter as with_parameter
+from taut.family.writing import with_parameters as with_parameters
 
 __all__ = [
     "AbstractFamily",
@@ -28,4 +30,6 @@ __all__ = [
     "Stretched",
     "StudentT",
     "has_density",
+    "with_parameter",
+    "with_parameters",
 ]
