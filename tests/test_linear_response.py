@@ -28,6 +28,32 @@ def test_a_gaussian_posterior_has_its_exact_covariance(vfam: str) -> None:
     np.testing.assert_allclose(response.mean, model.posterior_mean, atol=1e-3)
 
 
+def test_a_stretched_gaussian_has_it_too() -> None:
+    """From a member that is wide along one direction and narrow along another."""
+    model = cases.regression(5)
+    approx = beside(model.target(), "mf")
+    directions = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
+    approx.update(
+        taut.family.Stretched(np.zeros(5), -np.ones(5), directions, np.array([1.0, -0.5]))
+    )
+    response = approx.linear_response(random_seed=1)
+    np.testing.assert_allclose(response.cov(), model.posterior_cov, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(response.mean, model.posterior_mean, atol=1e-3)
+
+
+def test_pathfinder_s_gaussian_is_taken_and_its_draws_are_not() -> None:
+    model = cases.regression(5)
+    one, several = (
+        taut.Pathfinder(model=model.target(), random_seed=1, paths=paths).fit(progressbar=False)
+        for paths in (1, 4)
+    )
+    np.testing.assert_allclose(
+        one.linear_response().cov(), model.posterior_cov, rtol=1e-5, atol=1e-7
+    )
+    with pytest.raises(errors.ArgumentError, match="needs a Gaussian"):
+        several.linear_response()
+
+
 def test_groups_of_families_have_it_too() -> None:
     model = cases.regression(5)
     approx = beside(model.target(), "mf")

@@ -89,6 +89,9 @@ class Walk(AbstractMethod):
         loss = self.loss(state.mu[0], key)
         return MeanField(self.where(state.mu, key), state.rho), loss
 
+    def moved(self, state: PyTree, family: AbstractFamily) -> PyTree:
+        return family
+
     def family(self, state: PyTree) -> AbstractFamily:
         return state
 

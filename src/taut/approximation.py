@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from taut import seed
+from taut.arguments import as_flag, as_positive
 from taut.compilation import Timing, accounted, building
 from taut.diagnose import Journal, Report
 from taut.drawing import all_of, read_off
@@ -20,10 +21,12 @@ from taut.linear_response import LinearResponse, linear_response
 from taut.nuts_start import NutsStart, nuts_start
 from taut.printing import Rows, as_html, as_text, moments_table
 from taut.progress import average
-from taut.symbolic import AbstractSymbolic, check_draws
+from taut.symbolic import AbstractSymbolic
 from taut.target import Target
 from taut.trust import diagnosed, repaired
 
+# Why a fit ended whose parameters are others by now.
+_WRITTEN = "its parameters were written by hand"
 # Rows that draws may read for their densities, and rows from which on fewer draws are weighed.
 _MOST_READ, _MANY_ROWS, _WEIGHED, _FEW_WEIGHED = 100_000_000, 50_000, 2000, 500
 
@@ -89,12 +92,17 @@ class Approximation(AbstractSymbolic):
         self._family = family
         self._refresh_views()
 
+    def _take_parameters(self, family: AbstractFamily) -> None:
+        self.update(family)
+        self.journal, self.stopped = Journal(), _WRITTEN
+
     def retarget(self, target: Target) -> None:
         """Go on with the data of another moment; for those who write a method."""
         self._target = target
 
     def unconstrained_draws(self, draws: int, random_seed: Any = None) -> np.ndarray:
         """Draw flat vectors in the unconstrained space, one a row."""
+        draws = as_positive("draws", draws)
         drawn = self._draw(draws, random_seed)["unconstrained"]
         return np.stack(
             [self._target.space.ravel({k: v[i] for k, v in drawn.items()}) for i in range(draws)]
@@ -108,6 +116,7 @@ class Approximation(AbstractSymbolic):
     @property
     def family(self) -> AbstractFamily:
         """The approximation's density, with parameters as JAX arrays."""
+        self._take_up_written()
         return self._family
 
     @property
@@ -201,10 +210,10 @@ class Approximation(AbstractSymbolic):
         UserWarning
             k-hat is above 0.7, and weights do not make up for the distance to the posterior.
         """
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         if importance not in (None, "psis"):
             raise ArgumentError(f'importance must be None or "psis", got {importance!r}.')
-        weights, draws = None, int(draws)
+        weights = None
         if importance is None:
             drawn = self._draw(draws, random_seed)
         else:
@@ -212,14 +221,14 @@ class Approximation(AbstractSymbolic):
 
             words = self._draw_words(random_seed)
             drawn, weights = importance_draws(
-                self._family, self._target, self._streamed, draws, words
+                self.family, self._target, self._streamed, draws, words
             )
-        if not return_inferencedata:
+        if not as_flag("return_inferencedata", return_inferencedata):
             from taut.frontend.pymc.trace import multi_trace
 
             return multi_trace(self.model, drawn["unconstrained"] | drawn["constrained"])
-        if include_transformed is None:
-            include_transformed = self.include_transformed
+        shown = self.include_transformed if include_transformed is None else include_transformed
+        include_transformed = as_flag("include_transformed", shown)
         from taut.result import draws_to_datatree
 
         return draws_to_datatree(self, drawn, include_transformed, weights)
@@ -251,15 +260,15 @@ class Approximation(AbstractSymbolic):
         Raises
         ------
         ArgumentError
-            The approximation has no density, as particles.
+            There is no density, as of a repair's draws: `log_likelihood` compares such fits.
         RowsError
             Rows can not be read.
         """
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         if rows != "all":
             raise ArgumentError(f'rows must be "all", got {rows!r}.')
         words = self._draw_words(random_seed)
-        return elbo(self._family, self._target, self._streamed, draws, words)
+        return elbo(self.family, self._target, self._streamed, draws, words)
 
     def diagnose(
         self, draws: int | None = None, *, chains: bool = True, random_seed: Any = None
@@ -307,8 +316,8 @@ class Approximation(AbstractSymbolic):
         """
         if draws is None:
             draws = _WEIGHED if self._rows <= _MANY_ROWS else _FEW_WEIGHED
-        check_draws(draws)
-        return diagnosed(self, int(draws), self._draw_words(random_seed), chains=chains)
+        draws, chains = as_positive("draws", draws), as_flag("chains", chains)
+        return diagnosed(self, draws, self._draw_words(random_seed), chains=chains)
 
     def repair(self, rounds: int = 8, *, random_seed: Any = None) -> "Approximation":
         """Go on with short chains from draws of the fit until nothing shifts.
@@ -338,7 +347,7 @@ class Approximation(AbstractSymbolic):
         >>> type(repaired.family).__name__
         'Particles'
         """
-        words = self._draw_words(random_seed)
+        rounds, words = as_positive("rounds", rounds), self._draw_words(random_seed)
         other = self._alike()
         with accounted(other.timing):
             other.update(repaired(self, rounds, words, other.journal, other.timing))
@@ -410,7 +419,7 @@ class Approximation(AbstractSymbolic):
         array([[1. , 0.9],
                [0.9, 1. ]])
         """
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         if self._streamed is not None:
             raise RowsError(
                 "linear_response needs all rows in memory, and those of this fit are read from a "
@@ -418,7 +427,7 @@ class Approximation(AbstractSymbolic):
                 'approx.sample(importance="psis").'
             )
         words = self._draw_words(random_seed)
-        return linear_response(self, int(draws), np.random.default_rng(words))
+        return linear_response(self, draws, np.random.default_rng(words))
 
     def nuts_start(self, chains: int = 4, *, random_seed: Any = None) -> NutsStart:
         """Go on with NUTS where the fit is not to be trusted: start points, and a mass matrix.
@@ -481,6 +490,7 @@ class Approximation(AbstractSymbolic):
         -82
         """
         random_seed = self._draw_words(random_seed) if random_seed is None else random_seed
+        draws = as_positive("draws", draws)
         tree = self.sample(draws, random_seed=random_seed)
         if self._streamed is not None:
             z = self.unconstrained_draws(draws, random_seed)
@@ -498,11 +508,11 @@ class Approximation(AbstractSymbolic):
 
     def sample_dict_fn(self, draws: int = 100, *, random_seed: Any = None) -> dict[str, np.ndarray]:
         """Draw raw arrays by value variable, in the unconstrained space."""
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         return self._draw(draws, random_seed)["unconstrained"]
 
     def __repr__(self) -> str:
-        family = type(self._family).__name__
+        family = type(self.family).__name__
         variables = "variable" if len(self._target.space.slots) == 1 else "variables"
         return (
             f"<Approximation {family} of {len(self._target.space.slots)} {variables} "
@@ -511,6 +521,8 @@ class Approximation(AbstractSymbolic):
 
     def _state(self) -> str:
         """Say in a few words how the fit went."""
+        if self.stopped == _WRITTEN:
+            return _WRITTEN
         if self.journal.outcome is not None:
             trusted = "trusted" if self.journal.verdict.trusted else "not trusted"
             elbo = self.journal.elbo
@@ -541,7 +553,7 @@ class Approximation(AbstractSymbolic):
 
     def _draw(self, draws: int, random_seed: Any) -> dict[str, Any]:
         words = self._draw_words(random_seed)
-        drawn = all_of(self._target, self._family, draws, words)
+        drawn = all_of(self._target, self.family, draws, words)
         # The density on the few rows that a model of a source holds is none of the posterior.
         known = self._streamed is None and draws * self._rows <= _MOST_READ
         lp = self.log_densities(drawn["z"]) if known else np.full(draws, np.nan)
@@ -557,11 +569,10 @@ class Approximation(AbstractSymbolic):
         return self._read([name])[name]
 
     def _read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
-        """Read moments and parameters, all by one program."""
-        # Not target.precision(): a bound method of an equinox module costs 50 µs to look up, and
-        # callbacks may come here at every step.
+        """Read moments and parameters, all by one program; callbacks may do so at every step."""
+        # Not target.precision(): a bound method of an equinox module costs 50 µs to look up.
         with jax.enable_x64(self._in_64_bits):
-            values = self._target.programs(Timing(), read_off, tuple(names), self._family)
+            values = self._target.programs(Timing(), read_off, tuple(names), self.family)
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _dataset(self, flat: np.ndarray) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import PyTree
 
+from taut.arguments import as_number, as_positive, is_positive
 from taut.errors import ArgumentError
 
 
@@ -88,6 +89,51 @@ class Callbacks(AbstractObserver):
                 callback(self._approx, losses if self._score else None, i)
 
 
+class Following(AbstractObserver):
+    """Lets another observer look, and then takes up what that has changed.
+
+    Parameters
+    ----------
+    observer
+        Looks first.
+    take_up
+        Called after each look.
+    """
+
+    def __init__(self, observer: AbstractObserver, take_up: Callable[[], None]) -> None:
+        self._observer, self._take_up = observer, take_up
+
+    def next_look(self, done: int) -> int:
+        return self._observer.next_look(done)
+
+    def look(self, state: PyTree, losses: np.ndarray) -> None:
+        try:
+            self._observer.look(state, losses)
+        finally:
+            self._take_up()
+
+
+def as_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
+    """Take the callbacks of a fit, and refuse what can not be called.
+
+    Raises
+    ------
+    ArgumentError
+        It is no list of callables.
+    """
+    if callbacks is None:
+        return ()
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise ArgumentError(
+            "callbacks has to be a list of callables: write callbacks=[...]; got "
+            f"{callbacks!r} ({type(callbacks).__name__})."
+        )
+    found = tuple(callbacks)
+    for callback in found:
+        _schedule(callback)
+    return found
+
+
 def _schedule(callback: Callable[..., Any]) -> tuple[int, int]:
     if not callable(callback):
         raise ArgumentError(
@@ -107,7 +153,7 @@ def _schedule(callback: Callable[..., Any]) -> tuple[int, int]:
 
 def _steps(callback: Callable[..., Any], name: str, default: int) -> int:
     steps = getattr(callback, name, default)
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+    if not is_positive(steps):
         raise ArgumentError(
             f"{callback!r} has {name}={steps!r}, where a number of steps, 1 or more, is meant."
         )
@@ -159,7 +205,8 @@ class CheckParametersConvergence(Callback):
     ) -> None:
         if diff not in ("relative", "absolute"):
             raise ArgumentError(f'diff must be "relative" or "absolute", got {diff!r}.')
-        self.every, self.tolerance, self.diff, self.ord = every, tolerance, diff, ord
+        self.every, self.diff, self.ord = as_positive("every", every), diff, ord
+        self.tolerance = as_number("tolerance", tolerance)
         self._previous: np.ndarray | None = None
 
     def __call__(self, approx: Any, losses: np.ndarray | None, i: int) -> None:
@@ -198,7 +245,7 @@ class Tracker(Callback):
     """
 
     def __init__(self, *, every: int = 1, **functions: Callable[..., Any]) -> None:
-        self.every = every
+        self.every = as_positive("every", every)
         for name, function in functions.items():
             if not callable(function):
                 raise ArgumentError(

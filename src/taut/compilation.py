@@ -22,6 +22,7 @@ import platformdirs
 from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
 
+from taut.errors import ArgumentError
 from taut.read_often import keep_what_is_read_often
 from taut.space import is_dynamic
 
@@ -29,7 +30,7 @@ _LOGGER = logging.getLogger("taut")
 _ENVIRONMENT = "TAUT_CACHE_DIR"
 _OFF = ("", "0", "off", "none", "false")
 # Read by `cache_directory`: the user's choice in this process, which beats the environment's.
-_choice: list[str | Path | None] = []
+_choice: list[str | os.PathLike[str] | None] = []
 _switching = threading.Lock()
 
 
@@ -43,7 +44,7 @@ _CPU_OPTIONS: dict[str, Any] = _NO_POOL | {"xla_cpu_prefer_vector_width": 512}
 _CPU_OPTIONS_QUICK: dict[str, Any] = _NO_POOL | {"xla_backend_optimization_level": 1}
 
 
-def set_cache_directory(path: str | Path | None) -> None:
+def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
     """Choose the folder of compiled programs, or turn the cache off.
 
     Without this call it is ``$TAUT_CACHE_DIR`` (``off`` turns the cache off), else ``taut`` under
@@ -55,12 +56,22 @@ def set_cache_directory(path: str | Path | None) -> None:
     path
         A folder, made when it is first needed; `None` for no cache.
 
+    Raises
+    ------
+    ArgumentError
+        It is neither.
+
     Examples
     --------
     >>> import taut
     >>> taut.set_cache_directory("/tmp/taut-programs")
     >>> taut.set_cache_directory(None)
     """
+    if not isinstance(path, str | os.PathLike | None):
+        raise ArgumentError(
+            "The folder of compiled programs must be a path, or None for no cache, got "
+            f"{path!r} ({type(path).__name__})."
+        )
     _choice[:] = [path]
     _is_usable.cache_clear()
 

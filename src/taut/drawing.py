@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 from taut.compilation import Timing
 from taut.draws import map_in_turn
 from taut.family import AbstractFamily, Particles
-from taut.noise import noise_of
+from taut.noise import noise_of, words_of
 from taut.normal import as_normal
 from taut.target import Target
 from taut.threads import single_threaded
@@ -22,56 +22,32 @@ _BLOCK = 250
 _ROW_VALUES = 20_000_000
 
 
-def in_blocks(
-    target: Target,
-    family: AbstractFamily,
-    draws: int | np.ndarray,
-    key_words: np.ndarray,
-    program: Callable[..., PyTree],
-    *args: Any,
-    block: int = _BLOCK,
-) -> Any:
-    """Call a program for as many blocks as hold the draws, and cut the last one.
+def sampled(
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make draws in the unconstrained space, with their density.
 
     Parameters
     ----------
     target
-        Keeps the compiled program.
+        Keeps the compiled programs.
     family
         What is drawn from.
     draws
         How many, or the numbers of those wanted.
     key_words
         Of the stream the draws come from.
-    program
-        ``program(family, noise, *args)``, which makes draws of noise.
-    *args
-        Its last arguments.
-    block
-        Draws of one call; what is drawn does not depend on it.
     """
+    push = push_on_host(family)
 
     def make(numbers: np.ndarray) -> PyTree:
         noise = noise_of(target, family, key_words, numbers)
-        return target.programs(Timing(), program, family, noise, *args)
+        if push is not None:
+            return push(noise)
+        return target.programs(Timing(), sample_block, family, noise)
 
     with target.precision(), single_threaded(target.largest_matrix):
-        return by_blocks(make, _numbers(draws), block)
-
-
-def sampled(
-    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make draws in the unconstrained space, with their density; arguments as above."""
-    push = push_on_host(family)
-    if push is None:
-        return in_blocks(target, family, draws, key_words, sample_block)
-    with target.precision(), single_threaded(target.largest_matrix):
-        return by_blocks(
-            lambda numbers: push(noise_of(target, family, key_words, numbers)),
-            _numbers(draws),
-            _BLOCK,
-        )
+        return by_blocks(make, _numbers(draws), _BLOCK)
 
 
 def _numbers(draws: int | np.ndarray) -> np.ndarray:
@@ -128,15 +104,48 @@ def sample_block(family: AbstractFamily, noise: PyTree) -> tuple[Array, Array]:
     return jax.vmap(family.push)(noise)
 
 
-def evaluate_block(family: AbstractFamily, noise: PyTree, expression: Any, data: PyTree) -> PyTree:
+def evaluated(
+    target: Target,
+    family: AbstractFamily,
+    draws: int,
+    key_words: np.ndarray,
+    expression: Any,
+    data: PyTree,
+) -> Any:
+    """Evaluate expressions at draws; with noise of their own, fresh for each draw, if they have it.
+
+    Parameters
+    ----------
+    target, family, draws, key_words
+        As in `sampled`.
+    expression
+        ``expression(z, data, words)``, which has as many `generators` as it needs words of.
+    data
+        What it reads.
+    """
+
+    def make(numbers: np.ndarray) -> PyTree:
+        noise = noise_of(target, family, key_words, numbers)
+        own = words_of(key_words, numbers, len(expression.generators))
+        return target.programs(Timing(), evaluate_block, family, noise, own, expression, data)
+
+    with target.precision(), single_threaded(target.largest_matrix):
+        return by_blocks(make, np.arange(draws), block_for(data))
+
+
+def evaluate_block(
+    family: AbstractFamily, noise: PyTree, own: Array, expression: Any, data: PyTree
+) -> PyTree:
     """Evaluate expressions at a block of draws."""
-    return evaluate_at(expression, sample_block(family, noise)[0], data)
+    return evaluate_at(expression, sample_block(family, noise)[0], own, data)
 
 
-def evaluate_at(expression: Any, z: Array, data: PyTree) -> PyTree:
-    """Evaluate expressions at the rows of a matrix."""
+def evaluate_at(expression: Any, z: Array, own: Array, data: PyTree) -> PyTree:
+    """Evaluate expressions at the rows of a matrix, with the key words of each for their noise."""
     rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
-    return map_in_turn(lambda one: expression(one, data), z, rows)
+    if not own.size:
+        return map_in_turn(lambda one: expression(one, data, own[0]), z, rows)
+    return map_in_turn(lambda both: expression(both[0], data, both[1]), (z, own), rows)
 
 
 def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:

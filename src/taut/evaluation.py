@@ -12,7 +12,7 @@ from taut.compilation import Timing
 from taut.drawing import by_blocks, sampled
 from taut.draws import map_draws, map_in_turn, points_at_once
 from taut.errors import ArgumentError
-from taut.family import AbstractFamily
+from taut.family import AbstractFamily, has_density
 from taut.frontend import Streamed
 from taut.gradients import BLOCK, Gradients
 from taut.target import Target
@@ -67,9 +67,12 @@ def elbo(
     ArgumentError
         The approximation has no density.
     """
+    if not has_density(family):
+        raise ArgumentError(
+            "Particles have no density, and so no ELBO. Compare fits by what they predict: "
+            "arviz_stats.loo(approx.log_likelihood()), or arviz_stats.compare of several."
+        )
     z, log_q = sampled(target, family, draws, key_words)
-    if np.isnan(log_q).all():
-        raise ArgumentError("Particles have no density, and so no ELBO.")
     values = log_densities(target, streamed, z) - log_q
     return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 

@@ -7,8 +7,11 @@ from typing import Any, Literal
 import jax
 
 from taut.approximation import Approximation
+from taut.arguments import as_flag, as_positive, as_seconds, check_mapping
 from taut.batches import AbstractRows, AllRows
+from taut.callbacks import as_callbacks
 from taut.errors import ArgumentError, MethodError
+from taut.frontend import is_model
 from taut.frontend.matching import nearest
 from taut.method import (
     ADVI,
@@ -49,7 +52,7 @@ METHODS: dict[str, type[AnyInference]] = {
 
 
 def fit(
-    n: int | None = None,
+    n: Any = None,
     method: str | type[AnyInference] | AnyInference = "auto",
     model: Any = None,
     random_seed: Any = None,
@@ -84,13 +87,14 @@ def fit(
     ----------
     n
         Steps, by default 10 000; where a fit ends by itself the most of them: 100 000 with
-        ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``.
+        ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``. A model that stands here
+        is the model.
     method
         A name, in any case (an unknown one gets an error that lists all), a class such as
-        `taut.ADVI`, or an object of one, which then has its model and start already. By default
-        ``"auto"``; where arguments are given that belong to steps, such as `callbacks`, `replace`
-        or `obj_optimizer`, that is ``"advi"``, with ``step_size="auto"`` if neither `n` nor an
-        optimizer is given.
+        `taut.ADVI`, or an object of one, which then has its model and start already. Where
+        arguments are given that belong to steps, such as `callbacks`, `replace` or
+        `obj_optimizer`, ``"auto"``, which is the default, and `taut.Auto` stand for ``"advi"``,
+        with ``step_size="auto"`` if neither `n` nor an optimizer is given.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
@@ -144,6 +148,9 @@ def fit(
     >>> print(f"{float(draws['posterior']['mu'].mean()):.1f}")
     2.0
     """
+    if is_model(n):
+        model, n = _first_is_model(model, n), None
+    _check_plain(locals())
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
@@ -155,6 +162,7 @@ def fit(
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
     how |= _unlike(require_total_size=(require_total_size, True))
     begin = {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
+    method = _as_name(method)
     if method == "auto" and (start_sigma or inf_kwargs or _not_taken(Auto, how)):
         method = "advi"
         how |= _own_step_size(how)
@@ -167,6 +175,38 @@ def fit(
         how |= _own_step_size(how)
     _check_taken(inference, how)
     return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
+
+
+def _first_is_model(model: Any, first: Any) -> Any:
+    """Take what stands first, where PyMC has `n`, for the model that it is."""
+    if model is not None:
+        raise ArgumentError(
+            "The model is given twice: first, where n stands, and as model. Write "
+            "taut.fit(n, method, model=model)."
+        )
+    return first
+
+
+def _check_plain(given: Mapping[str, Any]) -> None:
+    """Refuse flags and collections that are none, before anything is built."""
+    for name in ("progressbar", "include_transformed", "shuffle", "replace", "require_total_size"):
+        as_flag(name, given[name])
+    if given["score"] is not None:
+        as_flag("score", given["score"])
+    check_mapping("inf_kwargs", given["inf_kwargs"], "{'gradient': 'path'}")
+    check_mapping("start", given["start"], "{'mu': 1.0}")
+    check_mapping("start_sigma", given["start_sigma"], "{'mu': 0.1}")
+    as_seconds("max_seconds", given["max_seconds"])
+    for name in ("n", "batch_size", "obj_n_mc"):
+        if given[name] is not None:
+            as_positive(name, given[name])
+    as_callbacks(given["callbacks"])
+
+
+def _as_name(method: Any) -> Any:
+    """Give "auto" for all ways to write it, so that one rule holds for them."""
+    auto = method is Auto or (isinstance(method, str) and method.lower() == "auto")
+    return "auto" if auto else method
 
 
 def _has_all_rows(target: Target) -> bool:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from taut.compilation import Timing
 from taut.draws import map_draws
-from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Product
+from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Product, Stretched
 from taut.target import Target
 from taut.types import AnyArray
 
@@ -128,7 +128,7 @@ def is_gaussian(family: AbstractFamily) -> bool:
     """Tell whether a family is one of the Gaussian ones, or a product of them."""
     if isinstance(family, Product):
         return all(map(is_gaussian, family.parts))
-    return isinstance(family, MeanField | FullRank | LowRank)
+    return isinstance(family, MeanField | FullRank | LowRank | Stretched)
 
 
 def _is_dense(family: AbstractFamily) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from taut.arguments import as_number, as_positive, check_mapping
 from taut.errors import GroupError
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product, StudentT
 from taut.frontend import AbstractSource
@@ -64,6 +65,14 @@ class Group:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_spec", _spec(self.vfam, self.params))
+        object.__setattr__(self, "size", as_positive("size", self.size))
+        object.__setattr__(self, "jitter", as_number("jitter", self.jitter, zero=True))
+        if self.rank is not None:
+            object.__setattr__(self, "rank", as_positive("rank", self.rank))
+        check_mapping("start", self.start, "{'mu': 1.0}")
+        check_mapping("start_sigma", self.start_sigma, "{'mu': 0.1}")
+        if isinstance(self.group, str):
+            raise GroupError(f"group must be a list of variables or their names: [{self.group!r}].")
         if self.group is not None and not list(self.group):
             raise GroupError("A group has to name at least one variable; use None for the rest.")
 
@@ -161,7 +170,11 @@ def _names_of_groups(
     groups: Sequence[Group], source: AbstractSource, space: Space
 ) -> list[list[str]]:
     """Resolve each group to names of the space; the one with `None` gets the rest."""
-    if not groups or not all(isinstance(group, Group) for group in groups):
+    if (
+        not isinstance(groups, Sequence)
+        or not groups
+        or not all(isinstance(group, Group) for group in groups)
+    ):
         raise GroupError(f"groups has to be a list of taut.Group, got {groups!r}.")
     if sum(group.group is None for group in groups) > 1:
         raise GroupError("Only one group can be None, for the variables no other group has.")
@@ -183,6 +196,12 @@ def _names_of_groups(
 def _spec(vfam: str | None, params: Mapping[str, Any] | None) -> _Spec:
     if (vfam is None) == (params is None):
         raise GroupError("A group needs either vfam or params, and not both.")
+    check_mapping("params", params, "{'mu': mu, 'rho': rho}")
+    if not isinstance(vfam, str | None):
+        raise GroupError(
+            f"vfam must be the name of a family, such as 'mean_field', got {vfam!r} "
+            f"({type(vfam).__name__}). A family of your own is shown by approx.update(family)."
+        )
     for spec in _SPECS:
         if params is not None and spec.keys == set(params):
             return spec

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from taut.arguments import as_positive
 from taut.errors import ArgumentError
 
 
@@ -44,12 +45,10 @@ def Minibatch(variable: Any, *variables: Any, batch_size: int) -> Any:
     >>> round(float(approx.mean.eval()[0]))
     2
     """
-    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    if not whole or batch_size < 1:
-        raise ArgumentError(f"batch_size must be a positive integer, got {batch_size!r}.")
+    batch_size = as_positive("batch_size", batch_size)
     lengths = [len(array) for array in (variable, *variables) if isinstance(array, np.ndarray)]
     if len(set(lengths)) > 1:
         raise ArgumentError(f"All arrays must have the same number of rows, got {lengths}.")
     from taut.frontend.pymc import draw_minibatch
 
-    return draw_minibatch(variable, *variables, batch_size=int(batch_size))
+    return draw_minibatch(variable, *variables, batch_size=batch_size)

@@ -1,5 +1,7 @@
 """Noise of draws that are asked for from outside of a fit."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 from jaxtyping import Array, PyTree
@@ -42,12 +44,32 @@ def noise_of(
     shapes = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
     if not _is_numpys(family):
         return target.programs(Timing(), noise_block, family, key_words, numbers.astype(np.int32))
+    return _by_number(numbers, key_words.tolist(), lambda random: _make(family, shapes, random))
+
+
+def words_of(key_words: np.ndarray, numbers: np.ndarray, generators: int) -> np.ndarray:
+    """Make key words of generators that an expression draws from, for each draw by its number.
+
+    Parameters
+    ----------
+    key_words, numbers
+        As in `noise_of`, whose noise these do not share.
+    generators
+        How many.
+    """
+    stream = seed.words(*(int(word) for word in key_words), seed.NODES).tolist()
+    shape = _TOGETHER, generators, 2
+    return _by_number(
+        numbers, stream, lambda random: random.integers(2**32, size=shape, dtype=np.uint32)
+    )
+
+
+def _by_number(
+    numbers: np.ndarray, stream: list[int], make: Callable[[np.random.Generator], PyTree]
+) -> PyTree:
+    """Make all that share a generator with one that is wanted, and pick those that are."""
     blocks, which = np.unique(numbers // _TOGETHER, return_inverse=True)
-    # All that share a generator with one that is wanted.
-    made = [
-        _make(family, shapes, np.random.default_rng([*key_words.tolist(), int(block)]))
-        for block in blocks
-    ]
+    made = [make(np.random.default_rng([*stream, int(block)])) for block in blocks]
     return jax.tree.map(lambda *each: np.stack(each)[which, numbers % _TOGETHER], *made)
 
 

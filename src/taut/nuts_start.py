@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from taut.arguments import as_positive
 from taut.batches import AllRows
 from taut.compilation import Timing
 from taut.drawing import all_of, read_off
@@ -191,8 +192,7 @@ def nuts_start(approx: "Approximation", chains: int, words: np.ndarray) -> NutsS
 
 
 def _check(approx: "Approximation", chains: Any) -> None:
-    if not isinstance(chains, int | np.integer) or isinstance(chains, bool) or chains < 1:
-        raise ArgumentError(f"chains must be a positive integer, got {chains!r}.")
+    as_positive("chains", chains)
     if approx.model is None:
         raise ArgumentError(
             "nuts_start needs a PyMC model, and this is a fit of a target that was written by "

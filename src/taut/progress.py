@@ -3,6 +3,7 @@
 import logging
 import time
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -15,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.theme import Theme
+
+from taut.arguments import as_flag
 
 # How a fit ends, unless a callback has words of its own for it.
 FINISHED, INTERRUPTED, NOT_FINITE = "finished", "interrupted", "not finite"
@@ -133,3 +136,8 @@ def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str
         return f"Finished [100%]: {value}"
     line = f"Interrupted at {done:,d} [{100 * done // max(steps, 1)}%]: {value}"
     return line if stopped in (None, INTERRUPTED) else f"{line}\n{stopped}"
+
+
+def as_progress(shown: Any, theme: Any) -> AbstractProgress:
+    """Make a bar, or none."""
+    return RichProgress(theme) if as_flag("progressbar", shown) else SilentProgress()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from taut.approximation import Approximation
+from taut.arguments import as_positive
 from taut.errors import ArgumentError
 from taut.frontend import as_source
 from taut.group import Group
@@ -110,7 +111,8 @@ def Empirical(
     if (trace is None) == (size is None):
         raise ArgumentError("Empirical needs either a trace or a size, and not both.")
     if trace is None:
-        group = Group(None, "empirical", start=start, size=size or 0, jitter=jitter)
+        number = as_positive("size", size)
+        group = Group(None, "empirical", start=start, size=number, jitter=jitter)
     else:
         group = Group(None, params={"histogram": as_source(model).histogram(trace)})
     return Approximation([group], model=model, random_seed=random_seed)

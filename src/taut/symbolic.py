@@ -7,11 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from taut.arguments import as_positive
 from taut.compilation import Timing
-from taut.drawing import block_for, evaluate_at, evaluate_block, in_blocks
+from taut.drawing import evaluate_at, evaluated, sampled
 from taut.errors import ArgumentError
-from taut.family import AbstractFamily, Particles
+from taut.family import AbstractFamily, Particles, with_parameter
 from taut.frontend import Stepping
+from taut.noise import words_of
 from taut.target import Target
 
 
@@ -62,7 +64,22 @@ class AbstractSymbolic(ABC):
 
     @property
     def shared_params(self) -> dict[str, Any]:
-        """The parameters as PyTensor shared variables that follow the fit."""
+        """The parameters as PyTensor shared variables that follow the fit.
+
+        What is written to them, by ``set_value`` or the ``updates`` of a PyTensor function, are the
+        parameters from then on: of draws, moments and densities, and of a fit that goes on, in a
+        callback too. A verdict on those before is forgotten.
+
+        Examples
+        --------
+        >>> import numpy as np, pymc as pm, taut
+        >>> with pm.Model():
+        ...     x = pm.Normal("x", shape=2)
+        ...     approx = taut.MeanField()
+        >>> approx.shared_params["mu"].set_value(np.array([9.0, -9.0]))
+        >>> print(approx.mean.eval())
+        [ 9. -9.]
+        """
         return {name: self._view(name) for name in self._parameter_names}
 
     @property
@@ -140,20 +157,22 @@ class AbstractSymbolic(ABC):
         """Evaluate an expression at draws of the approximation, on JAX.
 
         The same as `sample_node` with a size, at once: PyTensor's default backend compiles for
-        many seconds where this takes one, and milliseconds from the second call on.
+        many seconds where this takes one, and milliseconds from the second call on. Random
+        variables that the expression has of its own, such as ``pm.Normal.dist(mu, sigma)``, draw
+        anew for each draw.
 
         Parameters
         ----------
         node
             A PyTensor expression of variables of the model, or a list of them, which then share
-            their draws.
+            their draws, and the noise of random variables that stand in several of them.
         draws
             How many.
         more_replacements
             Other variables to replace, as in `sample_node`; new arrays of the same shapes compile
             nothing.
         random_seed
-            As in `sample`.
+            As in `sample`; decides noise of the expression's own, too.
 
         Returns
         -------
@@ -169,7 +188,7 @@ class AbstractSymbolic(ABC):
         >>> approx.evaluate(x**2, draws=50).shape
         (1, 50, 2)
         """
-        check_draws(draws)
+        draws = as_positive("draws", draws)
         nodes = list(node) if isinstance(node, list | tuple) else [node]
         values = self._evaluate(nodes, draws, dict(more_replacements or {}), random_seed)
         from taut.result import label_draws
@@ -180,8 +199,15 @@ class AbstractSymbolic(ABC):
         ]
         return labelled if isinstance(node, list | tuple) else labelled[0]
 
-    def evaluate_over_trace(self, node: Any) -> Any:
+    def evaluate_over_trace(self, node: Any, *, random_seed: Any = None) -> Any:
         """Evaluate an expression at every particle of an `Empirical`, in their order.
+
+        Parameters
+        ----------
+        node
+            As in `evaluate`.
+        random_seed
+            Decides the noise of random variables that the expression has of its own.
 
         Raises
         ------
@@ -194,17 +220,21 @@ class AbstractSymbolic(ABC):
                 " Use evaluate or sample_node."
             )
         nodes = list(node) if isinstance(node, list | tuple) else [node]
-        lifted = self._lift(nodes, {})
-        histogram = self.parameters["histogram"]
-        if lifted.function is None:
-            values = lifted.by_pytensor(histogram, {})
-        else:
-            with self.target.precision():
-                values = self.target.programs(
-                    Timing(), evaluate_at, lifted, histogram, lifted.arrays({})
-                )
-        values = [np.asarray(value) for value in values]
+        values = self._over_particles(self._lift(nodes, {}), random_seed)
         return values if isinstance(node, list | tuple) else values[0]
+
+    def _over_particles(self, lifted: Any, random_seed: Any) -> list[np.ndarray]:
+        histogram, generators = self.parameters["histogram"], len(lifted.generators)
+        # Without noise there is no call to count.
+        key_words = self._draw_words(random_seed if generators else 0)
+        own = words_of(key_words, np.arange(len(histogram)), generators)
+        if lifted.function is None:
+            return lifted.by_pytensor(histogram, own, {})
+        with self.target.precision():
+            values = self.target.programs(
+                Timing(), evaluate_at, lifted, histogram, own, lifted.arrays({})
+            )
+        return [np.asarray(value) for value in values]
 
     @property
     def symbolic_normalizing_constant(self) -> Any:
@@ -263,6 +293,23 @@ class AbstractSymbolic(ABC):
         """PyTensor scalar: mean over the draws of the model's log joint density."""
         return self.expressions.expectation(self.model.varlogp + self.model.datalogp)
 
+    @abstractmethod
+    def _take_parameters(self, family: AbstractFamily) -> None:
+        """Go on with parameters that a user has written."""
+
+    def _write(self, name: str, value: Any) -> None:
+        """Take a parameter that was written to its shared variable."""
+        self._take_parameters(with_parameter(self.family, name, value))
+
+    def _take_up_written(self) -> None:
+        """Take parameters that a function of PyTensor has written to their shared variables."""
+        for name, value in {} if self._views is None else self._views.written().items():
+            try:
+                self._write(name, value)
+            except ArgumentError:
+                self._refresh_views()
+                raise
+
     def _forget_views(self) -> None:
         """Make them anew, for parameters of one's own."""
         self._views = self._expressions = self._lifted = None
@@ -283,17 +330,13 @@ class AbstractSymbolic(ABC):
         given: Mapping[Any, Any],
         random_seed: Any,
     ) -> Sequence[np.ndarray]:
-        lifted = self._lift(nodes, given)
-        if lifted.function is None:
-            z = self.unconstrained_draws(draws, random_seed)
-            values = lifted.by_pytensor(z, given)
-        else:
+        lifted, key_words = self._lift(nodes, given), self._draw_words(random_seed)
+        if lifted.function is not None:
             data = lifted.arrays(given)
-            values = in_blocks(
-                self.target, self.family, draws, self._draw_words(random_seed), evaluate_block,
-                lifted, data, block=block_for(data),
-            )  # fmt: skip
-        return values
+            return evaluated(self.target, self.family, draws, key_words, lifted, data)
+        z, _ = sampled(self.target, self.family, draws, key_words)
+        own = words_of(key_words, np.arange(draws), len(lifted.generators))
+        return lifted.by_pytensor(z, own, given)
 
     def _lift(self, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
         if self._lifted is None:
@@ -307,17 +350,5 @@ class AbstractSymbolic(ABC):
         if self._views is None:
             from taut.frontend.pymc.views import Views
 
-            self._views = Views(self._read)
+            self._views = Views(self._read, self._write)
         return self._views[name]
-
-
-def check_draws(draws: Any) -> None:
-    """Refuse a number of draws that is none.
-
-    Raises
-    ------
-    ArgumentError
-        It is not a positive integer.
-    """
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise ArgumentError(f"draws must be a positive integer, got {draws!r}.")

@@ -11,6 +11,7 @@ from jaxtyping import Array, Int, UInt32
 from scipy import stats
 
 from taut import seed
+from taut.arguments import as_number, as_positive
 from taut.batches import AllRows
 from taut.calibration import Calibration
 from taut.compilation import Timing
@@ -21,7 +22,6 @@ from taut.fixed_draws import is_gaussian
 from taut.frontend import Simulations, as_source, with_data
 from taut.group import Group, assemble
 from taut.loop import all_finite
-from taut.method.arguments import as_positive
 from taut.method.descent import Descent
 from taut.objective import ELBO, path
 from taut.optimizer import adam
@@ -106,6 +106,7 @@ def vsbc(
     """
     datasets, steps = as_positive("datasets", datasets), as_positive("steps", steps)
     obj_n_mc = as_positive("obj_n_mc", obj_n_mc)
+    learning_rate = as_number("learning_rate", learning_rate)
     if datasets < _FEWEST:
         raise ArgumentError(f"datasets must be at least {_FEWEST}, got {datasets}.")
     number, source = seed.entropy(random_seed), as_source(model)
@@ -117,7 +118,7 @@ def vsbc(
     family = assemble([Group(None, vfam)], source, target.space, target.dtype, start)
     if not is_gaussian(family):
         raise ArgumentError(f'vfam must be a Gaussian family, such as "mean_field", got {vfam!r}.')
-    rate = _cosine(float(learning_rate), steps)
+    rate = _cosine(learning_rate, steps)
     method = Descent(ELBO(obj_n_mc, estimator=path), adam(learning_rate=rate))
     words = seed.words(number, seed.STEPS)
     mean, std = _fit(simulated, method, family, words, steps)

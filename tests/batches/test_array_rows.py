@@ -142,5 +142,7 @@ def test_what_are_no_arrays_is_refused(arrays: Any, message: str) -> None:
 
 @pytest.mark.parametrize("block_rows", [0, -3])
 def test_a_block_has_a_row(block_rows: int) -> None:
-    with pytest.raises(ArgumentError, match=f"block_rows must be 1 or more, got {block_rows}"):
+    with pytest.raises(
+        ArgumentError, match=f"block_rows must be a positive integer, got {block_rows}"
+    ):
         ArrayRows({"y": np.zeros(3)}, block_rows=block_rows)

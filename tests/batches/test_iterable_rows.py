@@ -170,5 +170,5 @@ def test_what_is_no_iterable_is_refused(blocks: Any) -> None:
 
 @pytest.mark.parametrize("rows", [0, -1, 2.5, None, True])
 def test_rows_that_are_no_number_are_refused(rows: Any) -> None:
-    with pytest.raises(ArgumentError, match="rows must be an integer, 1 or more, got"):
+    with pytest.raises(ArgumentError, match="rows must be a positive integer, got"):
         IterableRows(BLOCKS, rows=rows)

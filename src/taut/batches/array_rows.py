@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from taut.arguments import as_positive
 from taut.batches.rows import (
     AbstractRows,
     Column,
@@ -61,8 +62,8 @@ class ArrayRows(AbstractRows):
         self._arrays = dict(arrays)
         self._columns = {name: as_column(name, a.shape, a.dtype) for name, a in arrays.items()}
         self._rows = common_rows({name: int(array.shape[0]) for name, array in arrays.items()})
-        if block_rows is not None and block_rows < 1:
-            raise ArgumentError(f"block_rows must be 1 or more, got {block_rows}.")
+        if block_rows is not None:
+            block_rows = as_positive("block_rows", block_rows)
         self._block_rows = block_rows or default_block_rows(self._columns)
 
     @property

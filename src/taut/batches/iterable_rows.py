@@ -5,6 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
+from taut.arguments import as_positive
 from taut.batches.rows import (
     AbstractRows,
     Column,
@@ -61,9 +62,7 @@ class IterableRows(AbstractRows):
         *,
         rows: int,
     ) -> None:
-        if isinstance(rows, bool) or not isinstance(rows, int | np.integer) or rows < 1:
-            raise ArgumentError(f"rows must be an integer, 1 or more, got {rows!r}.")
-        self._source, self._rows, self._epochs = blocks, int(rows), 0
+        self._source, self._rows, self._epochs = blocks, as_positive("rows", rows), 0
         iterator = self._iterator()
         first = _next(iterator, 0)
         if first is None:

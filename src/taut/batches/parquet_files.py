@@ -57,9 +57,14 @@ def find_files(paths: Paths) -> list[Path]:
     RowsError
         One of them leads to no file.
     """
-    each = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    if not each:
-        raise ArgumentError("Expected a Parquet file, a folder, a pattern or a list of these.")
+    kinds = str | os.PathLike
+    each: Any = [paths] if isinstance(paths, kinds) else paths
+    each = list(each) if isinstance(each, Iterable) and not isinstance(each, bytes) else []
+    if not each or not all(isinstance(path, kinds) for path in each):
+        raise ArgumentError(
+            "paths must be a Parquet file, a folder, a pattern or a list of these, such as "
+            f'"trips/*.parquet", got {paths!r} ({type(paths).__name__}).'
+        )
     return list(dict.fromkeys(file for path in each for file in _find(path)))
 
 

@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -197,7 +197,8 @@ def _take_turns(
 def _wanted(columns: Mapping[str, Columns]) -> dict[str, list[str]]:
     check_names(columns, "columns")
     wanted = {
-        name: [part] if isinstance(part, str) else list(part) for name, part in columns.items()
+        name: [part] if isinstance(part, str) or not isinstance(part, Iterable) else list(part)
+        for name, part in columns.items()
     }
     for name, parts in wanted.items():
         if not parts or not all(isinstance(part, str) for part in parts):

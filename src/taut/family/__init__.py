@@ -14,6 +14,8 @@ from taut.family.particles import has_density as has_density
 from taut.family.product import Product as Product
 from taut.family.stretched import Stretched as Stretched
 from taut.family.student import StudentT as StudentT
+from taut.family.writing import with_parameter as with_parameter
+from taut.family.writing import with_parameters as with_parameters
 
 __all__ = [
     "AbstractFamily",
@@ -30,4 +32,6 @@ __all__ = [
     "StudentT",
     "has_density",
     "has_exact_moments",
+    "with_parameter",
+    "with_parameters",
 ]

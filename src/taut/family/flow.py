@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from taut.arguments import as_positive
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
 from taut.family.full_rank import FullRank
@@ -42,9 +43,7 @@ class Layers:
 
     def __post_init__(self) -> None:
         for name in ("layers", "width", "depth"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ArgumentError(f"{name} of a flow must be a positive integer, got {value!r}.")
+            object.__setattr__(self, name, as_positive(f"{name} of a flow", getattr(self, name)))
         for name, kind in (("transformer", Transformer), ("architecture", Architecture)):
             if getattr(self, name) not in get_args(kind):
                 words = " or ".join(f'"{word}"' for word in get_args(kind))

@@ -6,6 +6,7 @@ from taut.frontend.batching import Stepping as Stepping
 from taut.frontend.batching import Streamed as Streamed
 from taut.frontend.select import as_source as as_source
 from taut.frontend.select import as_target as as_target
+from taut.frontend.select import is_model as is_model
 from taut.frontend.simulations import Simulations as Simulations
 from taut.frontend.simulations import with_data as with_data
 
@@ -17,5 +18,6 @@ __all__ = [
     "Streamed",
     "as_source",
     "as_target",
+    "is_model",
     "with_data",
 ]

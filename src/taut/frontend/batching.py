@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from taut.arguments import as_flag, as_positive, check_mapping
 from taut.batches import AbstractFeed, AbstractRows, Part, Partition, parts_of
 from taut.errors import ArgumentError
 from taut.target import Target
@@ -44,7 +43,11 @@ class Batching:
     require_total_size: bool = True
 
     def __post_init__(self) -> None:
-        _check_batch_size(self.batch_size)
+        if self.batch_size is not None:
+            as_positive("batch_size, the rows of a batch,", self.batch_size)
+        for name in ("shuffle", "replace", "require_total_size"):
+            as_flag(name, getattr(self, name))
+        check_mapping("more_replacements", self.more_replacements, "{full_data: minibatch}")
         if self.rows is not None and not isinstance(self.rows, Mapping | AbstractRows):
             raise ArgumentError(
                 'rows must map names to axes, such as {"X": 0, "y": 0}, or be a source of rows '
@@ -116,13 +119,3 @@ class Streamed:
     def parts(self) -> Iterator[Part]:
         """Read all rows once."""
         return parts_of(self.feed(), self.partition.batches)
-
-
-def _check_batch_size(batch_size: Any) -> None:
-    if batch_size is None:
-        return
-    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    if not whole or batch_size < 1:
-        raise ArgumentError(
-            f"batch_size, the rows of a batch, must be a positive integer, got {batch_size!r}."
-        )

@@ -58,6 +58,13 @@ def as_target(model: Any = None) -> Target:
     return as_source(model).target()
 
 
+def is_model(value: Any) -> bool:
+    """Tell whether a value is a model; PyMC is not loaded for numbers."""
+    if value is None or isinstance(value, int | float | str):
+        return False
+    return isinstance(value, Target) or _is_pymc_model(value)
+
+
 def _is_pymc_model(model: Any) -> bool:
     from pymc import Model
 

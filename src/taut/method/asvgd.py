@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Array, Scalar
 
 from taut.approximation import Approximation
+from taut.arguments import as_number
 from taut.group import Group
 from taut.method.implicit_gradient import DRAWS
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.session import Session, check_approximation
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel
 
 
@@ -54,9 +55,12 @@ class ASVGD(Inference):
         kernel: AbstractKernel | Callable[[Array, Array], Scalar] = RBF(),  # noqa: B008
         temperature: float = 1.0,
     ) -> None:
+        if approx is not None:
+            check_approximation("ASVGD", approx)
         if approx is None:
             approx = Approximation([Group(None, "fr")], model=model, random_seed=random_seed)
-        self._kernel, self._temperature = as_kernel(kernel), np.asarray(temperature, float)
+        self._kernel = as_kernel(kernel)
+        self._temperature = np.asarray(as_number("temperature", temperature))
         self._session = Session("ASVGD", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:

@@ -146,6 +146,10 @@ class AutoStep(AbstractMethod):
         # The loop looks at the estimate alone, and skips a step whose loss is not a number.
         return state, jnp.where(_all_finite(parameters), loss, jnp.nan)
 
+    def moved(self, state: AutoStepState, family: AbstractFamily) -> AutoStepState:
+        none, far = jnp.zeros_like(state.averages), jnp.full_like(state.moved, jnp.inf)
+        return replace(_begin(state, family), estimate=family, averages=none, moved=far)
+
     def family(self, state: AutoStepState) -> AbstractFamily:
         return state.estimate
 

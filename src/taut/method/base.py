@@ -23,5 +23,9 @@ class AbstractMethod(eqx.Module):
         """Take one step on a batch of rows; give the new state and the loss before it."""
 
     @abstractmethod
+    def moved(self, state: PyTree, family: AbstractFamily) -> PyTree:
+        """Go on from other parameters, which a user has set."""
+
+    @abstractmethod
     def family(self, state: PyTree) -> AbstractFamily:
         """Read the approximation off a state."""

@@ -6,8 +6,8 @@ from typing import Any, final
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.arguments import as_positive
 from taut.group import Group
-from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
 from taut.method.score_matching import batch_match
 

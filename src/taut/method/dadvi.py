@@ -9,13 +9,13 @@ import scipy.optimize
 from jaxtyping import Array, Float
 
 from taut.approximation import Approximation
+from taut.arguments import as_flag, as_positive
 from taut.draws import map_draws
 from taut.errors import ArgumentError
 from taut.family import MeanField
 from taut.family.gaussian import inverse_softplus
 from taut.gradients import AbstractGradients
 from taut.group import Group
-from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
 from taut.method.modes import CHUNK, descend
 from taut.target import Target
@@ -99,7 +99,7 @@ class DADVI(DirectInference):
     ) -> None:
         if order not in get_args(Order):
             raise ArgumentError(f'order must be "first" or "second", got {order!r}.')
-        self._draws = as_positive("draws", draws)
+        self._draws, antithetic = as_positive("draws", draws), as_flag("antithetic", antithetic)
         if antithetic and self._draws % 2:
             raise ArgumentError(f"Antithetic draws come in pairs: draws must be even, got {draws}.")
         self._antithetic, self._order = antithetic, order

@@ -61,6 +61,9 @@ class Descent(AbstractMethod):
         updates, memory = self.optimizer.update(gradient, state.optimizer, trainable)
         return DescentState(eqx.apply_updates(family, updates), memory), loss
 
+    def moved(self, state: DescentState, family: AbstractFamily) -> DescentState:
+        return DescentState(family, state.optimizer)
+
     def family(self, state: DescentState) -> AbstractFamily:
         return state.family
 

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batch_gradients import gradients_of
 from taut.batches import AbstractRows, AllRows
 from taut.compilation import accounted, building
@@ -21,9 +22,8 @@ from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
 from taut.frontend.base import NOT_EVALUATED
 from taut.gradients import AbstractGradients
-from taut.method.arguments import as_positive, as_progress, as_seconds
 from taut.method.draft import Draft
-from taut.progress import INTERRUPTED, AbstractProgress
+from taut.progress import INTERRUPTED, AbstractProgress, as_progress
 from taut.target import Target
 from taut.threads import single_threaded
 
@@ -173,7 +173,7 @@ class DirectInference(ABC):
         )
         self._check_batching(batching)
         longest = self._longest if n is None else as_positive("n", n)
-        self._approx.include_transformed = include_transformed
+        self._approx.include_transformed = as_flag("include_transformed", include_transformed)
         begun = time.perf_counter()
         deadline = begun + as_seconds("max_seconds", max_seconds)
         progress = as_progress(progressbar, progressbar_theme)

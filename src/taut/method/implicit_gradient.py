@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Array, Scalar
 
 from taut.approximation import Approximation
+from taut.arguments import as_number
 from taut.family import Particles
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.session import Session, check_approximation
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel
 
 # PyMC's default for the draws of a step of ASVGD.
@@ -50,7 +51,9 @@ class ImplicitGradient(Inference):
         kernel: AbstractKernel | Callable[[Array, Array], Scalar] = RBF(),  # noqa: B008
         temperature: float = 1.0,
     ) -> None:
-        self._kernel, self._temperature = as_kernel(kernel), np.asarray(temperature, float)
+        check_approximation("ImplicitGradient", approx)
+        self._kernel = as_kernel(kernel)
+        self._temperature = np.asarray(as_number("temperature", temperature))
         self._session = Session("ImplicitGradient", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:

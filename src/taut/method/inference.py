@@ -10,18 +10,19 @@ import numpy as np
 from optax.contrib import adopt
 
 from taut.approximation import Approximation
+from taut.arguments import as_flag, as_positive
 from taut.batches import AbstractRows
 from taut.compilation import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.frontend import Batching
-from taut.method.arguments import as_positive, as_progress
 from taut.method.auto_step import AutoStep
 from taut.method.base import AbstractMethod
 from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
+from taut.progress import as_progress
 
 _STEPS, _CAP = 10_000, 100_000
 # What is scaled by the step size that is found. A short memory of squared gradients, because their
@@ -163,10 +164,11 @@ class Inference(ABC):
         )
         if n is None:
             n = _STEPS if step_size is None else _CAP
-        self.approx.include_transformed = include_transformed
+        self.approx.include_transformed = as_flag("include_transformed", include_transformed)
         progress = as_progress(progressbar, progressbar_theme)
+        scored = score is None or as_flag("score", score)
         with accounted(self.approx.timing):
-            return self._session.fit(method, n, callbacks, score is not False, progress, batching)
+            return self._session.fit(method, n, callbacks, scored, progress, batching)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None

@@ -6,7 +6,7 @@ from taut.approximation import Approximation
 from taut.errors import ArgumentError
 from taut.family import has_density
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.session import Session, check_approximation
 from taut.objective import AbstractObjective, Gradient, as_objective
 
 
@@ -47,6 +47,7 @@ class KLqp(Inference):
         gradient: Gradient = "total",
         objective: AbstractObjective | None = None,
     ) -> None:
+        check_approximation("KLqp", approx)
         if not has_density(approx.family):
             raise ArgumentError(
                 "KLqp needs the density of an approximation, and particles have none. "

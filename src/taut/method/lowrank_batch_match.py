@@ -6,9 +6,9 @@ from typing import Any, final
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.arguments import as_positive
 from taut.family import LowRank
 from taut.group import Group
-from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem
 from taut.method.leaping import leap_and_patch
 from taut.method.patching import LowRankGaussian

@@ -6,11 +6,11 @@ from typing import Any, final
 import numpy as np
 
 from taut.approximation import Approximation
+from taut.arguments import as_flag, as_number, as_positive
 from taut.diagnose import psis
 from taut.errors import NotFiniteError
 from taut.family import Particles
 from taut.group import Group
-from taut.method.arguments import as_positive
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
 from taut.method.lbfgs import ascend
 from taut.method.mixed_modes import Modes
@@ -85,8 +85,9 @@ class Pathfinder(DirectInference):
         jitter: float = 2.0,
         importance: bool = True,
     ) -> None:
-        self._paths, self._jitter = as_positive("paths", paths), float(jitter)
-        self._importance = importance
+        self._paths = as_positive("paths", paths)
+        self._jitter = as_number("jitter", jitter, zero=True)
+        self._importance = as_flag("importance", importance)
         group = Group(None, "mf", start=start)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
         self._approx.method = "pathfinder"

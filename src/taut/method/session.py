@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from taut import errors
 from taut.approximation import Approximation
-from taut.callbacks import AbstractObserver, Callbacks
+from taut.arguments import as_positive
+from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
 from taut.compilation import building
 from taut.diagnose import Journal
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
@@ -41,6 +44,7 @@ class Session:
         self._run: Run | None = None
         self._method: AbstractMethod | None = None
         self._family_of: Callable[[Any], AbstractFamily]
+        self._published: AbstractFamily | None = None
         self._callbacks: tuple[Callable[..., Any], ...] = ()
         self._score = True
         self._batching = Batching()
@@ -63,10 +67,8 @@ class Session:
         batching: Batching,
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
-        _check_steps(n)
-        if callable(callbacks):
-            raise ArgumentError("callbacks has to be a list of callables: write callbacks=[...].")
-        self._callbacks, self._score = tuple(callbacks or ()), score
+        as_positive("n, the number of steps,", n)
+        self._callbacks, self._score = as_callbacks(callbacks), score
         self.approx.journal = Journal()
         observer = self._observer(offset=0)
         self._refresh_target()
@@ -89,13 +91,14 @@ class Session:
 
     def refine(self, n: int, progress: AbstractProgress) -> Approximation:
         """Take `n` more steps, with the optimizer's memory kept."""
-        _check_steps(n)
+        as_positive("n, the number of steps,", n)
         if self._run is None:
             raise NotFittedError("There is nothing to refine yet: call `.fit(n)` first.")
         self._refresh_target()
         # Rows from a source go on where the last fit left them.
         if self._batching.source is None:
             self._prepare_steps()
+        self._take_up_written()
         return self._go_on(n, self._observer(offset=self._run.step - self._first), progress)
 
     def _observer(self, offset: int) -> Callbacks:
@@ -132,17 +135,30 @@ class Session:
             )
         return self.approx
 
-    def _watch(self, observer: Callbacks, n: int) -> AbstractObserver:
+    def _watch(self, observer: AbstractObserver, n: int) -> AbstractObserver:
         assert self._run is not None
         if isinstance(self._method, AutoStep):
-            return Ending(observer, n, self._run.state)
-        return observer
+            observer = Ending(observer, n, self._run.state)
+        return Following(observer, self._take_up_written)
+
+    def _take_up_written(self) -> None:
+        """Go on from parameters that were written since the last were shown."""
+        family = self.approx.family
+        if self._published is None or family is self._published:
+            return
+        assert self._run is not None
+        assert self._method is not None
+        with self.approx.target.precision():
+            family = jax.tree.map(jnp.asarray, family)
+            self._run.state = self._method.moved(self._run.state, family)
+        self._published = self.approx.family
 
     def _publish(self, state: Any) -> None:
         assert self._run is not None
         self.approx.hist = self._run.history.since(0) if self._score else np.empty(0)
         self.approx.skipped = self._run.skipped
-        self.approx.update(self._family_of(state))
+        self._published = self._family_of(state)
+        self.approx.update(self._published)
 
     def _refresh_target(self) -> None:
         """Take up what was set by `pymc.set_data` since."""
@@ -197,16 +213,23 @@ class Session:
         )
 
 
+def check_approximation(method: str, approx: Any) -> None:
+    """Refuse what a method can not fit.
+
+    Raises
+    ------
+    ArgumentError
+        It is no approximation.
+    """
+    if not isinstance(approx, Approximation):
+        raise ArgumentError(
+            f"{method} fits an approximation, such as taut.MeanField(model=model), got {approx!r} "
+            f"({type(approx).__name__})."
+        )
+
+
 def _init(method: AbstractMethod, family: AbstractFamily) -> Any:
     return method.init(family)
-
-
-def _check_steps(n: Any) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        whole = f" Write n={int(n)}." if isinstance(n, float) and n >= 1 and n == int(n) else ""
-        raise ArgumentError(
-            f"n, the number of steps, must be a positive integer, got {n!r}.{whole}"
-        )
 
 
 def _shapes(space: Any) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Scalar
 
 from taut.approximation import Approximation
+from taut.arguments import as_number, as_positive
 from taut.errors import ArgumentError
 from taut.group import Group
 from taut.method.inference import Inference
@@ -67,11 +68,10 @@ class SVGD(Inference):
         kernel: AbstractKernel | Callable[[Array, Array], Scalar] = RBF(),  # noqa: B008
         temperature: float = 1.0,
     ) -> None:
-        if n_particles < 1:
-            raise ArgumentError(f"n_particles must be a positive integer, got {n_particles!r}.")
+        n_particles = as_positive("n_particles", n_particles)
+        self._stein = Stein(as_kernel(kernel), np.asarray(as_number("temperature", temperature)))
         group = Group(None, "empirical", start=start, size=n_particles, jitter=jitter)
         approx = Approximation([group], model=model, random_seed=random_seed)
-        self._stein = Stein(as_kernel(kernel), np.asarray(temperature, float))
         self._session = Session("SVGD", approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:

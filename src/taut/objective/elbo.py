@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from taut.arguments import as_number
 from taut.draws import map_draws
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily
@@ -79,9 +80,7 @@ def as_elbo(beta: float, gradient: Gradient) -> ELBO:
     ArgumentError
         `beta` is no positive number, or `gradient` no known estimator.
     """
-    number = isinstance(beta, int | float | np.number) and not isinstance(beta, bool)
-    if not number or not 0 < beta < np.inf:
-        raise ArgumentError(f"beta, the weight of the KL term, must be a number > 0, got {beta!r}.")
+    beta = as_number("beta, the weight of the KL term,", beta)
     if gradient not in _ESTIMATORS:
         raise ArgumentError(f'gradient must be "total" or "path", got {gradient!r}.')
     return ELBO(beta=np.asarray(beta, float), estimator=_ESTIMATORS[gradient])

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
+from taut.errors import ArgumentError
+
 Points = Float[Array, "n dim"]
 # Points among which the median distance is looked for: the scale is a rule of thumb, and all pairs
 # of more points would take longer than the rest of a step.
@@ -141,8 +143,21 @@ class FunctionKernel(AbstractKernel):
 
 
 def as_kernel(kernel: AbstractKernel | Callable[[Array, Array], Scalar]) -> AbstractKernel:
-    """Take a kernel as it is, and wrap a function of two points."""
-    return kernel if isinstance(kernel, AbstractKernel) else FunctionKernel(kernel)
+    """Take a kernel as it is, and wrap a function of two points.
+
+    Raises
+    ------
+    ArgumentError
+        It is neither.
+    """
+    if isinstance(kernel, AbstractKernel):
+        return kernel
+    if not callable(kernel) or isinstance(kernel, type):
+        raise ArgumentError(
+            "kernel must be taut.objective.RBF(), taut.objective.IMQ() or a JAX function of two "
+            f"points, got {kernel!r}."
+        )
+    return FunctionKernel(kernel)
 
 
 def _squared_distances(x: Points) -> Float[Array, "n n"]:

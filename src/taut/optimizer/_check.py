@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from taut.arguments import is_positive
 from taut.errors import OptimizerError
 
 from ._identity import Identity
@@ -94,7 +95,6 @@ def offset(value: Scalar) -> Leaf:
 
 def count(name: str, value: Any) -> int:
     """Check a number of steps, which is static because it is the shape of a state."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < 1:
+    if not is_positive(value):
         raise refuse(name, value, "an int > 0", "10")
     return int(value)

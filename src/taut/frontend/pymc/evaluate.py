@@ -1,5 +1,6 @@
 """Expressions over an approximation, evaluated at once on JAX."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytensor
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 
@@ -16,6 +17,12 @@ from taut.frontend.pymc.graph import DataInputs, lift_data
 from taut.frontend.pymc.jaxify import jaxify
 from taut.frontend.pymc.lift import INEXPRESSIBLE, on_device
 from taut.frontend.pymc.nodes import in_values, on_flat_vector, warn_if_constant
+from taut.frontend.pymc.own_noise import (
+    are_right_on_jax,
+    jax_generators,
+    lift_generators,
+    numpy_generators,
+)
 from taut.space import Space
 
 
@@ -26,9 +33,11 @@ class LiftedExpression:
     Parameters
     ----------
     function
-        ``function(z, *data)``, or `None` where JAX can not express them.
+        ``function(z, *data, *generators)``, or `None` where JAX can not express them.
     data
         The data inputs.
+    generators
+        The inputs for what random variables of the expressions' own draw from.
     replaced
         For each replaced variable that took an array the input that stands for it.
     z, nodes
@@ -37,6 +46,7 @@ class LiftedExpression:
 
     function: Any
     data: DataInputs
+    generators: list[Variable]
     replaced: Mapping[Any, Variable]
     z: Any
     nodes: list[Any]
@@ -47,17 +57,24 @@ class LiftedExpression:
                  if key in self.replaced}  # fmt: skip
         return tuple(on_device(_value(source, given)) for source in self.data.sources)
 
-    def __call__(self, z: Float[Array, " dim"], data: Sequence[Array]) -> tuple[Array, ...]:
-        return tuple(jnp.asarray(out) for out in self.function(z, *data))
+    def __call__(
+        self, z: Float[Array, " dim"], data: Sequence[Array], words: UInt32[Array, "generators 2"]
+    ) -> tuple[Array, ...]:
+        given = (z, *data, *jax_generators(words))
+        return tuple(jnp.asarray(out) for out in self.function(*given))
 
     def by_pytensor(
-        self, draws: np.ndarray, more_replacements: Mapping[Any, Any]
+        self, draws: np.ndarray, words: np.ndarray, more_replacements: Mapping[Any, Any]
     ) -> list[np.ndarray]:
         """Evaluate draw by draw with PyTensor, where JAX can not."""
-        inputs = [self.z, *self.replaced.values()]
-        function = pytensor.function(inputs, self.nodes, on_unused_input="ignore")
+        inputs = [self.z, *self.replaced.values(), *self.generators]
+        with warnings.catch_warnings():
+            # That numba calls back to Python is nothing a user can change.
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            function = pytensor.function(inputs, self.nodes, on_unused_input="ignore")
         given = [np.asarray(more_replacements[key]) for key in self.replaced]
-        rows = [function(z, *given) for z in draws]
+        both = zip(draws, words, strict=True)
+        rows = [function(z, *given, *numpy_generators(own)) for z, own in both]
         return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
@@ -104,17 +121,31 @@ def lift_expression(
     graph = in_values(model, nodes, {**more_replacements, **replaced})
     z, graph = on_flat_vector(model, graph, space)
     warn_if_constant(z, graph)
+    graph, generators, _ = lift_generators(graph)
     data = lift_data(graph)
     sources = [*data.sources, *replaced.values()]
     inputs = [*data.inputs, *replaced.values()]
     data = DataInputs(data.outputs, inputs, sources, data.frozen)
+    given = _by_input(replaced, more_replacements)
+    function = _jax_function(z, data, generators, [_value(source, given) for source in sources])
+    return LiftedExpression(function, data, generators, replaced, z, graph)
+
+
+def _jax_function(z: Any, data: DataInputs, generators: list[Any], values: list[Any]) -> Any:
+    """Give the expressions on JAX, or `None` where it can not express them."""
+    if not are_right_on_jax(data.outputs):
+        return None
+    flat = jax.ShapeDtypeStruct(z.type.shape, z.type.dtype)
+    words = jax.ShapeDtypeStruct((len(generators), 2), np.uint32)
     try:
-        function = jaxify([z, *inputs], data.outputs)
-        arrays = [on_device(_value(s, _by_input(replaced, more_replacements))) for s in sources]
-        jax.eval_shape(function, jax.ShapeDtypeStruct((space.dim,), z.type.dtype), *arrays)
+        function = jaxify([z, *data.inputs, *generators], data.outputs)
+        jax.eval_shape(
+            lambda z, data, words: function(z, *data, *jax_generators(words)),
+            flat, [on_device(value) for value in values], words,
+        )  # fmt: skip
     except INEXPRESSIBLE:
-        function = None
-    return LiftedExpression(function, data, replaced, z, graph)
+        return None
+    return function
 
 
 def _input_for(key: Any, value: Any) -> Any:

@@ -6,12 +6,13 @@ from typing import Any
 import pytensor.tensor as pt
 from pymc.pytensorf import rvs_in_graph
 from pytensor.graph.basic import Variable
-from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
+from pytensor.graph.replace import clone_replace, graph_replace
 from pytensor.graph.traversal import ancestors
 
 from taut.errors import ArgumentError, warn
 from taut.frontend.pymc.loosen import check_replacements
 from taut.frontend.pymc.minibatch import with_all_rows
+from taut.frontend.pymc.own_noise import over_rows
 from taut.space import Space
 
 
@@ -38,7 +39,9 @@ def in_values(model: Any, nodes: Sequence[Any], more_replacements: Mapping[Any, 
     computed = {key: value for key, value in replacements.items() if key.owner is not None}
     roots = {key: value for key, value in replacements.items() if key.owner is None}
     graph = graph_replace(list(nodes), computed, strict=False) if computed else list(nodes)
-    graph = clone_replace(model.replace_rvs_by_values(graph), roots, rebuild_strict=False)
+    graph = model.replace_rvs_by_values([*graph, *roots.values()])
+    graph, given = graph[: len(nodes)], graph[len(nodes) :]
+    graph = clone_replace(graph, dict(zip(roots, given, strict=True)), rebuild_strict=False)
     return with_all_rows(graph, {})
 
 
@@ -54,13 +57,13 @@ def on_flat_vector(model: Any, nodes: Sequence[Any], space: Space) -> tuple[Any,
 
 def warn_if_constant(z: Any, nodes: Sequence[Any]) -> None:
     """Say of an expression without a random variable that it is none of the approximation."""
-    if z not in set(ancestors(nodes)):
+    if z not in set(ancestors(nodes)) and not rvs_in_graph(nodes):
         warn("The expression has no random variable of the model: its value is always the same.")
 
 
 def over_draws(z: Any, nodes: Sequence[Any], draws: Any) -> list[Any]:
     """Evaluate expressions of a vector at each row of a matrix, along a new first axis."""
-    several: list[Any] = vectorize_graph(list(nodes), {z: draws})
+    several = over_rows(z, nodes, draws)
     return [
         pt.broadcast_to(out, (draws.shape[0], *node.shape)) if out.ndim == node.ndim else out
         for node, out in zip(nodes, several, strict=True)
