@@ -48,6 +48,13 @@ class AbstractSource(ABC):
         """Give the scale to start with, in the unconstrained space; NaN where none is given."""
 
     @abstractmethod
+    def prior_points(self, count: int, seed: int) -> np.ndarray | None:
+        """Draw points of the prior in the unconstrained space, one a row.
+
+        NaN where a variable's prior is improper; `None` where there is nothing to draw.
+        """
+
+    @abstractmethod
     def observed_factors(self) -> Mapping[str, Any]:
         """Give the log density of each observed variable as an expression, not summed."""
 

@@ -47,6 +47,9 @@ class PlainSource(AbstractSource):
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return fill(self._target.space, values, np.nan, "start_sigma")
 
+    def prior_points(self, count: int, seed: int) -> np.ndarray | None:
+        return None
+
     def observed_factors(self) -> Mapping[str, Any]:
         raise ArgumentError(
             "A target that was written by hand has no observed variables: its log likelihood is "

@@ -22,7 +22,8 @@ _CHECKED, _WEIGHED = 4000, 2048
 class Auto(DirectInference):
     r"""Climb from cheap approximations to dear ones until one holds, and say which did.
 
-    1. Eight quasi-Newton paths (Pathfinder), and the curvature at the best mode (Laplace).
+    1. Quasi-Newton paths (Pathfinder), eight if they agree and up to 64 until three of them found
+       the best mode, and the curvature there (Laplace).
     2. A dense Gaussian by batch and match from the best of them; above 300 dimensions one of few
        directions may come first, above 1 000 it comes alone. Stages compete on their ELBO.
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
@@ -85,6 +86,7 @@ class Auto(DirectInference):
         group = Group(None, "mf", start=start)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
         self._approx.method = "auto"
+        self._is_start_given = start is not None
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         climb = Climb(problem)

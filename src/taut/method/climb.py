@@ -4,20 +4,18 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from jaxtyping import Float
 
 from taut.diagnose import Weights, criteria
+from taut.method.basins import Basin, Search
 from taut.method.direct import Problem
 from taut.method.laplace_fit import laplace_at
-from taut.method.lbfgs import Point, ascend
 from taut.method.leaping import leap_and_patch
 from taut.method.mixed_modes import Modes, counts, is_apart
 from taut.method.patching import LowRankGaussian
-from taut.method.path_gaussians import Candidate, best_of_paths
 from taut.method.score_matching import AnyGaussian, Matched, batch_match, draws_for
 from taut.normal import Dense, Normal, Structured, structured
 
-# Paths, and how far from the start they begin, in the unconstrained space.
-_PATHS, _APART = 8, 2.0
 # Dimensions up to which a covariance is written out, and from which on few directions come first,
 # if the best Gaussian is off by so many nats for each dimension.
 DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
@@ -25,8 +23,9 @@ DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
 _DRAWS, _FEW_DRAWS = 512, 128
 # Divergence of a batch, in nats, under which no other Gaussian would be better.
 _CLOSE = 0.001
-# Modes that are looked into at most.
-_MODES = 4
+# Modes that are looked into at most, and how much higher than the best a peak has to be, in nats,
+# to be looked at though the Gaussian found there is a lesser one.
+_MODES, _HIGHER = 4, 1.0
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
 # out. What chains can mend is not worth more.
 _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
@@ -51,8 +50,6 @@ class Climb:
         Its ELBO.
     weights
         Its importance weights.
-    visited
-        Points of the paths, which have a finite density.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -61,9 +58,15 @@ class Climb:
         self.best: Normal | None = None
         self.elbo = -np.inf
         self.weights = Weights(np.empty(0))
-        self.visited = np.empty((0, len(problem.start)))
-        self._candidates: list[Candidate] = []
+        self._search = Search(problem.gradients, problem.starts, problem.random)
+        self._at: Basin | None = None
+        self._modes: Modes | None = None
         self._draws = _DRAWS if problem.draft is None else _FEW_DRAWS
+
+    @property
+    def visited(self) -> Float[np.ndarray, "points dim"]:
+        """Points of the paths, which have a finite density."""
+        return np.array(self._search.visited).reshape(-1, len(self._problem.start))
 
     @property
     def is_exact(self) -> bool:
@@ -79,89 +82,103 @@ class Climb:
             A Gaussian that is known to be near, in place of paths.
         """
         self.best = draft
-        for best in self._near() if draft is None else ():
+        stages = (self._near() if draft is None else (), self._around(), self._elsewhere())
+        for best in itertools.chain.from_iterable(stages):
             yield best
             if self._problem.is_late:
                 return
+
+    def modes(self) -> Modes | None:
+        """Give the Gaussians of several modes that count; `None` where there is one."""
+        return self._modes
+
+    def _around(self) -> Iterator[Normal]:
+        """Match what is around the best Gaussian."""
         if self.best is None or self.is_exact:
             return
         dim = len(self._problem.start)
         is_far = self.weights.divergence > _FAR_EACH * dim
         if dim > DENSE or (dim > _WIDE and is_far):
             yield self._match("low-rank batch and match", self._patched)
-            if self._problem.is_late:
-                return
         if dim <= DENSE:
             yield self._match("batch and match", self._dense)
 
     def _near(self) -> Iterator[Normal]:
         """Find the mode, and what is around it."""
-        self._candidates = self._paths()
-        if not self._candidates:
+        self._follow_paths()
+        if self.best is None:
             return
-        best = self._candidates[0].normal
+        yield self.best
+        if len(self.best.mean) > DENSE:
+            return
+        for basin in self._peaks():
+            yield self._laplace(basin)
+
+    def _follow_paths(self) -> None:
+        """Follow paths to modes, and take the best Gaussian along them."""
+        search, journal = self._search, self._problem.journal
+        with journal.stage("quasi-Newton paths", self._gradients) as stage:
+            search.run(lambda: self._problem.is_late)
+            if search.is_empty:
+                return
+            # Where nothing falls off anywhere: begin with a Gaussian around the start.
+            best = Structured.diagonal(self._problem.start, np.ones(len(self._problem.start)))
+            if search.basins:
+                best = search.basins[0].normal
+                stage.elbo = search.basins[0].candidate.elbo
         if isinstance(best, Structured) and len(best.mean) <= DENSE:
             best = best.dense()
         self._compete(best)
-        assert self.best is not None
-        yield self.best
-        if len(best.mean) <= DENSE:
-            yield self._laplace()
+        self._at = search.basins[0] if search.basins else None
 
-    def modes(self) -> Modes | None:
-        """Look where paths came to that is far from the best Gaussian; `None` if nowhere."""
-        assert self.best is not None
-        if not self._candidates:
-            return None
-        found, elbos = [self.best], [self.elbo]
-        away = sum(is_apart(self.best, candidate.normal) for candidate in self._candidates)
-        self._problem.journal.starts = len(self._candidates) - away, _PATHS
-        for candidate in self._candidates[1:]:
-            if len(found) == _MODES or self._problem.is_late or len(self.best.mean) > DENSE:
+    def _peaks(self) -> list[Basin]:
+        """Give the basin of the best Gaussian, and those of peaks that are higher.
+
+        Gaussians along paths tell little of the mass of a mode in many dimensions.
+        """
+        if self._at is None:
+            return []
+        first = self._at
+        height = first.top.value + _HIGHER
+        higher = [b for b in self._search.basins if b.is_peak and b.top.value > height]
+        return [first, *sorted(higher, key=lambda basin: -basin.top.value)[: _MODES - 1]]
+
+    def _elsewhere(self) -> Iterator[Normal]:
+        """Look where paths came to that is far from the best Gaussian, and may be as good."""
+        if self.best is None:
+            return
+        found = [(self.best, self.elbo)]
+        for basin in self._search.basins if len(self.best.mean) <= DENSE else ():
+            if len(found) == _MODES or self._problem.is_late:
                 break
-            close = counts(candidate.elbo, self._candidates[0].elbo)
-            if not close or not self._is_new(candidate.normal, found):
+            if basin is self._at or not self._is_worth(basin, found):
                 continue
             with self._problem.journal.stage("a Gaussian elsewhere", self._gradients) as stage:
-                normal = self._fitted(candidate.normal, self._dense)
-                stage.elbo = self._weigh(normal).elbo
-            if counts(stage.elbo, self.elbo) and self._is_new(normal, found):
-                found.append(normal)
-                elbos.append(stage.elbo)
-        return Modes(tuple(found), tuple(elbos)) if len(found) > 1 else None
+                normal, before = self._fitted(basin.normal, self._dense), self.elbo
+                stage.elbo = self._compete(normal).elbo
+            if _is_new(normal, found):
+                found.append((normal, stage.elbo))
+            if self.elbo > before:
+                self._at = basin
+                yield self.best
+        self._problem.journal.starts = self._search.came_to(self._at, self.best), self._search.paths
+        self._modes = _those_that_count(found)
 
-    def _is_new(self, normal: Normal, found: list[Normal]) -> bool:
-        return all(is_apart(other, normal) for other in found)
+    def _is_worth(self, basin: Basin, found: list[tuple[Normal, float]]) -> bool:
+        best = max(basin.candidate.elbo for basin in self._search.basins)
+        return counts(basin.candidate.elbo, best) and _is_new(basin.normal, found)
 
-    def _paths(self) -> list[Candidate]:
-        start, journal = self._problem.start, self._problem.journal
-        with journal.stage("quasi-Newton paths", self._gradients) as stage:
-            apart = _APART * self._random.uniform(-1.0, 1.0, (_PATHS, len(start)))
-            apart[0] = 0.0
-            paths = ascend(self._gradients, start + apart)
-            candidates = best_of_paths(self._gradients, paths, self._random)
-            if not candidates and any(paths):
-                # Nothing falls off anywhere: begin with a Gaussian around the start.
-                around = Structured.diagonal(start, np.ones(len(start)))
-                candidates = [Candidate(around, 0, -np.inf)]
-            if candidates:
-                stage.elbo = candidates[0].elbo
-        points = [point.position for path in paths for point in path if point.is_finite]
-        self.visited = np.array(points).reshape(-1, len(start))
-        self._top = max((path[-1] for path in paths if path), key=_height, default=None)
-        return candidates
-
-    def _laplace(self) -> Normal:
-        assert self._top is not None
+    def _laplace(self, basin: Basin) -> Normal:
         assert self.best is not None
         with self._problem.journal.stage("curvature at the mode", self._gradients) as stage:
-            scale = np.clip(self.best.std, 1e-8, 1e8)
-            found = laplace_at(self._gradients, self._top.position, scale)
+            scale = np.clip(basin.normal.std, 1e-8, 1e8)
+            found = laplace_at(self._gradients, basin.top.position, scale)
             if found is None:
                 stage.note = "there is no mode that falls in all directions"
                 return self.best
             before, elbo = self.elbo, self._compete(found).elbo
-            stage.elbo = elbo if elbo > before else np.nan
+            if elbo > before:
+                stage.elbo, self._at = elbo, basin
         return self.best
 
     def _match(self, name: str, fit: Callable[[Normal], Normal]) -> Normal:
@@ -235,5 +252,14 @@ def is_flat(elbos: list[float], dim: int) -> bool:
     return bool(abs(np.median(last) - np.median(before)) < _FLAT_EACH * dim)
 
 
-def _height(point: Point) -> float:
-    return point.value
+def _is_new(normal: Normal, found: list[tuple[Normal, float]]) -> bool:
+    return all(is_apart(other, normal) for other, _ in found)
+
+
+def _those_that_count(found: list[tuple[Normal, float]]) -> Modes | None:
+    """Leave out modes that have no mass beside the best; `None` where only one is left."""
+    best = max(elbo for _, elbo in found)
+    kept = sorted((pair for pair in found if counts(pair[1], best)), key=lambda pair: -pair[1])
+    if len(kept) < 2:
+        return None
+    return Modes(tuple(normal for normal, _ in kept), tuple(elbo for _, elbo in kept))

@@ -23,6 +23,7 @@ from taut.frontend import Batching, Stepping
 from taut.frontend.base import NOT_EVALUATED
 from taut.gradients import AbstractGradients
 from taut.method.draft import Draft
+from taut.method.starts import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
 from taut.target import Target
 from taut.threads import single_threaded
@@ -50,6 +51,8 @@ class Problem:
         When the fit began, by `time.perf_counter`.
     deadline
         When it is ended, by the same clock.
+    starts
+        Where paths begin, if the method follows several.
     draft
         A part of the rows to look at first, if there is one.
     journal
@@ -62,6 +65,7 @@ class Problem:
     longest: int
     begun: float
     deadline: float
+    starts: Starts
     draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
 
@@ -98,6 +102,8 @@ class DirectInference(ABC):
     _approx: Approximation
     # Iterations after which it ends in any case.
     _longest: int
+    # Whether the user says where to begin.
+    _is_start_given = False
     # Whether the density has to be finite where it begins, whether it judges its fits, looks at a
     # part of the rows first, and takes second derivatives.
     _needs_start, _judges, _drafts, _second_order = True, False, False, False
@@ -223,7 +229,12 @@ class DirectInference(ABC):
         if stepping is not None and self._drafts:
             draft = Draft.of(stepping, len(start), approx.timing)
         gradients = gradients_of(approx.target, stepping, approx.timing)
-        return Problem(gradients, start, random, longest, begun, deadline, draft)
+        starts = Starts(start, self._prior_points, is_given=self._is_start_given)
+        return Problem(gradients, start, random, longest, begun, deadline, starts, draft)
+
+    def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
+        with building(self._approx.timing, "lift"):
+            return self._approx.source.prior_points(count, seed)
 
     def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""

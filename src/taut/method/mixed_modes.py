@@ -20,12 +20,13 @@ _BETWEEN, _DIP = 32, 1.0
 
 def is_apart(one: Normal, other: Normal) -> bool:
     """Whether the mean of each of two Gaussians is far out in the other one."""
-    far = _APART * np.sqrt(len(one.mean))
-    return bool(_distance(one, other) > far and _distance(other, one) > far)
+    return is_far_out(one, other.mean) and is_far_out(other, one.mean)
 
 
-def _distance(one: Normal, other: Normal) -> float:
-    return float(np.linalg.norm(one.whiten(other.mean[None])))
+def is_far_out(normal: Normal, point: Float[np.ndarray, " dim"]) -> bool:
+    """Whether a point is where a Gaussian has next to no mass."""
+    distance = float(np.linalg.norm(normal.whiten(point[None])))
+    return distance > _APART * np.sqrt(len(point))
 
 
 def counts(elbo: float, best: float) -> bool:

@@ -24,6 +24,7 @@ from taut.frontend.pymc.jaxify import load_backend
 from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, lift
 from taut.frontend.pymc.minibatch_rows import MinibatchRows, scale, whole
 from taut.frontend.pymc.pointwise import observed_factors
+from taut.frontend.pymc.prior import prior_points
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.frontend.pymc.stepping import Batcher, RowBatches
@@ -147,6 +148,12 @@ class PyMCSource(AbstractSource):
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
         return start_scale(self.model, values or {}, self._built().space())
 
+    def prior_points(self, count: int, seed: int) -> np.ndarray | None:
+        built = self._built()
+        if built.prior is None:
+            built.prior = prior_points(self.model)
+        return built.prior(count, seed)
+
     def observed_factors(self) -> Mapping[str, Any]:
         built = self._built()
         if built.pointwise is None:
@@ -188,6 +195,7 @@ class _Built:
     programs: Programs
     rows: RowBatches = field(default_factory=RowBatches)
     replaced: dict[Any, Any] = field(default_factory=dict)
+    prior: Callable[[int, int], np.ndarray | None] | None = None
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None
 
