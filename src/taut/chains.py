@@ -41,12 +41,15 @@ class Window:
         What noise of their mean and spread the gradients at draws show.
     diverged
         Where transitions that diverged were last, before the density was not finite.
+    left
+        Where those were last that ended where the density is zero.
     """
 
     draws: Float[np.ndarray, "transitions chains dim"]
     accepted: Float[np.ndarray, " chains"]
     said: Said
     diverged: Float[np.ndarray, "divergences dim"]
+    left: Float[np.ndarray, "ends dim"]
 
     @property
     def correction(self) -> Correction:
@@ -55,8 +58,9 @@ class Window:
 
     @property
     def divergent(self) -> float:
-        """Share of transitions that diverged."""
-        return len(self.diverged) / (self.draws.shape[0] * self.draws.shape[1])
+        """Share of transitions that diverged, or left the support."""
+        ended = len(self.diverged) + len(self.left)
+        return ended / (self.draws.shape[0] * self.draws.shape[1])
 
     @cached_property
     def pooled(self) -> Float[np.ndarray, "draws dim"]:
@@ -114,6 +118,45 @@ def _draws_each(
     return within / np.maximum(between, 1e-300)
 
 
+@dataclass(frozen=True)
+class End:
+    """How the trajectories of a transition ended.
+
+    Parameters
+    ----------
+    probability
+        Of acceptance.
+    diverged
+        Whether the error of the energy has no bounds.
+    outside
+        Whether the density is zero there.
+    last
+        Where they were last that the density was finite.
+    """
+
+    probability: Float[np.ndarray, " chains"]
+    diverged: Bool[np.ndarray, " chains"]
+    outside: Bool[np.ndarray, " chains"]
+    last: Points
+
+    @classmethod
+    def nowhere(cls, dim: int) -> "End":
+        """Give that of no trajectory."""
+        none = np.empty(0, bool)
+        return cls(np.empty(0), none, none, np.empty((0, dim)))
+
+    @property
+    def acceptance(self) -> float:
+        """Mean probability; no step size keeps those in that leave the support, if they are few."""
+        inside = self.probability[~self.outside]
+        return float((inside if 2 * len(inside) > len(self.outside) else self.probability).mean())
+
+    @property
+    def lost(self) -> tuple[Points, Points]:
+        """Where those were last that diverged within the support, and those that left it."""
+        return self.last[self.diverged & ~self.outside], self.last[self.outside]
+
+
 class Chains:
     """Chains that go on from where they are.
 
@@ -159,7 +202,7 @@ class Chains:
 
     def precondition(self, coordinates: Coordinates) -> None:
         """Move in other coordinates from now on."""
-        values, slopes = self.gradients(self.z)
+        values, slopes = self._evaluate(self.z)
         self.coordinates, self._x = coordinates, coordinates.whiten(self.z)
         self._values = values + coordinates.push(self._x)[1]
         self._slopes = coordinates.pull(self._x, slopes)
@@ -179,31 +222,41 @@ class Chains:
         """Take smaller steps from now on: refuse half as many proposals."""
         self.acceptance = min(1.0 - (1.0 - self.acceptance) / 2.0, _MOST_ACCEPTED)
 
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " chains"], Points]:
+        """Evaluate the density and its gradient, with 0 for what has no derivative.
+
+        Moves keep the density whatever the force is that drives them, if it depends on the place
+        alone: what is no number for rounding, such as a probability of exactly 1, ends no chain.
+        """
+        values, slopes = self.gradients(z)
+        if not np.isfinite(slopes).all():
+            slopes = np.where(np.isfinite(slopes), slopes, 0.0)
+        return values, slopes
+
     def _usable(self, starts: Points) -> Points:
-        values, slopes = self.gradients(starts)
-        good = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+        good = np.isfinite(self._evaluate(starts)[0])
         return starts[_refilled(good, self._random)]
 
     def run(self, transitions: int) -> Window:
         """Make some transitions; the step size is adapted all the while."""
         draws = np.empty((transitions, *self.z.shape))
         accepted, tally = np.zeros(len(self.z)), Tally(*self.z.shape)
-        diverged = [np.empty((0, self.z.shape[1]))]
+        ends = [End.nowhere(self.z.shape[1])]
         for i in range(transitions):
-            probability, error, last = self._move()
-            accepted += probability / transitions
-            diverged.append(last[error > _DIVERGENT])
-            self._log_step += _RATE * (float(probability.mean()) - self.acceptance)
+            end = self._move()
+            accepted += end.probability / transitions
+            ends.append(end)
+            self._log_step += _RATE * (end.acceptance - self.acceptance)
             draws[i] = self.z
             tally.add(self._x, self._slopes)
         said = tally.said(self.coordinates)
-        return Window(draws, accepted, said, np.concatenate(diverged))
+        diverged, left = (
+            np.concatenate(some) for some in zip(*(e.lost for e in ends), strict=True)
+        )
+        return Window(draws, accepted, said, diverged, left)
 
-    def _move(self) -> tuple[Float[np.ndarray, " chains"], Float[np.ndarray, " chains"], Points]:
-        """Move all chains once.
-
-        Give their acceptance probabilities, errors of the energy, and where proposals were last.
-        """
+    def _move(self) -> "End":
+        """Move all chains once."""
         count, dim = self.z.shape
         steps = self.step * self._random.uniform(_SHORTEST, _LONGEST, (count, 1))
         momentum = self._random.normal(size=(count, dim))
@@ -215,7 +268,7 @@ class Chains:
             error = np.where(np.isfinite(error), error, np.inf)
             probability = np.exp(-np.maximum(error, 0.0))
         self._take(self._random.random(count) < probability, x, z, values, slopes)
-        return probability, error, last
+        return End(probability, error > _DIVERGENT, np.isneginf(values), last)
 
     def _leapfrog(
         self, momentum: Points, steps: Float[np.ndarray, "chains 1"], leaps: int
@@ -225,7 +278,7 @@ class Chains:
         for leap in range(leaps):
             x = x + steps * momentum
             z, log_det = self.coordinates.push(x)
-            values, slopes = self.gradients(z)
+            values, slopes = self._evaluate(z)
             values, slopes = values + log_det, self.coordinates.pull(x, slopes)
             last = np.where(np.isfinite(values)[:, None], z, last)
             momentum = momentum + (1.0 if leap < leaps - 1 else 0.5) * steps * slopes

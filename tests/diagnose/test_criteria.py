@@ -128,6 +128,14 @@ def test_chains_have_to_agree(how: dict[str, float], criterion: str | None, word
     assert [str(finding) for finding in failed(found)] == ([] if criterion is None else [words])
 
 
+def test_transitions_that_leave_a_support_with_an_edge_do_not_diverge() -> None:
+    """Of a density that is not known to have one they may have met an overflow."""
+    leaving = window(left=0.1, divergent=0.001)
+    assert wrong(of_chains(leaving, ONE, may_jump=False)) == ["divergent"]
+    assert wrong(of_chains(leaving, ONE, may_jump=True)) == []
+    assert wrong(of_chains(window(divergent=0.003), ONE, may_jump=True)) == ["divergent"]
+
+
 @pytest.mark.parametrize(("effective", "passed"), [(310.0, True), (290.0, False)])
 def test_draws_of_a_repair_are_worth_three_hundred(effective: float, *, passed: bool) -> None:
     found = rounds(effective=effective)

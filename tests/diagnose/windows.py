@@ -23,6 +23,7 @@ def window(
     draws_each: float | None = None,
     effective: float | None = None,
     divergent: float = 0.0,
+    left: float = 0.0,
     stuck: float = 0.0,
     acceptance: float = 0.8,
     moves: float | None = None,
@@ -35,8 +36,9 @@ def window(
         What chains visited; by default independent standard normal draws.
     draws_each, effective
         What it says of these.
-    divergent, stuck
-        Share of transitions that diverged, and of chains whose acceptance is `acceptance`.
+    divergent, left, stuck
+        Share of transitions that diverged, and that left the support, and of chains whose
+        acceptance is `acceptance`.
     moves
         How far gradients that do not fit would move the mean, in standard deviations.
     """
@@ -49,7 +51,9 @@ def window(
     accepted[: round(stuck * chains)] = acceptance
     diverged = np.full((round(divergent * transitions * chains), dim), -3.0)
     said = Said(correction, moves is None, np.full(dim, moves or 0.0))
-    made = Window(draws, accepted, said, diverged)
+    made = Window(
+        draws, accepted, said, diverged, np.full((round(left * transitions * chains), dim), 4.0)
+    )
     for name, value in {"draws_each": draws_each, "effective": effective}.items():
         if value is not None:
             made.__dict__[name] = np.full(dim, value)

@@ -43,7 +43,8 @@ def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
         record = min(int(_GROWTH * record), most)
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
-        if window.divergent > _RARE:
+        # Smaller steps do not help where it is the support that ends.
+        if len(window.diverged) > _RARE * len(window.pooled):
             chains.be_careful()
 
 

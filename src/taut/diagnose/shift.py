@@ -145,7 +145,7 @@ class ChainCheck:
         is_sure = (np.abs(self.mean_shift) < mean * bounds.mean_shift).all() and (
             np.abs(self.log_sd_shift) < spread * bounds.log_sd_shift
         ).all()
-        quiet = not len(self.window.diverged)
+        quiet = self.window.divergent == 0.0
         apart = failed(of_chains(self.window, space, may_jump=self.may_jump))
         return bool(is_sure and quiet and not apart)
 
@@ -204,7 +204,7 @@ def of_chains(window: Window, space: Space, *, may_jump: bool) -> tuple[Finding,
     worth = "each chain is worth {:.1f} independent draws (bound {:.1f})"
     found = [
         at_least("draws_each", worth, window.draws_each, bounds.draws_each, space),
-        _of_divergences(window, space),
+        _of_divergences(window, space, may_jump=may_jump),
         _of_stuck_chains(window),
     ]
     if not window.said.holds and not may_jump:
@@ -212,16 +212,18 @@ def of_chains(window: Window, space: Space, *, may_jump: bool) -> tuple[Finding,
     return tuple(found)
 
 
-def _of_divergences(window: Window, space: Space) -> Finding:
+def _of_divergences(window: Window, space: Space, *, may_jump: bool) -> Finding:
+    """Count transitions that diverge; those that leave a support with an edge are only refused."""
+    lost = window.diverged if may_jump else np.concatenate([window.diverged, window.left])
+    share = len(lost) / len(window.pooled)
     bound, near = criteria.CRITERIA.divergent, ""
-    if len(window.diverged):
-        away = (window.diverged.mean(axis=0) - window.pooled.mean(axis=0)) / np.maximum(
-            window.pooled.std(axis=0), _TINY
-        )
+    if len(lost):
+        away = lost.mean(axis=0) - window.pooled.mean(axis=0)
+        away /= np.maximum(window.pooled.std(axis=0), _TINY)
         worst = int(np.argmax(np.abs(away)))
         near = f", near {space.element_name(worst)} {'small' if away[worst] < 0 else 'large'}"
-    words = f"{window.divergent:.2%} of transitions diverge (bound {bound:.1%}){near}"
-    return Finding("divergent", window.divergent <= bound, words)
+    words = f"{share:.2%} of transitions diverge (bound {bound:.1%}){near}"
+    return Finding("divergent", share <= bound, words)
 
 
 def _of_stuck_chains(window: Window) -> Finding:
