@@ -18,6 +18,7 @@ from taut.frontend.base import AbstractSource
 from taut.frontend.batching import Batching, Stepping
 from taut.frontend.plain import known_name
 from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.discontinuities import discontinuities
 from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.histogram import histogram
 from taut.frontend.pymc.jaxify import load_backend
@@ -180,6 +181,12 @@ class PyMCSource(AbstractSource):
         point = np.asarray(z, pytensor.config.floatX)
         return built.blame(self.model, built.space().unravel(point))
 
+    def discontinuities(self) -> tuple[str, ...]:
+        built = self._built()
+        if built.discontinuities is None:
+            built.discontinuities = discontinuities(self.model, built.lifted.graph.factors)
+        return built.discontinuities
+
     def _built(self) -> "_Built":
         built = _BUILT.get(self.model)
         parts = _parts(self.model)
@@ -203,6 +210,7 @@ class _Built:
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None
     unlabelled: set[str] = field(default_factory=set)
+    discontinuities: tuple[str, ...] | None = None
 
     def space(self) -> Space:
         """Lay out the value variables with the shapes they have at this moment."""
