@@ -208,6 +208,13 @@ def latent_rows() -> None:
     pm.Normal("y", pm.Normal("each", 0.0, 1.0, shape=ROWS), 1.0, observed=Y)
 
 
+def scaled_latent_rows() -> None:
+    """One of them transformed, and one more that the rows do not read."""
+    width = pm.HalfNormal("width", 1.0, shape=ROWS)
+    pm.Normal("unread", 0.0, 1.0, shape=ROWS)
+    pm.Normal("y", pm.Normal("each", 0.0, 1.0, shape=ROWS), width, observed=Y)
+
+
 def latent_rows_by_dims() -> None:
     pm.modelcontext(None).add_coord("obs", np.arange(ROWS))
     each = pm.Normal("each", 0.0, 1.0, dims="obs")
@@ -236,7 +243,8 @@ REFUSED = {
     ar: "'y' can not be batched: its rows are one draw of AutoRegressive",
     joint_normal: "'y' can not be batched: its rows are one draw of MvNormal",
     gp_marginal: "'y' can not be batched: its rows are one draw of MvNormal",
-    latent_rows: r"free variable with one element for each row \(each, to look at the lengths\)",
+    latent_rows: f"^Free variable 'each' has {ROWS} elements, as 'y' has rows",
+    scaled_latent_rows: f"^Free variables 'width', 'each' have {ROWS} elements, as 'y' has rows",
     latent_rows_by_dims: r"Free variable 'each' has one element for each row of 'y' \(dim 'obs'\)",
     mean_over_rows: "does not factor over the rows, or what it reads of a row depends on others",
     squared_sum: "'penalty' can not be batched",

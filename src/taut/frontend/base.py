@@ -73,3 +73,10 @@ class AbstractSource(ABC):
     @abstractmethod
     def blame(self, z: np.ndarray) -> str | None:
         """Name the terms of the density that are not finite at a point; `None` if all are."""
+
+    @abstractmethod
+    def discontinuities(self) -> tuple[str, ...]:
+        """Name what can make the density jump or be flat, and supports that move.
+
+        Only a model's graph tells; of a target that was written by hand nothing is known.
+        """

@@ -74,6 +74,9 @@ class PlainSource(AbstractSource):
         bad = [f"{name} is {value}" for name, value in terms.items() if not np.isfinite(value)]
         return "; ".join(bad) or None
 
+    def discontinuities(self) -> tuple[str, ...]:
+        return ()
+
 
 def known_name(name: str, known: Mapping[str, str]) -> str:
     """Look a variable's name up.

@@ -10,6 +10,7 @@ from pytensor.tensor import as_tensor
 from taut.frontend.base import NOT_EVALUATED
 from taut.frontend.pymc.interpret import interpreted, interpreted_function
 from taut.frontend.pymc.minibatch import find_minibatches
+from taut.frontend.pymc.unfit_data import unfit_data
 
 # Rows and values a message names before it stops counting them out.
 _NAMED = 5
@@ -39,8 +40,8 @@ class Blame:
             # An index or a shape that JAX would let pass, and compute something else with.
             return f"{NOT_EVALUATED}: {str(error).splitlines()[0]}"
         lines = [
-            f"  - {_describe(model, variable, factor, point)}"
-            for variable, factor in zip(variables, factors, strict=True)
+            f"  - {_describe(model, variable, factor, graph, point)}"
+            for variable, factor, graph in zip(variables, factors, self._graph, strict=True)
             if not np.isfinite(factor).all()
         ]
         return "\n".join(lines) or None
@@ -56,7 +57,8 @@ class Blame:
             factors = self._evaluated(model, point, rewrites=False)
             if all(np.isfinite(factor).all() for factor in factors):
                 return factors
-        return self._evaluated(model, point, rewrites=True)
+        with np.errstate(all="ignore"):
+            return self._evaluated(model, point, rewrites=True)
 
     def _evaluated(
         self, model: Any, point: Mapping[str, Any], *, rewrites: bool
@@ -71,29 +73,38 @@ class Blame:
             return [np.asarray(factor) for factor in self._evaluators[rewrites](*point.values())]
 
 
-def _describe(model: Any, variable: Any, factor: np.ndarray, point: Mapping[str, Any]) -> str:
+def _describe(
+    model: Any, variable: Any, factor: np.ndarray, graph: Any, point: Mapping[str, Any]
+) -> str:
     bad = np.argwhere(~np.isfinite(factor))
     kinds = ", ".join(sorted({str(factor[tuple(index)]) for index in bad}))
     verb = "are" if len(bad) > 1 else "is"
     terms = f"{len(bad)} of its {factor.size} terms " if factor.ndim else ""
     where = f"{terms}{verb} {kinds}"
     if variable in model.observed_RVs:
-        rows = _rows(model.rvs_to_values[variable], factor, bad)
-        return f"observed variable {variable.name!r}: {where}{rows}"
+        response = model.rvs_to_values[variable]
+        other = unfit_data(graph, response, factor)
+        rows = _rows(response, factor, bad, only_unfit=bool(other))
+        return f"observed variable {variable.name!r}: {where}{rows}{other and f'; {other}'}"
     if variable in model.potentials:
-        return f"potential {variable.name!r}: {where}{_listed(bad, 'element')}"
+        other = unfit_data(graph, None, factor)
+        listed = _listed(bad, "element")
+        return f"potential {variable.name!r}: {where}{listed}{other and f'; {other}'}"
     value = model.rvs_to_values[variable].name
     at = np.array2string(np.asarray(point[value]), precision=4, threshold=_NAMED)
     return f"free variable {variable.name!r}: {where}, at {value} = {at}"
 
 
-def _rows(value: Any, factor: np.ndarray, bad: np.ndarray) -> str:
+def _rows(value: Any, factor: np.ndarray, bad: np.ndarray, *, only_unfit: bool) -> str:
+    """List rows and what is observed there; if `only_unfit`, only what is not finite."""
     if not factor.ndim:
         return ""
     if (node := value.owner) is not None and node in find_minibatches([value]):
         value = node.inputs[node.outputs.index(value)]
     data = value.get_value() if hasattr(value, "get_value") else getattr(value, "data", None)
     if data is None or np.shape(data)[: factor.ndim] != factor.shape:
+        return _listed(bad, "row")
+    if only_unfit and np.isfinite(data[tuple(bad.T)]).all():
         return _listed(bad, "row")
     values = ", ".join(str(data[tuple(index)]) for index in bad[:_NAMED])
     return f"{_listed(bad, 'row')}, where the data are {values}"

@@ -30,11 +30,16 @@ def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, ...]]:
 
     The function takes the value variables and the batch inputs; the data stay in the shared
     variables and constants of the graph, which PyTensor reads at each call.
+
+    Raises
+    ------
+    NotImplementedError, TypeError, AttributeError
+        PyTensor has no gradient of an operation.
     """
     inputs = [*graph.values, *graph.batch_inputs]
     dtype = np.dtype(pytensor.config.floatX)
     weights: list[Any] = [pytensor.tensor.scalar(dtype=dtype) for _ in graph.terms]
-    pairs = zip(weights, _lowered(graph.terms), strict=True)
+    pairs = zip(weights, lowered(graph.terms), strict=True)
     weighted = variadic_add(*(weight * term for weight, term in pairs))
     gradient: Any = pytensor.grad(weighted, graph.values, disconnected_inputs="ignore")
     forward, backward = _Host(inputs, graph.terms), _Host([*inputs, *weights], gradient)
@@ -101,7 +106,7 @@ class _Host:
         return [from_words(w, like.dtype) for w, like in zip(received, results, strict=True)]
 
 
-def _lowered(outputs: list[Any]) -> Any:
+def lowered(outputs: list[Any]) -> Any:
     """Rewrite ops on named dims, which have no gradient, to ops that have."""
     return rewrite_graph(clone_replace(outputs, {}), include=("lower_xtensor",), clone=False)
 

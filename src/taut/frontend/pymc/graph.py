@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from pymc.distributions.simulator import SimulatorRV
 from pymc.pytensorf import rvs_in_graph
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Apply, Constant
@@ -89,6 +90,7 @@ def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -
         A free variable is discrete.
     """
     _check_free_variables(model)
+    _check_simulators(model)
     replacements = check_replacements(more_replacements or {})
     conditionals = conditional_normals(model)
     moments = [moment for one in conditionals for moment in (one.mean, one.std)]
@@ -192,6 +194,18 @@ def _check_free_variables(model: Any) -> None:
             f"    import pymc_extras\n"
             f"    marginal_model = pymc_extras.marginalize(model, [{names}])\n"
             f"    approx = taut.fit(model=marginal_model)\n"
+        )
+
+
+def _check_simulators(model: Any) -> None:
+    """Refuse variables whose density is known by simulation alone."""
+    simulated = [rv for rv in model.basic_RVs if isinstance(rv.owner.op, SimulatorRV)]
+    if simulated:
+        names = ", ".join(repr(rv.name) for rv in simulated)
+        raise ModelError(
+            f"{names} is a pymc.Simulator: its likelihood is told by simulations alone, anew each "
+            "time, and has no gradient. Fit the model by pymc.sample_smc, or write the likelihood "
+            "down: pymc.CustomDist(..., logp=...)."
         )
 
 

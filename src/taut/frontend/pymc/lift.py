@@ -16,7 +16,8 @@ from pytensor.graph.utils import MissingInputError
 
 from taut.conditionals import Conditionals
 from taut.errors import warn
-from taut.frontend.pymc.fallback import constrain_by_callback, terms_by_callback
+from taut.frontend.pymc.fallback import constrain_by_callback, lowered, terms_by_callback
+from taut.frontend.pymc.gradientless import WITHOUT_GRADIENT, no_gradient
 from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
 from taut.frontend.pymc.jaxify import jaxify
 from taut.select_gradients import guard_selects
@@ -188,6 +189,11 @@ def lift(
         Of the value variables.
     batch
         Arrays like those of a batch, or their shapes.
+
+    Raises
+    ------
+    ModelError
+        Neither JAX nor PyTensor has a gradient of an operation.
     """
     reason: Exception | None = None
     for freeze_shapes in (False, True):
@@ -202,10 +208,13 @@ def lift(
             return lifted
         except INEXPRESSIBLE as error:
             reason = error
-    _warn_fallback("log density", reason)
     # On the context, where PyMC looks for `check_bounds`.
     with model:
-        function = _without_data(graph, terms_by_callback(graph))
+        try:
+            function = _without_data(graph, terms_by_callback(graph))
+        except WITHOUT_GRADIENT as error:
+            raise no_gradient(model, graph, lowered(graph.terms), error) from error
+    _warn_fallback("log density", reason)
     data = lift_data(graph.outputs)
     return LiftedModel(graph, data, function, model.check_bounds, reads_inputs=False)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytensor
 from pymc.pytensorf import compile as compile_function
+from pytensor.graph.traversal import ancestors
 
 from taut.batches import Partition
 from taut.errors import ModelError
@@ -47,9 +48,9 @@ def check_epoch(
     for group in graph.groups:
         sums = [total(factor) for factor in group.factors]
         function = _compile(model, [*graph.values, *group.inputs], sums)
-        advice = _advice(group, space)
+        reason = _reason(model, graph, group, space)
         for values, whole in points:
-            _compare(group, _of_batches(group, function, values, seed, advice), whole, advice)
+            _compare(group, _of_batches(group, function, values, seed, reason), whole, reason)
 
 
 def _finite_points(
@@ -76,7 +77,7 @@ def _whole(model: Any, graph: RowGraph, blame: Blame, point: Mapping[str, Any]) 
 
 
 def _of_batches(
-    group: RowGroup, function: Callable[..., Any], values: Sequence[Any], seed: int, advice: str
+    group: RowGroup, function: Callable[..., Any], values: Sequence[Any], seed: int, reason: str
 ) -> dict[Any, float]:
     """Add up the log densities of the batches of an epoch in a random order."""
     # Rows in their own order would hide what makes pairs of neighbours.
@@ -92,14 +93,15 @@ def _of_batches(
                 sums += np.array([float(out) for out in function(*values, *rows)])
         except (IndexError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{group.names} can not be evaluated on a part of the {group.rows.count} rows: "
-                f"{str(error).splitlines()[0]}\n{advice}"
+                f"{reason}{group.names} can not be evaluated on a part of the "
+                f"{group.rows.count} rows: "
+                f"{str(error).splitlines()[0]}\n{_advice(group)}"
             ) from error
     return dict(zip(group.terms, sums, strict=True))
 
 
 def _compare(
-    group: RowGroup, batches: Mapping[Any, float], whole: Mapping[Any, float], advice: str
+    group: RowGroup, batches: Mapping[Any, float], whole: Mapping[Any, float], reason: str
 ) -> None:
     # Sums of 32 bits agree to fewer digits.
     tolerance = max(_TOLERANCE, 1e3 * np.finfo(pytensor.config.floatX).eps)
@@ -107,25 +109,41 @@ def _compare(
         expected = whole[term]
         if not abs(value - expected) <= tolerance * (1.0 + abs(expected)):
             raise ModelError(
-                f"{term.name!r} can not be batched: the log densities of the batches of an epoch "
-                f"add up to {value:.8g}, that of all {group.rows.count} rows is {expected:.8g}. "
-                "The density does not factor over the rows, or what it reads of a row depends on "
-                f"others (a mean over the rows, say: compute it before the model).\n{advice}"
+                f"{reason}{term.name!r} can not be batched: the log densities of the batches of an "
+                f"epoch add up to {value:.8g}, that of all {group.rows.count} rows is "
+                f"{expected:.8g}. The density does not factor over the rows, or what it reads of a "
+                "row depends on others (a mean over the rows, say: compute it before the model).\n"
+                f"{_advice(group)}"
             )
 
 
-def _advice(group: RowGroup, space: Space) -> str:
-    """Say what was taken for rows, and what may be wrong with that."""
-    latent = [slot.name for slot in space if slot.shape[:1] == (group.rows.count,)]
-    which = f" ({', '.join(latent)}, to look at the lengths)" if latent else ""
+def _reason(model: Any, graph: RowGraph, group: RowGroup, space: Space) -> str:
+    """Give the likeliest reason: a free variable that has as many elements as there are rows."""
+    read = set(ancestors(group.factors))
+    latent = [
+        repr(model.values_to_rvs[value].name)
+        for value in graph.values
+        if value in read and space[value.name].shape[:1] == (group.rows.count,)
+    ]
+    if not latent:
+        return ""
+    several, each = ("s", "have") if len(latent) > 1 else ("", "has")
+    return (
+        f"Free variable{several} {', '.join(latent)} {each} {group.rows.count} elements, as "
+        f"{group.names} has rows: one for each, it seems. A batch reads a part of the rows, and "
+        "the elements of the others would drift to their prior. Such a model is fitted with all "
+        "rows: leave batch_size out.\n"
+    )
+
+
+def _advice(group: RowGroup) -> str:
+    """Say what was taken for rows, and what to do if that is wrong."""
     arrays = [f"{array.name or 'a constant without a name'} (axis {array.axis})"
               for array in group.arrays]  # fmt: skip
     named = ", ".join(f'"{array.name}": {array.axis}' for array in group.arrays if array.name)
     return (
         f"Taken for rows are: {', '.join(arrays)}. If that is wrong, name all data with rows: "
-        f'rows={{{named}}}. Arrays without a name become data by pm.Data("name", array). A free '
-        f"variable with one element for each row{which} can not be batched: leave batch_size out "
-        "to fit all rows."
+        f'rows={{{named}}}. Arrays without a name become data by pm.Data("name", array).'
     )
 
 

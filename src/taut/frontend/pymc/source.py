@@ -13,11 +13,12 @@ from pymc.model.core import modelcontext
 
 from taut.batches import Endless
 from taut.compilation import Programs
-from taut.errors import ArgumentError, ModelError
+from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend.base import AbstractSource
 from taut.frontend.batching import Batching, Stepping
 from taut.frontend.plain import known_name
 from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.discontinuities import discontinuities
 from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.histogram import histogram
 from taut.frontend.pymc.jaxify import load_backend
@@ -75,13 +76,25 @@ class PyMCSource(AbstractSource):
                 built.lifted.arrays(),
                 batches,
                 Constrain(built.lifted, space),
-                _labels(self.model, space),
+                self._labels(built, space),
                 dtype,
                 built.programs,
                 whole(batches),
                 built.lifted.factors_matrices,
                 conditionals_of(built.lifted, space),
             )
+
+    def _labels(self, built: "_Built", space: Space) -> Labels:
+        """Label the variables, and warn once of coordinates that are no labels."""
+        labels, left_out = _labels(self.model, space)
+        if left_out - built.unlabelled:
+            warn(
+                f"The coordinates {', '.join(map(repr, sorted(left_out)))} have several levels, as "
+                "a pandas MultiIndex has. Draws are numbered along them instead; labels of one "
+                "level, such as index.map(str), are kept."
+            )
+            built.unlabelled.update(left_out)
+        return labels
 
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
@@ -175,6 +188,12 @@ class PyMCSource(AbstractSource):
         point = np.asarray(z, pytensor.config.floatX)
         return built.blame(self.model, built.space().unravel(point))
 
+    def discontinuities(self) -> tuple[str, ...]:
+        built = self._built()
+        if built.discontinuities is None:
+            built.discontinuities = discontinuities(self.model, built.lifted.graph.factors)
+        return built.discontinuities
+
     def _built(self) -> "_Built":
         built = _BUILT.get(self.model)
         parts = _parts(self.model)
@@ -198,6 +217,8 @@ class _Built:
     prior: Callable[[int, int], np.ndarray | None] | None = None
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None
+    unlabelled: set[str] = field(default_factory=set)
+    discontinuities: tuple[str, ...] | None = None
 
     def space(self) -> Space:
         """Lay out the value variables with the shapes they have at this moment."""
@@ -251,7 +272,8 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (isinstance(one, str | bool) and one == other)
 
 
-def _labels(model: Any, space: Space) -> Labels:
+def _labels(model: Any, space: Space) -> tuple[Labels, set[str]]:
+    """Give dims and coordinates, and the names of those that are no list of labels."""
     coords, dims = coords_and_dims_for_inferencedata(model)
     named = {name: tuple(of_name) for name, of_name in dims.items()}
     lengths = {name: len(values) for name, values in coords.items()}
@@ -260,4 +282,6 @@ def _labels(model: Any, space: Space) -> Labels:
         shape = tuple(lengths.get(dim) for dim in named.get(rv.name, ()))
         if shape and shape == space[value].shape:
             named.setdefault(value, named[rv.name])
-    return Labels(named, coords)
+    left_out = {name for name, values in coords.items() if np.ndim(values) != 1}
+    kept = {name: values for name, values in coords.items() if name not in left_out}
+    return Labels(named, kept), left_out
