@@ -8,7 +8,7 @@ from architecture.source import Import, imports, paths
 
 # From the bottom up: a module imports those of lower layers, or of its own.
 LAYERS = (
-    ("errors", "types", "arguments"),
+    ("errors", "types", "arguments", "interrupts"),
     ("space", "seed", "one_kernel", "read_often", "draws", "progress", "threads"),
     ("compilation", "batches", "optimizer", "callbacks", "conditionals"),
     ("target", "family"),
