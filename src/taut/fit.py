@@ -152,6 +152,8 @@ def fit(
     if is_model(n):
         model, n = _first_is_model(model, n), None
     _check_plain(locals())
+    # Looked at here, and so used up where it is a generator.
+    callbacks = None if callbacks is None else as_callbacks(callbacks)
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
@@ -212,7 +214,6 @@ def _check_plain(given: Mapping[str, Any]) -> None:
     for name, said in words.items():
         if given[name] is not None:
             as_positive(said, given[name])
-    as_callbacks(given["callbacks"])
 
 
 def _as_name(method: Any) -> Any:
