@@ -23,6 +23,7 @@ from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
 
 from taut.errors import ArgumentError
+from taut.interrupts import never_lost, raise_lost
 from taut.read_often import keep_what_is_read_often
 from taut.space import is_dynamic
 
@@ -179,7 +180,8 @@ def accounted(timing: Timing) -> Iterator[None]:
     """Charge the host with those seconds spent inside that no other part is charged with."""
     begin, known = time.perf_counter(), timing.total
     try:
-        yield
+        with never_lost():
+            yield
     finally:
         timing.host += max(0.0, time.perf_counter() - begin - (timing.total - known))
 
@@ -190,14 +192,15 @@ def building(timing: Timing, part: str) -> Iterator[None]:
 
     It would go through all nodes again and again, a fifth of a first fit, and find nothing.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with clock(timing, part):
-            yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    with never_lost():
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            with clock(timing, part):
+                yield
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 @dataclass(eq=False)
@@ -249,7 +252,7 @@ class Programs:
                 program = found[key] = self._program(timing, function, (*fixed, *args), quick)
             with clock(timing, "run"):
                 arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
-                return jax.block_until_ready(program(*fixed_arrays, *arrays))
+                return _run(program, fixed_arrays, arrays)
 
         return bound
 
@@ -263,6 +266,18 @@ class Programs:
                 self.compiled[key] = _compile(function, tree, leaves, _cpu_options(quick))
             self.count += 1
         return self.compiled[key]
+
+
+def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
+    """Run a program; what is lost of a Ctrl-C meanwhile is raised after it."""
+    try:
+        result = jax.block_until_ready(program(*fixed, *arrays))
+    except jax.errors.JaxRuntimeError:
+        # A callback of the program's may have ended by it.
+        raise_lost()
+        raise
+    raise_lost()
+    return result
 
 
 def _cpu_options(quick: bool) -> dict[str, Any]:

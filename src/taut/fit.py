@@ -13,6 +13,7 @@ from taut.callbacks import as_callbacks
 from taut.errors import ArgumentError, MethodError
 from taut.frontend import is_model
 from taut.frontend.matching import nearest
+from taut.interrupts import never_lost
 from taut.method import (
     ADVI,
     ASVGD,
@@ -151,6 +152,8 @@ def fit(
     if is_model(n):
         model, n = _first_is_model(model, n), None
     _check_plain(locals())
+    # Looked at here, and so used up where it is a generator.
+    callbacks = None if callbacks is None else as_callbacks(callbacks)
     given = {
         "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
         "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
@@ -166,15 +169,25 @@ def fit(
     if method == "auto" and (start_sigma or inf_kwargs or _not_taken(Auto, how)):
         method = "advi"
         how |= _own_step_size(how)
+    with never_lost():
+        inference = _chosen(method, model, how, begin, inf_kwargs)
+        how |= {"progressbar": progressbar, "include_transformed": include_transformed}
+        return inference.fit(**how)
+
+
+def _chosen(
+    method: Any, model: Any, how: dict[str, Any], begin: dict[str, Any], inf_kwargs: Any
+) -> AnyInference:
+    """Build the object of the method, and complete what its `fit` is given."""
     inference = _inference(method, model, inf_kwargs=inf_kwargs, **begin)
     if method == "auto" and not _has_all_rows(inference.approx.target):
         # Batches that only steps can read.
         lift = inference.approx.timing.lift
         inference = _inference("advi", model, inf_kwargs=inf_kwargs, **begin)
         inference.approx.timing.lift += lift
-        how |= _own_step_size(how)
+        how.update(_own_step_size(how))
     _check_taken(inference, how)
-    return inference.fit(progressbar=progressbar, include_transformed=include_transformed, **how)
+    return inference
 
 
 def _first_is_model(model: Any, first: Any) -> Any:
@@ -197,10 +210,10 @@ def _check_plain(given: Mapping[str, Any]) -> None:
     check_mapping("start", given["start"], "{'mu': 1.0}")
     check_mapping("start_sigma", given["start_sigma"], "{'mu': 0.1}")
     as_seconds("max_seconds", given["max_seconds"])
-    for name in ("n", "batch_size", "obj_n_mc"):
+    words = {"n": "n, the number of steps,", "batch_size": "batch_size", "obj_n_mc": "obj_n_mc"}
+    for name, said in words.items():
         if given[name] is not None:
-            as_positive(name, given[name])
-    as_callbacks(given["callbacks"])
+            as_positive(said, given[name])
 
 
 def _as_name(method: Any) -> Any:

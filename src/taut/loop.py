@@ -15,6 +15,7 @@ from taut.batches import AbstractBatches, AbstractFeed
 from taut.callbacks import AbstractObserver
 from taut.compilation import Timing, clock
 from taut.errors import RowsError
+from taut.interrupts import raise_lost
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
 
@@ -191,6 +192,7 @@ def run_loop(
             losses = run.history.since(begin)
             progress.update(losses)
             observer.look(run.state, losses)
+        raise_lost()
         run.stopped = FINISHED if run.in_a_row < PATIENCE else NOT_FINITE
     except KeyboardInterrupt:
         # Ctrl-C ends a fit, as it does in PyMC; what was fitted is kept.

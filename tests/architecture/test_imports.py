@@ -8,7 +8,7 @@ from architecture.source import Import, imports, paths
 
 # From the bottom up: a module imports those of lower layers, or of its own.
 LAYERS = (
-    ("errors", "types", "arguments"),
+    ("errors", "types", "arguments", "interrupts"),
     (
         "space",
         "seed",

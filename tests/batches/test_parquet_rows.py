@@ -266,7 +266,7 @@ def test_columns_that_are_no_names_are_refused(tmp_path: Path, columns: Any) -> 
 
 
 def test_no_path_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="Expected a Parquet file, a folder"):
+    with pytest.raises(ArgumentError, match="paths must be a Parquet file, a folder"):
         ParquetRows([], COLUMNS)
 
 

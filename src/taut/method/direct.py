@@ -22,6 +22,7 @@ from taut.family import AbstractFamily
 from taut.frontend import Batching, Stepping
 from taut.frontend.base import NOT_EVALUATED
 from taut.gradients import AbstractGradients
+from taut.interrupts import take_lost
 from taut.method.draft import Draft
 from taut.method.starts import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
@@ -278,6 +279,8 @@ class DirectInference(ABC):
             error.approx, approx.stopped = approx, str(error).splitlines()[0]
             raise
         finally:
+            if take_lost():
+                approx.stopped = INTERRUPTED
             progress.finish(np.array(losses), approx.stopped)
 
 

@@ -23,6 +23,7 @@ from taut.frontend.pymc.words import (
     to_words,
     words_like,
 )
+from taut.interrupts import remember
 
 
 def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, ...]]:
@@ -92,7 +93,13 @@ class _Host:
         def run(*words: Any) -> list[np.ndarray]:
             arrays = [from_host_words(w, dtype) for w, dtype in zip(words, sent, strict=True)]
             arrays = [np.asarray(a, d) for a, d in zip(arrays, self._dtypes, strict=True)]
-            outputs = zip(self.function(*arrays), results, strict=True)
+            try:
+                found = self.function(*arrays)
+            except KeyboardInterrupt:
+                # XLA makes an error of its own of it.
+                remember()
+                raise
+            outputs = zip(found, results, strict=True)
             return [
                 to_host_words(np.asarray(out, like.dtype).reshape(like.shape))
                 for out, like in outputs
