@@ -26,6 +26,7 @@ LAYERS = (
         "coupling",
         "conditioned",
         "tails",
+        "periods",
         "nutpie_model",
         "adaptation",
         "chains",

@@ -12,6 +12,7 @@ from taut.diagnose.verdict import Outcome
 from taut.family import Particles
 from taut.gradients import AbstractGradients
 from taut.normal import Dense, Normal, Structured
+from taut.periods import Room
 from taut.threads import single_threaded
 
 # Draws of chains that are kept.
@@ -32,10 +33,12 @@ def normal_of(draws: Draws) -> Normal:
     return Dense.of(mean, cov + np.diag(1e-9 * std**2))
 
 
-def particles(window: Window, random: np.random.Generator, dtype: str) -> Particles:
-    """Keep draws of chains as an approximation."""
-    kept = random.permutation(len(window.corrected))[:_KEPT]
-    return Particles(window.corrected[kept].astype(dtype))
+def particles(
+    window: Window, random: np.random.Generator, dtype: str, room: Room | None = None
+) -> Particles:
+    """Keep draws of chains as an approximation, those of z where chains moved elsewhere."""
+    kept = window.corrected[random.permutation(len(window.corrected))[:_KEPT]]
+    return Particles((kept if room is None else room.outside(kept)).astype(dtype))
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Judge:
     def outcome(self, draws: Draws) -> Outcome:
         """Check draws of `q`."""
         with single_threaded(self.gradients.target.largest_matrix):
-            self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+            room = Room.of(self.gradients, normal_of(draws), draws)
+            self.journal.judge(room.gradients, room.normal, room.draws, self.random)
         assert self.journal.check is not None
         return Outcome.CHECKED if self.journal.check.is_passed else Outcome.MOVED
 
@@ -69,11 +73,12 @@ class Judge:
             return self._repaired(draws, rounds)
 
     def _repaired(self, draws: Draws, rounds: int) -> Particles:
-        chains = self.journal.judge(self.gradients, normal_of(draws), draws, self.random)
+        room = Room.of(self.gradients, normal_of(draws), draws)
+        chains = self.journal.judge(room.gradients, room.normal, room.draws, self.random)
         assert self.journal.check is not None
         self.journal.outcome = Outcome.UNSETTLED
         window = self.journal.check.window
-        for window in itertools.islice(self.journal.repair(self.gradients, chains), rounds):  # noqa: B007
+        for window in itertools.islice(self.journal.repair(room.gradients, chains), rounds):  # noqa: B007
             if self.journal.outcome is Outcome.REPAIRED:
                 break
-        return particles(window, self.random, self.gradients.target.dtype)
+        return particles(window, self.random, self.gradients.target.dtype, room)

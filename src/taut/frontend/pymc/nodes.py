@@ -10,6 +10,7 @@ from pytensor.graph.replace import clone_replace, graph_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 
 from taut.errors import ArgumentError, warn
+from taut.frontend.pymc.circular import whole_circles
 from taut.frontend.pymc.loosen import check_replacements
 from taut.frontend.pymc.minibatch import with_all_rows
 from taut.space import Space
@@ -38,7 +39,9 @@ def in_values(model: Any, nodes: Sequence[Any], more_replacements: Mapping[Any, 
     computed = {key: value for key, value in replacements.items() if key.owner is not None}
     roots = {key: value for key, value in replacements.items() if key.owner is None}
     graph = graph_replace(list(nodes), computed, strict=False) if computed else list(nodes)
-    graph = clone_replace(model.replace_rvs_by_values(graph), roots, rebuild_strict=False)
+    with whole_circles(model):
+        graph = model.replace_rvs_by_values(graph)
+    graph = clone_replace(graph, roots, rebuild_strict=False)
     return with_all_rows(graph, {})
 
 
