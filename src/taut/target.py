@@ -51,6 +51,8 @@ class Target(eqx.Module):
         Whether the density takes Cholesky factors, inverses or the like.
     conditionals
         Elements of `z` that are normal given others. Chains move in what is left of them.
+    circular
+        Elements of `z` that are angles in radians: the density has a period of a turn in each.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Target(eqx.Module):
     whole: PyTree = ()
     factors_matrices: bool = eqx.field(static=True, default=False)
     conditionals: Conditionals | None = eqx.field(static=True, default=None)
+    circular: tuple[int, ...] = eqx.field(static=True, default=())
 
     @property
     def largest_matrix(self) -> int:

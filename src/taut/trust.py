@@ -1,5 +1,6 @@
 """An approximation is judged, and repaired, by its draws."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def diagnosed(approx: "Approximation", draws: int, words: np.ndarray, *, chains:
     z, log_q = sampled(approx.target, approx.family, max(draws, _CHECKED), words)
     weighed, log_q = z[:draws], log_q[:draws]
     log_ratios = None if np.isnan(log_q).all() else approx.log_densities(weighed) - log_q
-    journal = approx.journal.copy()
+    journal = replace(approx.journal.copy(), jumps=approx.source.discontinuities())
     if journal.outcome in NOT_JUDGED:
         _conclude(approx, journal, weighed, log_ratios)
         if journal.outcome in NOT_JUDGED and chains:
@@ -72,6 +73,7 @@ def repaired(
     journal, timing
         Of the result, which are written in.
     """
+    journal.jumps = approx.source.discontinuities()
     z, _ = sampled(approx.target, approx.family, _CHECKED, words)
     return _judge(approx, words, journal, timing).repaired(z, rounds, *_known(approx))
 

@@ -40,6 +40,7 @@ LAYERS = (
         "coupling",
         "conditioned",
         "tails",
+        "periods",
         "nutpie_model",
         "adaptation",
         "chains",

@@ -13,6 +13,7 @@ from taut.diagnose.verdict import Outcome
 from taut.family import Particles
 from taut.gradients import AbstractGradients
 from taut.normal import Dense, Normal, Structured
+from taut.periods import Room
 from taut.threads import single_threaded
 
 # Draws of chains that are kept.
@@ -34,7 +35,12 @@ def normal_of(draws: Draws) -> Normal:
 
 
 def particles(
-    window: Window, random: np.random.Generator, dtype: str, *, settled: bool
+    window: Window,
+    random: np.random.Generator,
+    dtype: str,
+    *,
+    settled: bool,
+    room: Room | None = None,
 ) -> Particles:
     """Keep draws of chains as an approximation.
 
@@ -49,10 +55,12 @@ def particles(
     settled
         Whether they are moved to where gradients say that mean and spread are: those of chains that
         have not settled are left where the density was found to be finite.
+    room
+        Where the chains moved, if that is not the space of z.
     """
     draws = window.corrected if settled else window.pooled
-    kept = random.permutation(len(draws))[:_KEPT]
-    return Particles(draws[kept].astype(dtype))
+    kept = draws[random.permutation(len(draws))[:_KEPT]]
+    return Particles((kept if room is None else room.outside(kept)).astype(dtype))
 
 
 @dataclass(frozen=True)
@@ -103,18 +111,29 @@ class Judge:
         with single_threaded(self.gradients.target.largest_matrix):
             return self._repaired(draws, rounds, moments, normal)
 
-    def _judge(self, draws: Draws, moments: Moments | None, normal: Normal | None) -> Chains:
+    def _judge(
+        self, draws: Draws, moments: Moments | None, normal: Normal | None
+    ) -> tuple[Chains, Room]:
         normal = normal_of(draws) if normal is None else normal
-        return self.journal.judge(self.gradients, normal, draws, self.random, moments)
+        room = Room.of(self.gradients, normal, draws)
+        # Moments of z are none of what chains move in.
+        known = moments if room.draws is draws else None
+        chains = self.journal.judge(room.gradients, room.normal, room.draws, self.random, known)
+        return chains, room
 
     def _repaired(
         self, draws: Draws, rounds: int, moments: Moments | None, normal: Normal | None
     ) -> Particles:
-        chains = self._judge(draws, moments, normal)
+        chains, room = self._judge(draws, moments, normal)
         assert self.journal.check is not None
         window = self.journal.check.window
-        for window in itertools.islice(self.journal.repair(self.gradients, chains), rounds):  # noqa: B007
+        for window in itertools.islice(self.journal.repair(room.gradients, chains), rounds):  # noqa: B007
             if self.journal.outcome is Outcome.REPAIRED:
                 break
-        settled = self.journal.verdict.trusted
-        return particles(window, self.random, self.gradients.target.dtype, settled=settled)
+        return particles(
+            window,
+            self.random,
+            self.gradients.target.dtype,
+            settled=self.journal.verdict.trusted,
+            room=room,
+        )

@@ -11,6 +11,7 @@ from taut.group import Group
 from taut.method.climb import Climb
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
 from taut.method.mixed_modes import Modes, is_mixed
+from taut.method.one_period import in_one_period, outside
 from taut.method.verification import checked, verified
 from taut.normal import Normal
 
@@ -89,6 +90,10 @@ class Auto(DirectInference):
         self._is_start_given = start is not None
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
+        inside, periods = in_one_period(problem)
+        return (yield from outside(self._stages(inside), periods, problem.random))
+
+    def _stages(self, problem: Problem) -> Generator[Iterate, None, str]:
         climb = Climb(problem)
         dtype = problem.gradients.target.dtype
         draft = yield from _drafted(problem)

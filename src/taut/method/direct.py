@@ -231,7 +231,9 @@ class DirectInference(ABC):
             draft = Draft.of(stepping, len(start), approx.timing)
         gradients = gradients_of(approx.target, stepping, approx.timing)
         starts = Starts(start, self._prior_points, is_given=self._is_start_given)
-        return Problem(gradients, start, random, longest, begun, deadline, starts, draft)
+        with building(approx.timing, "lift"):
+            journal = Journal(jumps=approx.source.discontinuities() if self._judges else ())
+        return Problem(gradients, start, random, longest, begun, deadline, starts, draft, journal)
 
     def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
         with building(self._approx.timing, "lift"):

@@ -1,7 +1,8 @@
 """A first look at a part of the rows."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from taut.batch_gradients import BatchGradients
 from taut.batches import AbstractBatches, Part
 from taut.compilation import Timing, clock
 from taut.frontend import Stepping
+from taut.gradients import AbstractGradients
 
 # Rows it looks at: so many, and so many for each dimension.
 _ROWS, _ROWS_EACH = 2000, 20
@@ -29,8 +31,12 @@ class Draft:
         How many these are.
     """
 
-    gradients: BatchGradients
+    gradients: AbstractGradients
     rows: int
+
+    def moved(self, moves: Callable[[AbstractGradients], AbstractGradients]) -> "Draft":
+        """Give the same in other coordinates."""
+        return replace(self, gradients=moves(self.gradients))
 
     @classmethod
     def of(cls, stepping: Stepping, dim: int, timing: Timing) -> "Draft | None":

@@ -16,6 +16,7 @@ from pytensor.tensor.math import variadic_add
 from pytensor.tensor.random.type import RandomType
 
 from taut.errors import DiscreteVariableError, ModelError
+from taut.frontend.pymc.circular import whole_circles
 from taut.frontend.pymc.conditionals import ConditionalNormal, conditional_normals
 from taut.frontend.pymc.loosen import check_replacements, replace_loosely
 from taut.frontend.pymc.minibatch import log_factors, rows_as_inputs, with_all_rows
@@ -94,7 +95,8 @@ def read_model(model: Any, more_replacements: Mapping[Any, Any] | None = None) -
     replacements = check_replacements(more_replacements or {})
     conditionals = conditional_normals(model)
     moments = [moment for one in conditionals for moment in (one.mean, one.std)]
-    constrained = model.replace_rvs_by_values([*model.unobserved_RVs, *moments])
+    with whole_circles(model):
+        constrained = model.replace_rvs_by_values([*model.unobserved_RVs, *moments])
     try:
         factors, lengths = log_factors(model, replacements)
     except (ValueError, NotImplementedError) as error:

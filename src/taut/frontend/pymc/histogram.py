@@ -8,6 +8,7 @@ import numpy as np
 from pytensor.graph.replace import graph_replace
 
 from taut.errors import ArgumentError
+from taut.frontend.pymc.circular import transforms_of
 from taut.frontend.pymc.jaxify import jaxify
 from taut.space import Space
 
@@ -103,7 +104,7 @@ def _forward_graph(model: Any) -> tuple[list[Any], list[Any]]:
     own = {rv: rv.type(name=rv.name) for rv in model.free_RVs}
     outputs = []
     for rv, variable in own.items():
-        transform = model.rvs_to_transforms[rv]
+        transform = transforms_of(model)[rv]
         outputs.append(variable if transform is None else
                        transform.forward(variable, *rv.owner.inputs))  # fmt: skip
     outputs = graph_replace([out + 0 for out in outputs], own, strict=False)

@@ -13,6 +13,7 @@ from pytensor.graph.replace import graph_replace
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.type_other import NoneTypeT
 
+from taut.frontend.pymc.circular import transforms_of, whole_circles
 from taut.frontend.pymc.loosen import replace_loosely
 
 
@@ -79,7 +80,8 @@ def log_factors(
     )
     if not find_minibatches(values):
         variables = [*model.free_RVs, *model.observed_RVs, *model.potentials]
-        return model.logp(vars=variables, sum=False), lengths
+        with whole_circles(model):
+            return model.logp(vars=variables, sum=False), lengths
     pairs = zip(model.observed_RVs, values, strict=True)
     resized = {rv: _resized(rv, value, lengths) for rv, value in pairs}
     return factors_with(model, resized), lengths
@@ -97,12 +99,14 @@ def factors_with(model: Any, resized: Mapping[Any, Any]) -> list[Any]:
     """
     old = [*model.free_RVs, *model.observed_RVs]
     new = [resized.get(rv, rv) for rv in old]
+    transforms = transforms_of(model)
     factors = transformed_conditional_logp(
         new,
         rvs_to_values={n: model.rvs_to_values[o] for n, o in zip(new, old, strict=True)},
-        rvs_to_transforms={n: model.rvs_to_transforms[o] for n, o in zip(new, old, strict=True)},
+        rvs_to_transforms={n: transforms[o] for n, o in zip(new, old, strict=True)},
     )
-    return [*factors, *model.replace_rvs_by_values(model.potentials)]
+    with whole_circles(model):
+        return [*factors, *model.replace_rvs_by_values(model.potentials)]
 
 
 def given_the_observed(model: Any) -> dict[Any, Any]:

@@ -10,6 +10,7 @@ from pytensor.graph.replace import clone_replace, graph_replace
 from pytensor.graph.traversal import ancestors
 
 from taut.errors import ArgumentError, warn
+from taut.frontend.pymc.circular import whole_circles
 from taut.frontend.pymc.loosen import check_replacements
 from taut.frontend.pymc.minibatch import with_all_rows
 from taut.frontend.pymc.own_noise import over_rows
@@ -39,7 +40,8 @@ def in_values(model: Any, nodes: Sequence[Any], more_replacements: Mapping[Any, 
     computed = {key: value for key, value in replacements.items() if key.owner is not None}
     roots = {key: value for key, value in replacements.items() if key.owner is None}
     graph = graph_replace(list(nodes), computed, strict=False) if computed else list(nodes)
-    graph = model.replace_rvs_by_values([*graph, *roots.values()])
+    with whole_circles(model):
+        graph = model.replace_rvs_by_values([*graph, *roots.values()])
     graph, given = graph[: len(nodes)], graph[len(nodes) :]
     graph = clone_replace(graph, dict(zip(roots, given, strict=True)), rebuild_strict=False)
     return with_all_rows(graph, {})

@@ -11,6 +11,7 @@ from pymc.distributions.transforms import Ordered
 from pymc.initial_point import make_initial_point_expression
 from pymc.pytensorf import find_rng_nodes, replace_rng_nodes, reseed_rngs
 
+from taut.frontend.pymc.circular import transforms_of
 from taut.frontend.pymc.interpret import interpreted, interpreted_function
 
 Points = Float[np.ndarray, "points dim"]
@@ -62,7 +63,7 @@ def _joint_draw(model: Any, improper: list[bool]) -> Callable[[int, int], list[P
     at_start = {rv: model.rvs_to_initial_values[rv] for rv in model.free_RVs}
     values = make_initial_point_expression(
         free_rvs=model.free_RVs,
-        rvs_to_transforms={rv: _ordering(t) for rv, t in model.rvs_to_transforms.items()},
+        rvs_to_transforms={rv: _ordering(t) for rv, t in transforms_of(model).items()},
         initval_strategies={
             rv: at_start[rv] if flat else "prior"
             for rv, flat in zip(model.free_RVs, improper, strict=True)

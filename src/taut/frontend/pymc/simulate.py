@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor
 
 from taut.errors import ModelError
+from taut.frontend.pymc.circular import transforms_of
 
 # Python, which draws some hundred data sets in less time than a compiler takes to start.
 _MODE = "FAST_COMPILE"
@@ -65,5 +66,5 @@ def as_inputs(model: Any, drawn: Sequence[np.ndarray]) -> tuple[dict[Any, Any], 
 
 
 def _unconstrained(model: Any, rv: Any) -> Any:
-    transform = model.rvs_to_transforms[rv]
+    transform = transforms_of(model)[rv]
     return rv if transform is None else transform.forward(rv, *rv.owner.inputs)

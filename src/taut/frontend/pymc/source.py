@@ -18,6 +18,7 @@ from taut.frontend.base import AbstractSource
 from taut.frontend.batching import Batching, Stepping
 from taut.frontend.plain import known_name
 from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc.circular import circular_elements
 from taut.frontend.pymc.discontinuities import discontinuities
 from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.histogram import histogram
@@ -82,6 +83,7 @@ class PyMCSource(AbstractSource):
                 whole(batches),
                 built.lifted.factors_matrices,
                 conditionals_of(built.lifted, space),
+                circular_elements(self.model, space),
             )
 
     def _labels(self, built: "_Built", space: Space) -> Labels:
@@ -128,6 +130,7 @@ class PyMCSource(AbstractSource):
                 labels=whole.labels,
                 dtype=whole.dtype,
                 programs=whole.programs,
+                circular=whole.circular,
             )
 
     def simulations(self, datasets: int, random_seed: int) -> Simulations:

@@ -10,6 +10,7 @@ from pymc.pytensorf import find_rng_nodes, replace_rng_nodes, reseed_rngs
 from taut.errors import StartError
 from taut.frontend.matching import nearest
 from taut.frontend.plain import fill
+from taut.frontend.pymc.circular import transforms_of
 from taut.frontend.pymc.interpret import interpreted, interpreted_function
 from taut.space import Space
 
@@ -28,7 +29,7 @@ def _initial(
     given: Any = dict(overrides)
     values = make_initial_point_expression(
         free_rvs=model.free_RVs,
-        rvs_to_transforms=model.rvs_to_transforms,
+        rvs_to_transforms=transforms_of(model),
         initval_strategies=model.rvs_to_initial_values | convert_str_to_rv_dict(model, given),
         return_transformed=transformed,
     )

@@ -134,6 +134,7 @@ class Batcher:
                 labels=self.whole.labels,
                 dtype=self.whole.dtype,
                 programs=self.whole.programs,
+                circular=self.whole.circular,
             )
             if self.batching.source is None:
                 feed, streamed = self._feed(graph, partitions, random_seed), None
