@@ -83,7 +83,8 @@ def test_a_batch_size_begins_with_a_draft() -> None:
     assert stages(approx) == ["draft on 2,000 rows", "batch and match"]
     # All rows are read for the Gaussian alone; the paths and the curvature are those of the draft.
     assert approx.journal.stages[1].gradients < 2000
-    assert approx.journal.starts == (8, 8)
+    found, of = approx.journal.starts
+    assert found == of >= 8
     assert approx.diagnose().trusted
 
 

@@ -130,6 +130,13 @@ class Climb:
             best = best.dense()
         self._compete(best)
         self._at = search.basins[0] if search.basins else None
+        self._count_starts(best)
+
+    def _count_starts(self, best: Normal) -> None:
+        """Write down how many paths came to the best Gaussian, where there were any."""
+        if self._search.paths:
+            found = self._search.came_to(self._at, best)
+            self._problem.journal.starts = found, self._search.paths
 
     def _peaks(self) -> list[Basin]:
         """Give the basin of the best Gaussian, and those of peaks that are higher.
@@ -161,7 +168,7 @@ class Climb:
             if self.elbo > before:
                 self._at = basin
                 yield self.best
-        self._problem.journal.starts = self._search.came_to(self._at, self.best), self._search.paths
+        self._count_starts(self.best)
         self._modes = _those_that_count(found)
 
     def _is_worth(self, basin: Basin, found: list[tuple[Normal, float]]) -> bool:
