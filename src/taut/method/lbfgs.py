@@ -50,8 +50,12 @@ class Curvature:
         diagonal = _updated_diagonal(self.diagonal, step, change)
         return Curvature(diagonal, (*self.pairs, (step, change))[-_MEMORY:])
 
+    @np.errstate(all="ignore")
     def times(self, vector: Vector) -> Vector:
-        """Multiply by the inverse Hessian, by the two loops of Nocedal and Wright."""
+        """Multiply by the inverse Hessian, by the two loops of Nocedal and Wright.
+
+        Infinite where a path runs off an improper density, which ends it.
+        """
         pairs = self.pairs
         if not pairs:
             return vector * min(1.0, 1.0 / max(float(np.linalg.norm(vector)), 1e-300))
@@ -67,9 +71,8 @@ class Curvature:
 
 def _updated_diagonal(diagonal: Vector, step: Vector, change: Vector) -> Vector:
     """Update the diagonal as Gilbert and Lemaréchal do, kept where that is no scale."""
-    a, b = (change * diagonal) @ change, change @ step
-    c = (step / diagonal) @ step
     with np.errstate(all="ignore"):
+        a, b, c = (change * diagonal) @ change, change @ step, (step / diagonal) @ step
         inverse = a / (b * diagonal) + change**2 / b - a * step**2 / (b * c * diagonal**2)
         new = 1.0 / inverse
     return new if np.isfinite(new).all() and (new > 0).all() else diagonal

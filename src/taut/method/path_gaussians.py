@@ -36,6 +36,7 @@ class Candidate:
     elbo: float
 
 
+@np.errstate(all="ignore")
 def gaussian_at(point: Point) -> Normal | None:
     r"""Read the Gaussian off an iterate: one Newton step from it, with its inverse Hessian.
 
