@@ -179,7 +179,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("part", ["build", "run"])
 @pytest.mark.parametrize("method", METHODS)
@@ -204,7 +204,7 @@ def test_a_fit_ends_by_it(
     raise_lost()
 
 
-@pytest.mark.filterwarnings("ignore:Do not trust this fit")
+@pytest.mark.filterwarnings("ignore:not trusted")
 def test_after_it_the_same_model_is_fitted_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     model = a_model()
     with (

@@ -347,6 +347,7 @@ class TestFaults:
         assert [stage.name for stage in approx.journal.stages][-1] == "importance weights"
         assert outcome(approx) is Outcome.INTERRUPTED
         assert "interrupted before it was checked" in str(approx.diagnose(chains=False))
+        monkeypatch.undo()
         assert approx.diagnose(random_seed=1).check is not None
 
     def test_an_interrupt_of_a_repair_says_what_the_check_had_found(

@@ -231,9 +231,15 @@ class Climb:
         return reached
 
     def _compete(self, normal: Normal) -> Weights:
-        """Keep a Gaussian if its ELBO, of fresh draws, is the best so far."""
+        """Keep a Gaussian if its ELBO, of fresh draws, is the best so far.
+
+        Of those that are next to exact it is noise, and their divergence tells which is nearer.
+        """
         weights = self._weigh(normal)
-        if self.best is None or weights.elbo > self.elbo:
+        is_better = weights.elbo > self.elbo
+        if is_exact(weights) and self.is_exact:
+            is_better = weights.divergence < self.weights.divergence
+        if self.best is None or is_better:
             self.best, self.elbo, self.weights = normal, weights.elbo, weights
         return weights
 
