@@ -516,3 +516,20 @@ def test_an_xla_that_does_not_know_an_option_is_used_without(
     result = programs(compilation.Timing(), lambda x: x + 1, np.float32(1.0))
     assert float(result) == 2.0
     assert options == {}
+
+
+@pytest.mark.parametrize(
+    ("leaf", "dynamic"),
+    [
+        (np.ones(2), True),
+        (np.float64(1), True),
+        (jnp.ones(2), True),
+        (1.0, False),
+        (1, False),
+        ("mean", False),
+        (None, False),
+    ],
+    ids=repr,
+)
+def test_arrays_are_passed_to_a_program_and_all_else_shapes_it(leaf: Any, dynamic: bool) -> None:
+    assert compilation.is_dynamic(leaf) is dynamic

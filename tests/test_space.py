@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taut.space import Labels, Space, is_dynamic
+from taut.space import Labels, Space
 
 SHAPES = st.dictionaries(
     st.text(min_size=1, max_size=5),
@@ -103,20 +103,3 @@ def test_all_labels_are_equal_so_that_none_decides_on_a_program() -> None:
     one, other = Labels({"mu": ("row",)}, {"row": np.arange(3)}), Labels()
     assert (one, hash(one)) == (other, hash(other))
     assert one != "labels"
-
-
-@pytest.mark.parametrize(
-    ("leaf", "dynamic"),
-    [
-        (np.ones(2), True),
-        (np.float64(1), True),
-        (jnp.ones(2), True),
-        (1.0, False),
-        (1, False),
-        ("mean", False),
-        (None, False),
-    ],
-    ids=repr,
-)
-def test_arrays_are_passed_to_a_program_and_all_else_shapes_it(leaf: Any, dynamic: bool) -> None:
-    assert is_dynamic(leaf) is dynamic

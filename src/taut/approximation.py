@@ -11,15 +11,17 @@ from taut import seed
 from taut.arguments import as_flag, as_positive
 from taut.compilation import Timing, accounted, building
 from taut.diagnose import Journal, Report
+from taut.diagnose.estimate import Estimate
 from taut.drawing import all_of, read_off
 from taut.errors import ArgumentError, RowsError
-from taut.evaluation import Estimate, elbo, log_densities, streamed_log_likelihood
+from taut.evaluation import elbo, log_densities, streamed_log_likelihood
 from taut.family import AbstractFamily
 from taut.frontend import Stepping, Streamed, as_source
 from taut.group import Group, assemble
 from taut.linear_response import LinearResponse, linear_response
+from taut.moments import moments_table
 from taut.nuts_start import NutsStart, nuts_start
-from taut.printing import Rows, as_html, as_text, moments_table
+from taut.printing import Rows, as_html, as_text
 from taut.progress import average
 from taut.symbolic import AbstractSymbolic
 from taut.target import Target

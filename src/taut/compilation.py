@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 import jax.extend.core as jex
+import numpy as np
 import platformdirs
 from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
@@ -25,7 +26,6 @@ from jax.experimental.compilation_cache import compilation_cache
 from taut.errors import ArgumentError
 from taut.interrupts import never_lost, raise_lost
 from taut.read_often import keep_what_is_read_often
-from taut.space import is_dynamic
 
 _LOGGER = logging.getLogger("taut")
 _ENVIRONMENT = "TAUT_CACHE_DIR"
@@ -333,3 +333,8 @@ def _compile_with_options(lowered: Any, options: dict[str, Any]) -> Any:
         _LOGGER.info("XLA does not know taut's options for CPUs: %s", error)
         options.clear()
         return lowered.compile()
+
+
+def is_dynamic(leaf: Any) -> bool:
+    """Tell the leaves that are passed to a program from those that shape it."""
+    return isinstance(leaf, jax.Array | np.ndarray | np.generic)

@@ -1,6 +1,6 @@
 """What an approximation is worth on all rows: its ELBO, and the log likelihood of each row."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from taut.batches import AbstractBatches
 from taut.compilation import Timing
+from taut.diagnose.estimate import Estimate
 from taut.drawing import by_blocks, sampled
 from taut.draws import map_draws, map_in_turn, points_at_once
 from taut.errors import ArgumentError
@@ -17,27 +18,6 @@ from taut.frontend import Streamed
 from taut.gradients import BLOCK, Gradients
 from taut.target import Target
 from taut.threads import single_threaded
-
-
-class Estimate(NamedTuple):
-    """A mean over draws, and its standard error.
-
-    Examples
-    --------
-    >>> from taut.evaluation import Estimate
-    >>> print(Estimate(-1446.31, 0.052), float(Estimate(1.0, 0.1)))
-    -1446.310 ± 0.052 1.0
-    """
-
-    mean: float
-    se: float
-
-    def __float__(self) -> float:
-        return self.mean
-
-    def __str__(self) -> str:
-        digits = 4 if self.se < 1e-4 else max(0, 1 - int(np.floor(np.log10(self.se))))
-        return f"{self.mean:.{digits}f} ± {self.se:.{digits}f}"
 
 
 def elbo(

@@ -13,8 +13,9 @@ from taut.compilation import Timing
 from taut.drawing import all_of, read_off
 from taut.errors import ArgumentError, NotFiniteError, RowsError
 from taut.evaluation import log_densities
+from taut.moments import moments_table
 from taut.nutpie_model import nutpie_model
-from taut.printing import Rows, as_html, as_text, moments_table
+from taut.printing import Rows, as_html, as_text
 from taut.space import Space
 from taut.target import Target
 

@@ -125,8 +125,3 @@ class Labels:
 
     def __hash__(self) -> int:
         return hash(Labels)
-
-
-def is_dynamic(leaf: Any) -> bool:
-    """Tell the leaves that are passed to a program from those that shape it."""
-    return isinstance(leaf, jax.Array | np.ndarray | np.generic)

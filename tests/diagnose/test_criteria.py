@@ -22,7 +22,7 @@ from taut.diagnose import (
 from taut.diagnose.repair import outcome_of
 from taut.diagnose.shift import of_chains, shift_of
 from taut.method.climb import is_exact
-from taut.method.mixed_modes import is_mixed
+from taut.method.verification import is_mixed
 from taut.space import Space
 
 from .windows import ONE, drawn, window

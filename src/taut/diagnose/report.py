@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.compilation import Timing
+from taut.diagnose.estimate import Estimate
 from taut.diagnose.journal import Journal
 from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
 from taut.diagnose.shift import ChainCheck
 from taut.diagnose.verdict import Verdict
-from taut.evaluation import Estimate
 from taut.printing import as_html, as_text
 from taut.progress import INTERRUPTED
 from taut.space import Space

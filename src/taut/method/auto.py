@@ -10,9 +10,9 @@ from taut.errors import NotFiniteError
 from taut.group import Group
 from taut.method.climb import Climb
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
-from taut.method.mixed_modes import Modes, is_mixed
+from taut.method.mixed_modes import Modes
 from taut.method.one_period import in_one_period, outside
-from taut.method.verification import checked, verified
+from taut.method.verification import checked, is_mixed, verified
 from taut.normal import Normal
 
 # Draws of a mixture that are checked, and those that are weighed.

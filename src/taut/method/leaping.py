@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taut.diagnose import Weights
+from taut.diagnose.weights import Weights
 from taut.gradients import BLOCK
 from taut.method.form_matching import match_form
 from taut.method.patching import LowRankGaussian, match_and_patch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.diagnose import Weights, criteria
+from taut.diagnose.weights import Weights
 from taut.family import AbstractFamily, Mixture
 from taut.gradients import AbstractGradients
 from taut.normal import Normal
@@ -32,11 +32,6 @@ def is_far_out(normal: Normal, point: Float[np.ndarray, " dim"]) -> bool:
 def counts(elbo: float, best: float) -> bool:
     """Whether a mode has mass enough to matter beside the best."""
     return elbo > best - _LESS
-
-
-def is_mixed(weights: Weights) -> bool:
-    """Whether a mixture with such weights has the shape of the posterior, masses included."""
-    return weights.divergence < criteria.CRITERIA.mixed_divergence
 
 
 def is_parted(gradients: AbstractGradients, one: Normal, other: Normal) -> bool:

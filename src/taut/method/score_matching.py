@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from jaxtyping import Float
 
-from taut.diagnose import Weights
+from taut.diagnose.weights import Weights
 from taut.gradients import BLOCK
 from taut.method.whitening import Gaussian, Vectors, span, within
 

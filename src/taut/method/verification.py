@@ -153,3 +153,8 @@ def _is_sound(problem: Problem, normal: Normal, window: Window, elbo: float) -> 
     with np.errstate(all="ignore"):
         z, log_q = there.draw(problem.random, _COMPARED)
         return Weights(problem.gradients(z)[0] - log_q).elbo > elbo
+
+
+def is_mixed(weights: Weights) -> bool:
+    """Whether a mixture with such weights has the shape of the posterior, masses included."""
+    return weights.divergence < criteria.CRITERIA.mixed_divergence
