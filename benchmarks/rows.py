@@ -24,7 +24,7 @@ import taut
 from benchmarks.models import SEED
 from benchmarks.peers import load, optimizer
 from benchmarks.speed import refine_seconds
-from taut.batches import packing
+from taut.rows import packing
 
 _ROOT = Path(__file__).resolve().parents[1]
 _COLUMNS = 20

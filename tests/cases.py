@@ -23,17 +23,16 @@ import taut
 from taut.batches import (
     AbstractBatches,
     AbstractFeed,
-    AbstractRows,
     AllRows,
     CircleFeed,
     Deferred,
     Endless,
     PackedRows,
-    Partition,
     RandomRows,
     ScaledRows,
     Stream,
 )
+from taut.descent import AbstractMethod, AutoStep, Descent
 from taut.family import (
     AbstractFamily,
     Flow,
@@ -46,12 +45,13 @@ from taut.family import (
     Product,
     Stretched,
     StudentT,
+    inverse_softplus,
 )
-from taut.family.gaussian import inverse_softplus
-from taut.method import AbstractMethod, AutoStep, Descent, DirectInference
+from taut.method import DirectInference
 from taut.objective import ELBO, IWELBO, AbstractObjective, Renyi, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
-from taut.space import Space
+from taut.rows import AbstractRows, Partition
+from taut.target.target import Space
 
 
 def mean_field(dim: int) -> MeanField:

@@ -24,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def _no_folder_chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What one test, or an example in a docstring, chose by `set_cache_directory` is forgotten."""
-    from taut import compilation
+    from taut.engine import programs as compilation
 
     monkeypatch.setattr(compilation, "_choice", [])
     yield

@@ -36,8 +36,8 @@ def last_bits(seed: int) -> Shake:
         return wrapped
 
     def apply(patch: pytest.MonkeyPatch) -> None:
-        from taut.batch_gradients import BatchGradients
         from taut.gradients import Gradients
+        from taut.gradients.in_batches import BatchGradients
 
         for kind in (Gradients, BatchGradients):
             patch.setattr(kind, "_evaluate", shaken(kind._evaluate))

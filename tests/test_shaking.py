@@ -10,7 +10,7 @@ import nightly
 from cases import regression
 from pytest_runs import failures
 from shaking import CRITERIA, SHAKE, SHAKES, last_bits, seconds_each
-from taut.compilation import Timing
+from taut.engine import Timing
 from taut.gradients import Gradients
 
 CONFTEST = """

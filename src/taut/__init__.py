@@ -8,14 +8,16 @@ from taut import errors as errors
 from taut import family as family
 from taut import objective as objective
 from taut.approximation import Approximation as Approximation
-from taut.batches import ArrayRows as ArrayRows
-from taut.batches import IterableRows as IterableRows
-from taut.batches import ParquetRows as ParquetRows
-from taut.batches import ZarrRows as ZarrRows
-from taut.compilation import set_cache_directory as set_cache_directory
+from taut.approximation import Empirical as Empirical
+from taut.approximation import FullRank as FullRank
+from taut.approximation import Group as Group
+from taut.approximation import MeanField as MeanField
+from taut.approximation import sample_approx as sample_approx
+from taut.calibration.vsbc import vsbc as vsbc
+from taut.engine import set_cache_directory as set_cache_directory
 from taut.fit import fit as fit
+from taut.frontend import Minibatch as Minibatch
 from taut.frontend import as_target as as_target
-from taut.group import Group as Group
 from taut.method import ADVI as ADVI
 from taut.method import ASVGD as ASVGD
 from taut.method import DADVI as DADVI
@@ -32,7 +34,6 @@ from taut.method import Laplace as Laplace
 from taut.method import LowRankADVI as LowRankADVI
 from taut.method import LowRankBatchMatch as LowRankBatchMatch
 from taut.method import Pathfinder as Pathfinder
-from taut.minibatch import Minibatch as Minibatch
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
 from taut.optimizer import adagrad as adagrad
@@ -47,12 +48,11 @@ from taut.optimizer import norm_constraint as norm_constraint
 from taut.optimizer import rmsprop as rmsprop
 from taut.optimizer import sgd as sgd
 from taut.optimizer import total_norm_constraint as total_norm_constraint
-from taut.single_group import Empirical as Empirical
-from taut.single_group import FullRank as FullRank
-from taut.single_group import MeanField as MeanField
-from taut.single_group import sample_approx as sample_approx
+from taut.rows import ArrayRows as ArrayRows
+from taut.rows import IterableRows as IterableRows
+from taut.rows import ParquetRows as ParquetRows
+from taut.rows import ZarrRows as ZarrRows
 from taut.target import Target as Target
-from taut.vsbc import vsbc as vsbc
 
 __version__ = version("taut")
 

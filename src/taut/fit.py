@@ -8,12 +8,11 @@ import jax
 
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive, as_seconds, check_mapping
-from taut.batches import AbstractRows, AllRows
+from taut.batches import AllRows
 from taut.callbacks import as_callbacks
+from taut.engine import never_lost
 from taut.errors import ArgumentError, MethodError
-from taut.frontend import is_model
-from taut.frontend.matching import nearest
-from taut.interrupts import never_lost
+from taut.frontend import is_model, nearest
 from taut.method import (
     ADVI,
     ASVGD,
@@ -31,6 +30,7 @@ from taut.method import (
     LowRankBatchMatch,
     Pathfinder,
 )
+from taut.rows import AbstractRows
 from taut.target import Target
 
 AnyInference = Inference | DirectInference

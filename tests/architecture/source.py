@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ class Import:
     importer: str
     imported: str
     late: bool
+    typing: bool
 
     @property
     def package(self) -> str:
@@ -51,11 +53,11 @@ def is_package(name: str) -> bool:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    """All imports; late ones stand in functions, those for type checkers alone are left out."""
+    """All imports; late ones stand in functions, those of `typing` are for type checkers alone."""
     return tuple(
-        Import(name, target, late)
+        Import(name, target, late, typing)
         for name, tree in trees().items()
-        for node, late in _import_nodes(tree.body, late=False)
+        for node, late, typing in _import_nodes(tree.body)
         for target in _targets(name, node)
     )
 
@@ -76,21 +78,18 @@ def _name(path: Path) -> str:
 
 
 def _import_nodes(
-    body: list[ast.stmt], late: bool
-) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
-    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+    body: list[ast.stmt], late: bool = False, typing: bool = False
+) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool, bool]]:
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            found.append((node, late))
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            found += _import_nodes(node.orelse, late)
-        else:
-            inner = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            for field in ("body", "orelse", "finalbody"):
-                found += _import_nodes(getattr(node, field, []), inner)
-            for handler in getattr(node, "handlers", []):
-                found += _import_nodes(handler.body, inner)
-    return found
+            yield node, late, typing
+        checked = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        inner = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from _import_nodes(getattr(node, "body", []), inner, typing or checked)
+        for field in ("orelse", "finalbody"):
+            yield from _import_nodes(getattr(node, field, []), inner, typing)
+        for handler in getattr(node, "handlers", []):
+            yield from _import_nodes(handler.body, inner, typing)
 
 
 def _targets(importer: str, node: ast.Import | ast.ImportFrom) -> list[str]:

@@ -9,11 +9,13 @@ import pytest
 import cases
 import taut.optimizer
 from architecture.source import classes
-from taut.batches import AbstractBatches, AbstractFeed, AbstractRows
+from taut.batches import AbstractBatches, AbstractFeed
+from taut.descent import AbstractMethod
 from taut.family import AbstractFamily
-from taut.method import AbstractMethod, DirectInference, Inference
+from taut.method import DirectInference, Inference
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, Optimizer
+from taut.rows import AbstractRows
 
 Table = Mapping[str, Callable[[], Any]]
 KINDS: dict[type, Table] = {

@@ -8,13 +8,23 @@ import pytest
 import taut
 from cases import full_rank_of, regression
 from taut.chains import Window
-from taut.compilation import Timing
-from taut.diagnose import Ending, Journal, Judge, Moments, Outcome, growth, particles, report_on
+from taut.diagnose import (
+    ChainCheck,
+    Ending,
+    Journal,
+    Judge,
+    Moments,
+    Outcome,
+    growth,
+    particles,
+    report_on,
+)
 from taut.diagnose.repair import is_stalled, outcome_of
-from taut.diagnose.shift import ChainCheck, shift_of
+from taut.diagnose.shift import shift_of
+from taut.engine import Timing
+from taut.gaussian import Dense
 from taut.gradients import Gradients
-from taut.normal import Dense
-from taut.space import Space
+from taut.target.target import Space
 
 from .windows import ONE, window
 

@@ -8,22 +8,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from taut.diagnose import (
-    ChainCheck,
-    Criteria,
-    Finding,
-    Moments,
-    Outcome,
-    Weights,
-    failed,
-    is_enough,
-    weigh,
-)
+from taut.diagnose import ChainCheck, Criteria, Finding, Moments, Outcome, failed, is_enough, weigh
 from taut.diagnose.repair import outcome_of
 from taut.diagnose.shift import of_chains, shift_of
-from taut.method.climb import is_exact
+from taut.gaussian import Weights
+from taut.method.gaussian_stages import is_exact
 from taut.method.verification import is_mixed
-from taut.space import Space
+from taut.target.target import Space
 
 from .windows import ONE, drawn, window
 

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 import taut
-from taut.compilation import Timing
 from taut.diagnose import Journal, Judge
+from taut.engine import Timing
 from taut.gradients import Gradients
-from taut.space import Space
+from taut.target.target import Space
 
 DIMS, SEEDS, DRAWS = (1, 20, 300), range(20), 4000
 # Of sixty, for each shape. A judge that raises one in two hundred raises more than one in sixty for

@@ -3,10 +3,10 @@
 import numpy as np
 
 from taut.chains import Window
-from taut.control_variates import Correction, Said
-from taut.coordinates import Linear
-from taut.normal import Structured
-from taut.space import Space
+from taut.chains.control_variates import Correction, Said
+from taut.chains.hmc import Linear
+from taut.gaussian import Structured
+from taut.target.target import Space
 
 ONE = Space.of({"x": ()})
 CHAINS, TRANSITIONS = 64, 60

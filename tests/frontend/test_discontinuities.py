@@ -14,8 +14,8 @@ from pytensor.conditional.op import ifelse
 import taut
 from benchmarks.posteriors import POSTERIORS
 from taut.frontend import as_source
-from taut.frontend.pymc.discontinuities import discontinuities
 from taut.frontend.pymc.graph import read_model
+from taut.frontend.pymc.graph.discontinuities import discontinuities
 
 from .models import MODELS, QUIET
 

@@ -18,8 +18,8 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import graph_inputs
 
 import taut
-from taut.frontend.pymc.jaxify import jaxify
-from taut.select_gradients import guard_selects
+from taut.autodiff import guard_selects
+from taut.frontend.pymc.lift.jaxify import jaxify
 
 from .models import QUIET
 from .zoo.edges import EDGES, Edge

@@ -9,12 +9,7 @@ import pytensor.tensor as pt
 import pytest
 
 import taut
-from taut.errors import (
-    ArgumentError,
-    DiscreteVariableError,
-    ModelError,
-    NotFiniteError,
-)
+from taut.errors import ArgumentError, DiscreteVariableError, ModelError, NotFiniteError
 from taut.frontend import as_source
 
 from .models import QUIET

@@ -11,9 +11,9 @@ from pytensor.tensor import as_tensor
 
 import taut
 from taut.frontend import as_source
-from taut.frontend.pymc.blame import Blame
+from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import read_model
-from taut.frontend.pymc.interpret import interpreted, interpreted_function
+from taut.frontend.pymc.lift.lift import interpreted, interpreted_function
 from taut.frontend.pymc.start import default_point
 
 from .models import MODELS, QUIET

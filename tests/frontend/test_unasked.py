@@ -7,8 +7,8 @@ import pymc as pm
 import pytest
 
 import taut
-from taut.frontend import Batching
 from taut.method import direct
+from taut.target.target import Batching
 
 from .models import MODELS, QUIET
 

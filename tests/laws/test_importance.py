@@ -9,7 +9,7 @@ import cases
 import taut
 from taut import errors
 from taut.family import FullRank
-from taut.space import Space
+from taut.target.target import Space
 
 
 def target_of(family: FullRank) -> taut.Target:

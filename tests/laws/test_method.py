@@ -20,8 +20,8 @@ from cases import (
     mean_field,
     regression,
 )
+from taut.descent import AbstractMethod
 from taut.family import FullRank, LowRank, MeanField
-from taut.method import AbstractMethod
 
 SETTLE = {"obj_optimizer": taut.adam(learning_rate=optax.exponential_decay(0.1, 500, 0.5))}
 

@@ -11,16 +11,16 @@ from scipy.special import digamma, polygamma
 
 import taut
 from cases import regression
-from taut.compilation import Timing
 from taut.diagnose import Journal, Outcome
+from taut.engine import Timing
 from taut.errors import NotFiniteError
 from taut.family import FullRank, Mixture, Particles
+from taut.gaussian import Dense
 from taut.gradients import Gradients
-from taut.method.climb import DENSE, Climb, is_flat
-from taut.method.mixed_modes import Modes, is_apart
-from taut.normal import Dense
+from taut.method.gaussian_stages import DENSE, Climb, is_flat
+from taut.modes import Modes, is_apart
 from taut.progress import INTERRUPTED
-from taut.space import Space
+from taut.target.target import Space
 
 pytestmark = pytest.mark.statistical
 

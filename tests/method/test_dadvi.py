@@ -5,7 +5,7 @@ import pytest
 
 import taut
 from cases import TARGETS
-from taut.compilation import Timing
+from taut.engine import Timing
 from taut.gradients import Gradients
 from taut.method.dadvi import _Objective, balanced
 

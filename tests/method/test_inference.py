@@ -9,8 +9,8 @@ import pytest
 
 import taut
 from taut import errors
+from taut.descent import Descent
 from taut.family import MeanField
-from taut.method import Descent
 from taut.objective import ELBO
 from taut.optimizer import adam
 
@@ -180,8 +180,8 @@ def test_beta_weighs_the_kl_term(advi: taut.ADVI) -> None:
 
 
 def test_descent_serves_a_target_written_by_hand() -> None:
-    from taut.space import Space
     from taut.target import Target
+    from taut.target.target import Space
 
     target = Target(
         lambda z, data, batch: (-0.5 * ((z - 3.0) ** 2).sum(), 0.0), Space.of({"x": ()})

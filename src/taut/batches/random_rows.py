@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
+from taut.arrays import AnyArray
 from taut.batches.base import AbstractBatches
-from taut.types import AnyArray
 
 
 class RandomRows(AbstractBatches):

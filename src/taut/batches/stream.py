@@ -9,12 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
+from taut.arrays import AnyArray
 from taut.batches.base import AbstractBatches, AbstractFeed
-from taut.batches.packing import Packed
-from taut.batches.partition import Partition
-from taut.batches.rows import AbstractRows, Column, row_bytes
-from taut.batches.share import Share
-from taut.types import AnyArray
+from taut.batches.scaled_batch import Share
+from taut.rows import AbstractRows, Column, Packed, Partition, row_bytes
 
 # Of one transfer: as many batches as make up these bytes, but not more than so many.
 _BYTES, _BATCHES = 16 * 2**20, 64

@@ -6,6 +6,7 @@ from taut.diagnose.budget import is_enough as is_enough
 from taut.diagnose.budget import wanted as wanted
 from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.criteria import Criteria as Criteria
+from taut.diagnose.estimate import Estimate as Estimate
 from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import normal_of as normal_of
 from taut.diagnose.examine import particles as particles
@@ -16,7 +17,6 @@ from taut.diagnose.journal import Stage as Stage
 from taut.diagnose.psis import ImportanceWeights as ImportanceWeights
 from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
-from taut.diagnose.psis import psis as psis
 from taut.diagnose.repair import growth as growth
 from taut.diagnose.report import Ending as Ending
 from taut.diagnose.report import Report as Report
@@ -28,7 +28,6 @@ from taut.diagnose.verdict import Outcome as Outcome
 from taut.diagnose.verdict import Verdict as Verdict
 from taut.diagnose.weighing import WeightCheck as WeightCheck
 from taut.diagnose.weighing import weigh as weigh
-from taut.diagnose.weights import Weights as Weights
 
 __all__ = [
     "CHECK",
@@ -36,6 +35,7 @@ __all__ = [
     "ChainCheck",
     "Criteria",
     "Ending",
+    "Estimate",
     "Finding",
     "ImportanceWeights",
     "Journal",
@@ -47,7 +47,6 @@ __all__ = [
     "Stage",
     "Verdict",
     "WeightCheck",
-    "Weights",
     "affordable",
     "extended",
     "failed",
@@ -56,7 +55,6 @@ __all__ = [
     "khat_by_variable",
     "normal_of",
     "particles",
-    "psis",
     "report_on",
     "wanted",
     "weigh",

@@ -3,12 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from taut.chains import Chains
-from taut.coordinates import Linear
+from taut.chains import Chains, Linear
 from taut.diagnose.finding import failed
 from taut.diagnose.shift import ChainCheck, Moments, shift_of
+from taut.gaussian import Normal
 from taut.gradients import AbstractGradients
-from taut.normal import Normal
 
 # Chains and transitions, the first of them to settle the step size: where gradients are cheap, and
 # where one takes more than this many operations, or where draws of so many dimensions fill memory.

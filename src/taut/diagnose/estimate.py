@@ -10,7 +10,7 @@ class Estimate(NamedTuple):
 
     Examples
     --------
-    >>> from taut.diagnose.estimate import Estimate
+    >>> from taut.diagnose import Estimate
     >>> print(Estimate(-1446.31, 0.052), float(Estimate(1.0, 0.1)))
     -1446.310 ± 0.052 1.0
     """

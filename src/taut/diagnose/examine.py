@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.chains import Chains, Window
+from taut.chains import Chains, Room, Window
 from taut.diagnose.journal import Journal
 from taut.diagnose.shift import Moments
 from taut.diagnose.verdict import Outcome
+from taut.engine import single_threaded
 from taut.family import Particles
+from taut.gaussian import Dense, Normal, Structured
 from taut.gradients import AbstractGradients
-from taut.normal import Dense, Normal, Structured
-from taut.periods import Room
-from taut.threads import single_threaded
 
 # Draws of chains that are kept.
 _KEPT = 10_240

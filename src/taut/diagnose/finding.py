@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.space import Space
+from taut.target import Space
 
 Each = Float[np.ndarray, " dim"]
 

@@ -14,8 +14,8 @@ from taut.diagnose.finding import Finding, failed
 from taut.diagnose.repair import outcome_of, repair
 from taut.diagnose.shift import ChainCheck, Moments, shift_of
 from taut.diagnose.verdict import Outcome, Verdict
+from taut.gaussian import Normal
 from taut.gradients import AbstractGradients
-from taut.normal import Normal
 
 
 @dataclass

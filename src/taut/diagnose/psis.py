@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from taut.errors import ArgumentError, NotFiniteError
-from taut.space import Space
+from taut.target import Space
 
 # From here on weighted means can not be trusted, however many the draws.
 UNRELIABLE = 0.7
@@ -179,7 +179,7 @@ def khat_by_variable(
     --------
     >>> import numpy as np
     >>> from taut.diagnose import khat_by_variable
-    >>> from taut.space import Space
+    >>> from taut.target import Space
     >>> z = np.random.default_rng(1).normal(size=(2000, 2))
     >>> list(khat_by_variable(-0.1 * z[:, 0] ** 2, z, Space.of({"x": (2,)})))
     ['x[0]', 'x[1]']

@@ -4,14 +4,12 @@ from collections.abc import Generator
 
 import numpy as np
 
-from taut.adaptation import adapted, starting_from
-from taut.chains import Chains, Window
-from taut.coordinates import Linear
+from taut.chains import Chains, Linear, Window, adapted, starting_from
 from taut.diagnose import criteria
 from taut.diagnose.finding import Finding, at_most, failed
 from taut.diagnose.shift import ChainCheck, of_chains
 from taut.diagnose.verdict import Outcome
-from taut.space import Space
+from taut.target import Space
 
 # Chains that go on.
 _CHAINS = 64

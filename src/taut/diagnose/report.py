@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.compilation import Timing
 from taut.diagnose.estimate import Estimate
 from taut.diagnose.journal import Journal
 from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
 from taut.diagnose.shift import ChainCheck
 from taut.diagnose.verdict import Verdict
-from taut.printing import as_html, as_text
+from taut.engine import Timing
 from taut.progress import INTERRUPTED
-from taut.space import Space
+from taut.tables import as_html, as_text
+from taut.target import Space
 
 # Variables whose k-hat is shown.
 _SHOWN = 5

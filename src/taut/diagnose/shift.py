@@ -9,8 +9,8 @@ from jaxtyping import Float
 from taut.chains import Window
 from taut.diagnose import criteria
 from taut.diagnose.finding import Finding, at_least, at_most, failed
-from taut.normal import Normal
-from taut.space import Space
+from taut.gaussian import Normal
+from taut.target import Space
 
 Each = Float[np.ndarray, " dim"]
 

@@ -9,8 +9,8 @@ from taut.diagnose import criteria
 from taut.diagnose.finding import Finding, at_most, failed
 from taut.diagnose.psis import ImportanceWeights, psis
 from taut.diagnose.shift import Moments, beyond_noise
-from taut.normal import Normal
-from taut.space import Space
+from taut.gaussian import Normal
+from taut.target import Space
 
 Each = Float[np.ndarray, " dim"]
 

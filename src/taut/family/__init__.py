@@ -1,25 +1,31 @@
 """Families of approximations q."""
 
 from taut.family.base import AbstractFamily as AbstractFamily
+from taut.family.flow import Architecture as Architecture
 from taut.family.flow import Flow as Flow
 from taut.family.flow import Layers as Layers
+from taut.family.flow import Transformer as Transformer
 from taut.family.flow import has_exact_moments as has_exact_moments
 from taut.family.full_rank import FullRank as FullRank
 from taut.family.location_scale import AbstractLocationScale as AbstractLocationScale
 from taut.family.low_rank import LowRank as LowRank
 from taut.family.mean_field import MeanField as MeanField
 from taut.family.mixture import Mixture as Mixture
+from taut.family.parameters import with_parameter as with_parameter
+from taut.family.parameters import with_parameters as with_parameters
 from taut.family.particles import Particles as Particles
 from taut.family.particles import has_density as has_density
 from taut.family.product import Product as Product
-from taut.family.stretched import Stretched as Stretched
+from taut.family.scaled_low_rank import Stretched as Stretched
+from taut.family.softplus import HALF_LOG_2PI as HALF_LOG_2PI
+from taut.family.softplus import inverse_softplus as inverse_softplus
 from taut.family.student import StudentT as StudentT
-from taut.family.writing import with_parameter as with_parameter
-from taut.family.writing import with_parameters as with_parameters
 
 __all__ = [
+    "HALF_LOG_2PI",
     "AbstractFamily",
     "AbstractLocationScale",
+    "Architecture",
     "Flow",
     "FullRank",
     "Layers",
@@ -30,8 +36,10 @@ __all__ = [
     "Product",
     "Stretched",
     "StudentT",
+    "Transformer",
     "has_density",
     "has_exact_moments",
+    "inverse_softplus",
     "with_parameter",
     "with_parameters",
 ]

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from taut.types import AnyArray
+from taut.arrays import AnyArray
 
 
 class AbstractFamily(eqx.Module):

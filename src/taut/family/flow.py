@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arguments import as_positive
+from taut.arrays import AnyArray
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
 from taut.family.full_rank import FullRank
-from taut.family.gaussian import log_standard_normal
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.softplus import log_standard_normal
 from taut.family.student import freedom, log_t, rho_of, t_noise, t_of, variance_of_t
-from taut.types import AnyArray
 
 Transformer = Literal["affine", "spline"]
 Architecture = Literal["coupling", "autoregressive"]

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
-from taut.family.gaussian import inverse_softplus, log_standard_normal
+from taut.arrays import AnyArray
 from taut.family.location_scale import AbstractLocationScale
-from taut.types import AnyArray
+from taut.family.softplus import inverse_softplus, log_standard_normal
 
 
 class FullRank(AbstractLocationScale):

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
+from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily
-from taut.types import AnyArray
 
 
 class Particles(AbstractFamily):

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily
-from taut.types import AnyArray
 
 
 class Product(AbstractFamily):

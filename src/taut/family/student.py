@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from taut.arrays import AnyArray
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
-from taut.family.gaussian import inverse_softplus
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.mean_field import MeanField
-from taut.types import AnyArray
+from taut.family.softplus import inverse_softplus
 
 # Degrees of freedom stay above this, so that there is always a variance.
 _FEWEST = 2.0

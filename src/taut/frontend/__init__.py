@@ -1,23 +1,23 @@
 """From a model to a target."""
 
+from taut.frontend.base import NOT_EVALUATED as NOT_EVALUATED
 from taut.frontend.base import AbstractSource as AbstractSource
-from taut.frontend.batching import Batching as Batching
-from taut.frontend.batching import Stepping as Stepping
-from taut.frontend.batching import Streamed as Streamed
+from taut.frontend.matching import nearest as nearest
+from taut.frontend.minibatch import Minibatch as Minibatch
+from taut.frontend.plain import fill as fill
+from taut.frontend.plain import known_name as known_name
 from taut.frontend.select import as_source as as_source
 from taut.frontend.select import as_target as as_target
 from taut.frontend.select import is_model as is_model
-from taut.frontend.simulations import Simulations as Simulations
-from taut.frontend.simulations import with_data as with_data
 
 __all__ = [
+    "NOT_EVALUATED",
     "AbstractSource",
-    "Batching",
-    "Simulations",
-    "Stepping",
-    "Streamed",
+    "Minibatch",
     "as_source",
     "as_target",
+    "fill",
     "is_model",
-    "with_data",
+    "known_name",
+    "nearest",
 ]

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from taut.frontend.batching import Batching, Stepping
-from taut.frontend.simulations import Simulations
-from taut.target import Target
+from taut.target import Batching, Simulations, Stepping, Target
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"

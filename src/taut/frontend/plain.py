@@ -9,11 +9,8 @@ import numpy as np
 from taut.batches import Endless
 from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
-from taut.frontend.batching import Batching, Stepping
 from taut.frontend.matching import nearest
-from taut.frontend.simulations import Simulations
-from taut.space import Space
-from taut.target import Target
+from taut.target import Batching, Simulations, Space, Stepping, Target
 
 
 class PlainSource(AbstractSource):

@@ -6,9 +6,8 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Array, Scalar
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_number
-from taut.group import Group
 from taut.method.implicit_gradient import DRAWS
 from taut.method.inference import Inference
 from taut.method.session import Session, check_approximation

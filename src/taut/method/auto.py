@@ -4,16 +4,15 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any, final
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
-from taut.group import Group
-from taut.method.climb import Climb
+from taut.gaussian import Normal
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
-from taut.method.mixed_modes import Modes
+from taut.method.gaussian_stages import Climb
 from taut.method.one_period import in_one_period, outside
 from taut.method.verification import checked, is_mixed, verified
-from taut.normal import Normal
+from taut.modes import Modes
 
 # Draws of a mixture that are checked, and those that are weighed.
 _CHECKED, _WEIGHED = 4000, 2048
@@ -30,9 +29,10 @@ class Auto(DirectInference):
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
        result, with the means and marginal standard deviations that they and their gradients tell.
        If they do, they go on, in coordinates that are non-centred where the model's prior is
-       normal given others (`taut.conditioned`) or draws show it (`taut.coupling`), and their draws
-       are the result as soon as each chain has seen what all have seen. Gradients take from these
-       what noise they show (`taut.control_variates`).
+       normal given others (`taut.chains.non_centering`) or draws show it
+       (`taut.chains.coupling`), and their draws are the result as soon as each chain has seen what
+       all have seen. Gradients take from these what noise they show
+       (`taut.chains.control_variates`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.

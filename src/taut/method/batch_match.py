@@ -5,11 +5,10 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
-from taut.group import Group
+from taut.matching import batch_match
 from taut.method.direct import DirectInference, Iterate, Problem
-from taut.method.score_matching import batch_match
 
 
 @final

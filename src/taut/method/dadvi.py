@@ -8,16 +8,14 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Array, Float
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_flag, as_positive
-from taut.draws import map_draws
+from taut.engine import map_draws
 from taut.errors import ArgumentError
-from taut.family import MeanField
-from taut.family.gaussian import inverse_softplus
+from taut.family import MeanField, inverse_softplus
 from taut.gradients import AbstractGradients
-from taut.group import Group
 from taut.method.direct import DirectInference, Iterate, Problem
-from taut.method.modes import CHUNK, descend
+from taut.modes import CHUNK, descend
 from taut.target import Target
 
 Order = Literal["first", "second"]

@@ -13,21 +13,17 @@ import numpy as np
 
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive, as_seconds
-from taut.batch_gradients import gradients_of
-from taut.batches import AbstractRows, AllRows
-from taut.compilation import accounted, building
+from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
+from taut.engine import accounted, building, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
 from taut.family import AbstractFamily
-from taut.frontend import Batching, Stepping
-from taut.frontend.base import NOT_EVALUATED
-from taut.gradients import AbstractGradients
-from taut.interrupts import take_lost
-from taut.method.draft import Draft
-from taut.method.starts import Starts
+from taut.frontend import NOT_EVALUATED
+from taut.gradients import AbstractGradients, Draft, gradients_of
+from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
-from taut.target import Target
-from taut.threads import single_threaded
+from taut.rows import AbstractRows
+from taut.target import Batching, Stepping, Target
 
 # On a CPU a first look at a few rows costs two seconds to prepare, and saves two thirds of the
 # gradients on all of them. A GPU is through with these before.

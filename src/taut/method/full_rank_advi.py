@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-from taut.approximation import Approximation
-from taut.group import Group
+from taut.approximation import Approximation, Group
 from taut.method.inference import Inference
 from taut.method.session import Session
 from taut.objective import AbstractObjective, Gradient, as_objective

@@ -11,18 +11,16 @@ from optax.contrib import adopt
 
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive
-from taut.batches import AbstractRows
-from taut.compilation import accounted
+from taut.descent import AbstractMethod, AutoStep, Descent
+from taut.engine import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
-from taut.frontend import Batching
-from taut.method.auto_step import AutoStep
-from taut.method.base import AbstractMethod
-from taut.method.descent import Descent
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
 from taut.progress import as_progress
+from taut.rows import AbstractRows
+from taut.target import Batching
 
 _STEPS, _CAP = 10_000, 100_000
 # What is scaled by the step size that is found. A short memory of squared gradients, because their

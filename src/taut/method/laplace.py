@@ -6,14 +6,13 @@ from typing import Any, final
 import numpy as np
 
 from taut import errors
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.errors import ArgumentError
 from taut.family import FullRank
-from taut.gradients import AbstractGradients
-from taut.group import Group
+from taut.gaussian import Gaussian
+from taut.gradients import AbstractGradients, hessian_at
 from taut.method.direct import DirectInference, Iterate, Problem
-from taut.method.modes import Function, Point, descend, hessian_at, newton_step, scaled_eigen
-from taut.method.whitening import Gaussian
+from taut.modes import Function, Point, descend, newton_step, scaled_eigen
 
 # Beyond, the Hessian alone takes minutes.
 _LARGEST = 1000

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, final
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
-from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
 from taut.objective import AbstractObjective, Gradient, as_objective

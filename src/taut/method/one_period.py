@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from taut.chains import OnePeriod, Periods, periods_around
 from taut.family import AbstractFamily, Mixture, Particles, Stretched
+from taut.gaussian import Normal, Structured, as_normal
 from taut.gradients import AbstractGradients
 from taut.method.direct import Iterate, Problem
-from taut.method.lbfgs import ascend
-from taut.method.starts import Points, Prior, Starts
-from taut.normal import Normal, Structured, as_normal
-from taut.periods import OnePeriod, Periods, periods_around
+from taut.modes import Points, Prior, Starts, ascend
 
 # Standard deviations up to which an angle spreads alike in z and x; there it is 0.55 radians.
 _NARROW = 0.35

@@ -5,16 +5,13 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_flag, as_number, as_positive
-from taut.diagnose import psis
+from taut.diagnose.psis import psis
 from taut.errors import NotFiniteError
 from taut.family import Particles
-from taut.group import Group
 from taut.method.direct import DirectInference, Iterate, Problem, check_start
-from taut.method.lbfgs import ascend
-from taut.method.mixed_modes import Modes
-from taut.method.path_gaussians import Candidate, best_of_paths
+from taut.modes import Candidate, Modes, ascend, best_of_paths
 
 # Draws of each path that are weighed, and particles that are chosen of all of them.
 _DRAWS, _CHOSEN = 1000, 4000

@@ -11,17 +11,13 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.arguments import as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
-from taut.compilation import building
+from taut.descent import AbstractMethod, AutoStep, Ending, Run, run_loop
 from taut.diagnose import Journal
+from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
 from taut.family import AbstractFamily
-from taut.frontend import Batching, Stepping
-from taut.loop import Run, run_loop
-from taut.method.auto_step import AutoStep
-from taut.method.base import AbstractMethod
-from taut.method.ending import Ending
 from taut.progress import NOT_FINITE, AbstractProgress
-from taut.threads import single_threaded
+from taut.target import Batching, Stepping
 
 # Draws tried to find one at which the density is not finite, for the message about it.
 _TRIES = 50

@@ -6,10 +6,9 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Array, Scalar
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, Group
 from taut.arguments import as_number, as_positive
 from taut.errors import ArgumentError
-from taut.group import Group
 from taut.method.inference import Inference
 from taut.method.session import Session
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel

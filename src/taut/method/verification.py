@@ -10,7 +10,6 @@ from taut.diagnose import (
     CHECK,
     Moments,
     Outcome,
-    Weights,
     affordable,
     criteria,
     extended,
@@ -21,9 +20,9 @@ from taut.diagnose import (
     wanted,
     weigh,
 )
+from taut.gaussian import Normal, Weights
 from taut.gradients import BLOCK
 from taut.method.direct import Iterate, Problem
-from taut.normal import Normal
 
 Draws = Float[np.ndarray, "draws dim"]
 

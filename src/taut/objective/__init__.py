@@ -8,12 +8,12 @@ from taut.objective.elbo import as_objective as as_objective
 from taut.objective.estimator import path as path
 from taut.objective.estimator import total as total
 from taut.objective.importance_weighted import IWELBO as IWELBO
-from taut.objective.kernel import IMQ as IMQ
-from taut.objective.kernel import RBF as RBF
-from taut.objective.kernel import AbstractKernel as AbstractKernel
-from taut.objective.kernel import as_kernel as as_kernel
 from taut.objective.renyi import Renyi as Renyi
 from taut.objective.stein import Stein as Stein
+from taut.objective.stein_kernel import IMQ as IMQ
+from taut.objective.stein_kernel import RBF as RBF
+from taut.objective.stein_kernel import AbstractKernel as AbstractKernel
+from taut.objective.stein_kernel import as_kernel as as_kernel
 
 __all__ = [
     "ELBO",

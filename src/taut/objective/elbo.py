@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from taut.arguments import as_number
-from taut.draws import map_draws
+from taut.arrays import AnyArray
+from taut.engine import map_draws
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily
 from taut.objective.base import AbstractObjective
 from taut.objective.estimator import path, total
 from taut.target import Target
-from taut.types import AnyArray
 
 
 class ELBO(AbstractObjective):

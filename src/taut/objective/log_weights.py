@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Scalar
 
-from taut.draws import map_draws
+from taut.engine import map_draws
 from taut.family import AbstractFamily
 from taut.objective.estimator import path
 from taut.target import Target

@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from taut.draws import map_draws
+from taut.arrays import AnyArray
+from taut.engine import map_draws
 from taut.family import AbstractFamily, Particles
 from taut.objective.base import AbstractObjective
-from taut.objective.kernel import RBF, AbstractKernel
+from taut.objective.stein_kernel import RBF, AbstractKernel
 from taut.target import Target
-from taut.types import AnyArray
 
 
 class Stein(AbstractObjective):

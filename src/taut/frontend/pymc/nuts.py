@@ -16,7 +16,7 @@ from pymc.step_methods.hmc.quadpotential import (
     QuadPotentialFullAdapt,
 )
 
-from taut.space import Space
+from taut.target import Space
 
 # A fit counts as so many draws of the warm-up, and in many dimensions as one for each.
 _WEIGHT = 50

@@ -11,8 +11,8 @@ from pymc.distributions.transforms import Ordered
 from pymc.initial_point import make_initial_point_expression
 from pymc.pytensorf import find_rng_nodes, replace_rng_nodes, reseed_rngs
 
-from taut.frontend.pymc.circular import transforms_of
-from taut.frontend.pymc.interpret import interpreted, interpreted_function
+from taut.frontend.pymc.graph import transforms_of
+from taut.frontend.pymc.lift import interpreted, interpreted_function
 
 Points = Float[np.ndarray, "points dim"]
 

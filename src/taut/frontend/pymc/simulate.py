@@ -8,7 +8,7 @@ import pymc as pm
 import pytensor
 
 from taut.errors import ModelError
-from taut.frontend.pymc.circular import transforms_of
+from taut.frontend.pymc.graph import transforms_of
 
 # Python, which draws some hundred data sets in less time than a compiler takes to start.
 _MODE = "FAST_COMPILE"

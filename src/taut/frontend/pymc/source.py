@@ -12,28 +12,27 @@ from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
 from taut.batches import Endless
-from taut.compilation import Programs
+from taut.engine import Programs
 from taut.errors import ArgumentError, ModelError, warn
-from taut.frontend.base import AbstractSource
-from taut.frontend.batching import Batching, Stepping
-from taut.frontend.plain import known_name
-from taut.frontend.pymc.blame import Blame
-from taut.frontend.pymc.circular import circular_elements
-from taut.frontend.pymc.discontinuities import discontinuities
-from taut.frontend.pymc.graph import read_model
-from taut.frontend.pymc.histogram import histogram
-from taut.frontend.pymc.jaxify import load_backend
-from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, lift
-from taut.frontend.pymc.minibatch_rows import MinibatchRows, scale, whole
-from taut.frontend.pymc.pointwise import observed_factors
+from taut.frontend import AbstractSource, known_name
+from taut.frontend.pymc.as_matrix import histogram
+from taut.frontend.pymc.graph import check_total_sizes, circular_elements, read_model
+from taut.frontend.pymc.graph.discontinuities import discontinuities
+from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, load_backend
+from taut.frontend.pymc.lift.lift import lift
+from taut.frontend.pymc.nonfinite import Blame
 from taut.frontend.pymc.prior import prior_points
+from taut.frontend.pymc.rows import (
+    Batcher,
+    MinibatchRows,
+    RowBatches,
+    observed_factors,
+    scale,
+    whole,
+)
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
-from taut.frontend.pymc.stepping import Batcher, RowBatches
-from taut.frontend.pymc.total_size import check_total_sizes
-from taut.frontend.simulations import Simulations
-from taut.space import Labels, Space
-from taut.target import Target
+from taut.target import Batching, Labels, Simulations, Space, Stepping, Target
 
 
 def find_model(model: Any = None) -> Any:

@@ -8,11 +8,10 @@ from pymc.initial_point import convert_str_to_rv_dict, make_initial_point_expres
 from pymc.pytensorf import find_rng_nodes, replace_rng_nodes, reseed_rngs
 
 from taut.errors import StartError
-from taut.frontend.matching import nearest
-from taut.frontend.plain import fill
-from taut.frontend.pymc.circular import transforms_of
-from taut.frontend.pymc.interpret import interpreted, interpreted_function
-from taut.space import Space
+from taut.frontend import fill, nearest
+from taut.frontend.pymc.graph import transforms_of
+from taut.frontend.pymc.lift import interpreted, interpreted_function
+from taut.target import Space
 
 Point = dict[str, np.ndarray]
 

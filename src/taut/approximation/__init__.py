@@ -1,0 +1,23 @@
+"""What a user holds of a fit."""
+
+from taut.approximation.approximation import Approximation as Approximation
+from taut.approximation.constructors import Empirical as Empirical
+from taut.approximation.constructors import FullRank as FullRank
+from taut.approximation.constructors import MeanField as MeanField
+from taut.approximation.constructors import sample_approx as sample_approx
+from taut.approximation.datatree import label_draws as label_draws
+from taut.approximation.fixed_draws import is_gaussian as is_gaussian
+from taut.approximation.groups import Group as Group
+from taut.approximation.groups import assemble as assemble
+
+__all__ = [
+    "Approximation",
+    "Empirical",
+    "FullRank",
+    "Group",
+    "MeanField",
+    "assemble",
+    "is_gaussian",
+    "label_draws",
+    "sample_approx",
+]

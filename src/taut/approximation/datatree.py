@@ -1,0 +1,128 @@
+"""Results in the containers of ArviZ."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from taut.target import Labels
+
+if TYPE_CHECKING:
+    from taut.approximation.approximation import Approximation
+    from taut.diagnose import ImportanceWeights
+
+_STATS = ("lp", "log_q", "log_weight")
+
+
+def draws_to_datatree(
+    approx: "Approximation",
+    drawn: Mapping[str, Any],
+    include_transformed: bool,
+    weights: "ImportanceWeights | None" = None,
+) -> xr.DataTree:
+    """Label draws and everything known of their fit.
+
+    Parameters
+    ----------
+    approx
+        Where they come from.
+    drawn
+        ``constrained`` and ``unconstrained`` draws by variable, their ``lp`` and ``log_q``.
+    include_transformed
+        Whether the group ``posterior`` holds the unconstrained variables too.
+    weights
+        Those by which the draws were chosen, if they were.
+    """
+    import arviz_base
+
+    labels = approx.target.labels
+    transformed = {k: v for k, v in drawn["unconstrained"].items() if k not in drawn["constrained"]}
+    posterior = drawn["constrained"] | (transformed if include_transformed else {})
+    groups: dict[str, Any] = {
+        "posterior": posterior,
+        "unconstrained_posterior": drawn["unconstrained"],
+        "sample_stats": _known({name: drawn[name] for name in _STATS if name in drawn}),
+    }
+    tree = arviz_base.from_dict(
+        {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
+        coords=dict(labels.coords),
+        dims={name: list(dims) for name, dims in labels.dims.items()},
+    )
+    for group, values in _data_groups(approx.model).items():
+        if values:
+            tree[group] = xr.DataTree(to_dataset(values, labels))
+    tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(approx.hist))}))
+    for node in (tree, tree["posterior"]):
+        node.attrs.update(_attributes(approx))
+    if weights is not None:
+        tree["sample_stats"].attrs.update(
+            khat=weights.khat,
+            khat_se=weights.khat_se,
+            importance_ess=weights.ess,
+            importance_draws=len(weights.log_weights),
+        )
+    return tree
+
+
+def with_log_likelihood(
+    tree: xr.DataTree, values: Mapping[str, np.ndarray], labels: Labels
+) -> xr.DataTree:
+    """Add the log likelihood of each row, draws along the first axis, to labelled draws."""
+    arrays = {name: label_draws(value, name, labels) for name, value in values.items()}
+    tree["log_likelihood"] = xr.DataTree(xr.Dataset(arrays))
+    return tree
+
+
+def _known(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Leave out what there is not: log q of particles, log p of rows that are not in memory."""
+    return {name: value for name, value in values.items() if not np.isnan(value).all()}
+
+
+def _attributes(approx: "Approximation") -> dict[str, Any]:
+    return {
+        "inference_library": "taut",
+        "inference_method": "variational inference",
+        "variational_method": approx.method or "none",
+        "variational_family": type(approx.family).__name__,
+        "steps": len(approx.hist),
+        "skipped_steps": approx.skipped,
+        "stopped": approx.stopped or "not fitted",
+        "fitting_time": approx.timing.total,
+    }
+
+
+def _data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
+    if model is None:
+        return {}
+    from taut.frontend.pymc import data_groups
+
+    return data_groups(model)
+
+
+def label_draws(values: np.ndarray, name: str | None, labels: Labels) -> xr.DataArray:
+    """Label the draws of one expression, by the dims of the variable it is, if it is one."""
+    own = labels.dims.get(name or "", ())
+    generic = tuple(f"{name or 'node'}_dim_{i}" for i in range(values.ndim - 1))
+    dims = (
+        [a or b for a, b in zip(own, generic, strict=True)] if len(own) == len(generic) else generic
+    )
+    # Rows that were read from a source are not those the model has coordinates for.
+    lengths = dict(zip(dims, values.shape[1:], strict=True))
+    own_coords = {dim: labels.coords[dim] for dim in dims if dim in labels.coords}
+    coords: dict[str, Any] = {d: c for d, c in own_coords.items() if len(c) == lengths[d]}
+    coords |= {"chain": np.arange(1), "draw": np.arange(len(values))}
+    return xr.DataArray(values[None], dims=("chain", "draw", *dims), coords=coords, name=name)
+
+
+def to_dataset(values: Mapping[str, Any], labels: Labels) -> xr.Dataset:
+    """Label arrays that are no draws."""
+    import arviz_base
+
+    return arviz_base.dict_to_dataset(
+        {name: np.asarray(value) for name, value in values.items()},
+        coords=dict(labels.coords),
+        dims={name: list(dims) for name, dims in labels.dims.items()},
+        sample_dims=[],
+        skip_event_dims=True,
+    )

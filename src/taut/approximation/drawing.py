@@ -1,0 +1,154 @@
+"""The programs that read an approximation: its moments, its draws, expressions at its draws."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from taut.approximation.noise import noise_of, words_of
+from taut.arrays import AnyArray
+from taut.engine import Timing, map_in_turn, single_threaded
+from taut.family import AbstractFamily, Particles
+from taut.gaussian import as_normal
+from taut.target import Target
+
+# Draws made by one call of a program, which so serves every number of them.
+_BLOCK = 250
+# Values for each row and draw that one call may make.
+_ROW_VALUES = 20_000_000
+
+
+def sampled(
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make draws in the unconstrained space, with their density.
+
+    Parameters
+    ----------
+    target
+        Keeps the compiled programs.
+    family
+        What is drawn from.
+    draws
+        How many, or the numbers of those wanted.
+    key_words
+        Of the stream the draws come from.
+    """
+    push = push_on_host(family)
+
+    def make(numbers: np.ndarray) -> PyTree:
+        noise = noise_of(target, family, key_words, numbers)
+        if push is not None:
+            return push(noise)
+        return target.programs(Timing(), sample_block, family, noise)
+
+    with target.precision(), single_threaded(target.largest_matrix):
+        return by_blocks(make, _numbers(draws), _BLOCK)
+
+
+def _numbers(draws: int | np.ndarray) -> np.ndarray:
+    return draws if isinstance(draws, np.ndarray) else np.arange(draws)
+
+
+def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block: int) -> Any:
+    """Evaluate rows a block at a time; the last is filled up, so that one program serves all."""
+    found = []
+    for first in range(0, len(rows), block):
+        full = np.resize(rows[first : first + block], (block, *rows.shape[1:]))
+        found.append(jax.tree.map(np.asarray, evaluate(full)))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
+
+
+def all_of(
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
+) -> dict[str, Any]:
+    """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
+    z, log_q = sampled(target, family, draws, key_words)
+    with target.precision(), single_threaded(target.largest_matrix):
+        constrained = by_blocks(
+            lambda block: target.programs(Timing(), constrain_block, target, block), z, _BLOCK
+        )
+    unconstrained = target.space.unravel(z)
+    return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
+
+
+def block_for(data: PyTree) -> int:
+    """Choose draws for one call, so that values for each row of data and draw fit in memory."""
+    rows = max((leaf.shape[0] for leaf in jax.tree.leaves(data) if leaf.ndim), default=1)
+    return max(1, min(_BLOCK, _ROW_VALUES // rows))
+
+
+def push_on_host(family: AbstractFamily) -> Callable[[Any], tuple[np.ndarray, np.ndarray]] | None:
+    """Give NumPy's way from noise to draws with their density, if there is one.
+
+    XLA takes longer to compile its own than NumPy to make some thousand draws.
+    """
+    if isinstance(family, Particles):
+        points = np.asarray(family.histogram)
+        return lambda noise: (points[noise], np.full(len(noise), np.nan, points.dtype))
+    normal = as_normal(family)
+    return None if normal is None else normal.push
+
+
+def constrain_block(target: Target, z: Array) -> dict[str, PyTree]:
+    """Evaluate constrained variables at the rows of a matrix; a program for `Programs`."""
+    return map_in_turn(target.constrain, z, target.rows_of(target.whole))
+
+
+def sample_block(family: AbstractFamily, noise: PyTree) -> tuple[Array, Array]:
+    """Make a block of draws with their density."""
+    return jax.vmap(family.push)(noise)
+
+
+def evaluated(
+    target: Target,
+    family: AbstractFamily,
+    draws: int,
+    key_words: np.ndarray,
+    expression: Any,
+    data: PyTree,
+) -> Any:
+    """Evaluate expressions at draws; with noise of their own, fresh for each draw, if they have it.
+
+    Parameters
+    ----------
+    target, family, draws, key_words
+        As in `sampled`.
+    expression
+        ``expression(z, data, words)``, which has as many `generators` as it needs words of.
+    data
+        What it reads.
+    """
+
+    def make(numbers: np.ndarray) -> PyTree:
+        noise = noise_of(target, family, key_words, numbers)
+        own = words_of(key_words, numbers, len(expression.generators))
+        return target.programs(Timing(), evaluate_block, family, noise, own, expression, data)
+
+    with target.precision(), single_threaded(target.largest_matrix):
+        return by_blocks(make, np.arange(draws), block_for(data))
+
+
+def evaluate_block(
+    family: AbstractFamily, noise: PyTree, own: Array, expression: Any, data: PyTree
+) -> PyTree:
+    """Evaluate expressions at a block of draws."""
+    return evaluate_at(expression, sample_block(family, noise)[0], own, data)
+
+
+def evaluate_at(expression: Any, z: Array, own: Array, data: PyTree) -> PyTree:
+    """Evaluate expressions at the rows of a matrix, with the key words of each for their noise."""
+    rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
+    if not own.size:
+        return map_in_turn(lambda one: expression(one, data, own[0]), z, rows)
+    return map_in_turn(lambda both: expression(both[0], data, both[1]), (z, own), rows)
+
+
+def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:
+    """Evaluate what is named: a moment, a parameter, or ``leaf_`` and a number."""
+    values = {"mean": family.mean, "std": family.std, "cov": family.cov}
+    leaves = {f"leaf_{i}": leaf for i, leaf in enumerate(jax.tree.leaves(family))}
+    parameters = family.parameters() | leaves
+    return {name: values[name]() if name in values else parameters[name] for name in names}

@@ -1,0 +1,229 @@
+"""Groups: which variables get which family."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from taut.arguments import as_number, as_positive, check_mapping
+from taut.errors import GroupError
+from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product, StudentT
+from taut.frontend import AbstractSource, nearest
+from taut.target import Space
+
+# PyMC begins mean field at rho = 0 and full rank at ones on the diagonal of L_tril.
+_SOFTPLUS_0, _SOFTPLUS_1 = float(np.log(2.0)), float(np.log1p(np.e))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some variables of a model, and the family they get.
+
+    Parameters
+    ----------
+    group
+        Variables or their names, or `None` for all that no other group has.
+    vfam
+        ``"mean_field"`` (``"mf"``), ``"full_rank"`` (``"fr"``), ``"low_rank"`` (``"lr"``),
+        ``"student"`` (``"st"``; mean field with Student-t noise) or ``"empirical"``.
+    params
+        Instead of `vfam`, the parameters to start from: ``{"mu", "rho"}``, ``{"mu", "L_tril"}``,
+        ``{"mu", "rho", "factor"}``, ``{"mu", "rho", "rho_nu"}`` or ``{"histogram"}``, as
+        arrays or PyTensor shared variables.
+    start
+        Values to start from, by variable.
+    start_sigma
+        Standard deviations to start with, by variable, in the unconstrained space.
+    rank
+        Directions of ``"low_rank"``; by default the root of the group's dimension.
+    size, jitter
+        Points of ``"empirical"``, and the scale of their scatter around the start.
+
+    Examples
+    --------
+    >>> import pymc as pm, taut
+    >>> with pm.Model() as model:
+    ...     mu = pm.Normal("mu", 0.0, 1.0, shape=2)
+    ...     sigma = pm.HalfNormal("sigma", 1.0)
+    >>> groups = [taut.Group([mu], vfam="fr"), taut.Group(None, vfam="mf")]
+    >>> approx = taut.Approximation(groups, model=model)
+    >>> list(approx.parameters)
+    ['L_tril_0', 'mu_0', 'mu_1', 'rho_1']
+    """
+
+    group: Sequence[Any] | None = None
+    vfam: str | None = None
+    params: Mapping[str, Any] | None = None
+    start: Mapping[Any, Any] | None = None
+    start_sigma: Mapping[Any, Any] | None = None
+    rank: int | None = None
+    size: int = 100
+    jitter: float = 1.0
+    _spec: "_Spec" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_spec", _spec(self.vfam, self.params))
+        object.__setattr__(self, "size", as_positive("size", self.size))
+        object.__setattr__(self, "jitter", as_number("jitter", self.jitter, zero=True))
+        if self.rank is not None:
+            object.__setattr__(self, "rank", as_positive("rank", self.rank))
+        check_mapping("start", self.start, "{'mu': 1.0}")
+        check_mapping("start_sigma", self.start_sigma, "{'mu': 0.1}")
+        if isinstance(self.group, str):
+            raise GroupError(f"group must be a list of variables or their names: [{self.group!r}].")
+        if self.group is not None and not list(self.group):
+            raise GroupError("A group has to name at least one variable; use None for the rest.")
+
+    def family(self, mean: np.ndarray, std: np.ndarray, seed: int) -> AbstractFamily:
+        """Build the family at a start point and scale, NaN where no scale is given."""
+        if self.params is not None:
+            return self._spec.restore(_arrays(self.params), len(mean))
+        std = np.where(np.isnan(std), self._spec.scale, std).astype(mean.dtype)
+        return self._spec.build(mean, std, self, seed)
+
+
+@dataclass(frozen=True)
+class _Spec:
+    """How a family is built."""
+
+    names: tuple[str, ...]
+    keys: frozenset[str]
+    scale: float
+    build: Callable[[np.ndarray, np.ndarray, Group, int], AbstractFamily]
+    restore: Callable[[dict[str, np.ndarray], int], AbstractFamily]
+
+
+def _restore_mean_field(params: dict[str, np.ndarray], dim: int) -> MeanField:
+    return MeanField(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)))
+
+
+def _restore_full_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+    factor = np.zeros((dim, dim), params["mu"].dtype)
+    factor[np.tril_indices(dim)] = _shaped(params, "L_tril", (dim * (dim + 1) // 2,))
+    return FullRank(_shaped(params, "mu", (dim,)), factor)
+
+
+def _restore_low_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+    factor = _shaped(params, "factor", (dim, params["factor"].shape[-1]))
+    return LowRank(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)), factor)
+
+
+def _restore_student(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+    return StudentT(_restore_mean_field(params, dim), _shaped(params, "rho_nu", ()))
+
+
+def _restore_particles(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
+    return Particles(_shaped(params, "histogram", (params["histogram"].shape[0], dim)))
+
+
+_SPECS = (
+    _Spec(
+        ("mean_field", "mf"), frozenset({"mu", "rho"}), _SOFTPLUS_0,
+        lambda mean, std, group, seed: MeanField.at(mean, std), _restore_mean_field,
+    ),
+    _Spec(
+        ("full_rank", "fr"), frozenset({"mu", "L_tril"}), _SOFTPLUS_1,
+        lambda mean, std, group, seed: FullRank.at(mean, std), _restore_full_rank,
+    ),
+    _Spec(
+        ("low_rank", "lr"), frozenset({"mu", "rho", "factor"}), _SOFTPLUS_0,
+        lambda mean, std, group, seed: LowRank.at(mean, std, group.rank), _restore_low_rank,
+    ),
+    _Spec(
+        ("student", "st"), frozenset({"mu", "rho", "rho_nu"}), _SOFTPLUS_0,
+        lambda mean, std, group, seed: StudentT.at(mean, std), _restore_student,
+    ),
+    _Spec(
+        ("empirical",), frozenset({"histogram"}), 1.0,
+        lambda mean, std, group, seed: Particles.around(mean, group.size, group.jitter, seed),
+        _restore_particles,
+    ),
+)  # fmt: skip
+
+
+def assemble(
+    groups: Sequence[Group], source: AbstractSource, space: Space, dtype: Any, seed: int
+) -> AbstractFamily:
+    """Build one family of all groups.
+
+    Raises
+    ------
+    GroupError
+        The groups overlap, leave a variable out, or name one that is not there.
+    """
+    names = _names_of_groups(groups, source, space)
+    families, indices = [], []
+    for i, (group, of_group) in enumerate(zip(groups, names, strict=True)):
+        index = np.concatenate([np.arange(space.dim)[space[name].slice] for name in of_group])
+        mean = source.start(group.start, seed)[index].astype(dtype)
+        std = source.start_sigma(group.start_sigma)[index]
+        families.append(group.family(mean, std, seed + i))
+        indices.append(tuple(int(place) for place in index))
+    if len(families) == 1 and indices[0] == tuple(range(space.dim)):
+        return families[0]
+    return Product(tuple(families), tuple(indices))
+
+
+def _names_of_groups(
+    groups: Sequence[Group], source: AbstractSource, space: Space
+) -> list[list[str]]:
+    """Resolve each group to names of the space; the one with `None` gets the rest."""
+    if (
+        not isinstance(groups, Sequence)
+        or not groups
+        or not all(isinstance(group, Group) for group in groups)
+    ):
+        raise GroupError(f"groups has to be a list of taut.Group, got {groups!r}.")
+    if sum(group.group is None for group in groups) > 1:
+        raise GroupError("Only one group can be None, for the variables no other group has.")
+    named = [None if g.group is None else [source.slot_name(v) for v in g.group] for g in groups]
+    taken = [name for names in named if names is not None for name in names]
+    doubled = sorted({name for name in taken if taken.count(name) > 1})
+    if doubled:
+        raise GroupError(f"Groups overlap: {', '.join(doubled)} stand in more than one.")
+    rest = [name for name in space.names if name not in taken]
+    if None in named and not rest:
+        raise GroupError("A group is None, for the rest, but the others have every variable.")
+    if None not in named and rest:
+        raise GroupError(
+            f"No group has {', '.join(rest)}. Add taut.Group(None, vfam='mf') for the rest."
+        )
+    return [rest if names is None else names for names in named]
+
+
+def _spec(vfam: str | None, params: Mapping[str, Any] | None) -> _Spec:
+    if (vfam is None) == (params is None):
+        raise GroupError("A group needs either vfam or params, and not both.")
+    check_mapping("params", params, "{'mu': mu, 'rho': rho}")
+    if not isinstance(vfam, str | None):
+        raise GroupError(
+            f"vfam must be the name of a family, such as 'mean_field', got {vfam!r} "
+            f"({type(vfam).__name__}). A family of your own is shown by approx.update(family)."
+        )
+    for spec in _SPECS:
+        if params is not None and spec.keys == set(params):
+            return spec
+        if vfam is not None and vfam.lower() in spec.names:
+            return spec
+    if params is not None:
+        known = "; ".join(", ".join(sorted(spec.keys)) for spec in _SPECS)
+        raise GroupError(f"params has {', '.join(sorted(params))}; a family has one of: {known}.")
+    names = [name for spec in _SPECS for name in spec.names]
+    raise GroupError(
+        f"There is no family {vfam!r}{nearest(str(vfam), names)}. Families are: {', '.join(names)}."
+    )
+
+
+def _arrays(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {
+        name: np.array(value.get_value() if hasattr(value, "get_value") else value, float)
+        for name, value in params.items()
+    }
+
+
+def _shaped(params: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    value = params[name]
+    if value.size != np.prod(shape, dtype=int):
+        raise GroupError(f"params[{name!r}] has shape {value.shape}, expected {shape}.")
+    return value.reshape(shape)

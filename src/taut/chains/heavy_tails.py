@@ -1,0 +1,87 @@
+"""Coordinates in which heavy tails are lighter, and when draws ask for them."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.chains.coordinates import Coordinates, Points, Values
+
+Each = Float[np.ndarray, " dim"]
+
+# Quantiles that are compared: where a standard normal has them, and the probabilities.
+_INNER, _OUTER = 0.67449, 1.95996
+_LEVELS = (0.025, 0.25, 0.5, 0.75, 0.975)
+# Standard error of their ratio in Gaussian draws, times the root of the number; how many of them it
+# has to be larger than a Gaussian's; and the weights from which on and up to which it matters.
+_ERROR, _CLEAR, _LEAST, _MOST = 1.5, 3.0, 0.4, 2.0
+_GRID = np.linspace(0.0, _MOST, 201)[1:]
+_RATIOS = np.sinh(_OUTER * _GRID) / np.sinh(_INNER * _GRID)
+
+
+@final
+@dataclass(frozen=True)
+class Tailed(Coordinates):
+    r"""Elements with tails heavier than a Gaussian's, as of a Student t.
+
+    .. math:: z_i = m_i + s_i \sinh(d_i x_i) / d_i
+
+    Parameters
+    ----------
+    centre, scale
+        :math:`m` and :math:`s`.
+    weight
+        :math:`d` > 0 of the tails; where it is tiny the map is linear.
+
+    References
+    ----------
+    Jones, Pewsey (2009), Sinh-arcsinh distributions. Yang, Łatuszyński, Roberts (2022),
+    Stereographic Markov chain Monte Carlo, on chains in heavy tails.
+    """
+
+    centre: Each
+    scale: Each
+    weight: Each
+
+    def push(self, x: Points) -> tuple[Points, Values]:
+        bent = self.weight * x
+        log_slope = np.logaddexp(bent, -bent) - np.log(2.0) + np.log(self.scale)
+        return self.centre + self.scale * np.sinh(bent) / self.weight, log_slope.sum(axis=1)
+
+    def pull(self, x: Points, slopes: Points) -> Points:
+        bent = self.weight * x
+        return slopes * self.scale * np.cosh(bent) + self.weight * np.tanh(bent)
+
+    def whiten(self, z: Points) -> Points:
+        return np.arcsinh((z - self.centre) * self.weight / self.scale) / self.weight
+
+
+def lighten(x: Points, effective: Each) -> Tailed | None:
+    """Find the elements whose outer quantiles are further out than a Gaussian's.
+
+    Parameters
+    ----------
+    x
+        The draws.
+    effective
+        How many independent ones they are worth, for each element.
+
+    Returns
+    -------
+    Tailed or None
+        `None` where no tail is clearly heavy.
+    """
+    far_low, low, median, high, far_high = np.quantile(x, _LEVELS, axis=0)
+    ratio = (far_high - far_low) / np.maximum(high - low, 1e-300)
+    weight = np.interp(ratio, _RATIOS, _GRID)
+    clear = ratio > _RATIOS[0] * (1.0 + _CLEAR * _ERROR / np.sqrt(effective))
+    heavy = clear & (weight > _LEAST)
+    if not heavy.any():
+        return None
+    scale = (high - low) / 2.0 * weight / np.sinh(_INNER * weight)
+    return Tailed(
+        np.where(heavy, median, 0.0),
+        np.where(heavy, scale, 1.0),
+        np.where(heavy, weight, _GRID[0] * 1e-4),
+    )

@@ -1,0 +1,169 @@
+"""Coordinates in which elements that are normal given others no longer depend on these."""
+
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from taut.chains.coordinates import Coordinates, Points, Values
+from taut.engine import Timing
+from taut.gradients import AbstractGradients
+from taut.target import Conditionals, Target
+
+# Points of one call of a program: as many as chains that go on.
+_BLOCK = 64
+
+Each = Float[np.ndarray, " dim"]
+Vector = Float[Array, " dim"]
+
+
+@final
+class Conditioned(Coordinates):
+    r"""What is left of conditionally normal elements once their prior and some data are known.
+
+    .. math::
+        z_i = c_i + r_i x_i, \quad
+        r_i = (\sigma_i^{-2} + p_i)^{-1/2}, \quad
+        c_i = r_i^2 (\mu_i / \sigma_i^2 + h_i)
+
+    with the prior's :math:`\mu_i(z)` and :math:`\sigma_i(z)`, and :math:`p_i \ge 0` and
+    :math:`h_i` the precision of what data say of the element, and that times its mean. Where they
+    say nothing it is the non-centred form of a hierarchical model, where they say all the centred
+    one; between, it is what the posterior is for normal data. Other elements are left as they are.
+
+    Parameters
+    ----------
+    target
+        With conditionals.
+    precision, pull
+        :math:`p` and :math:`h`; 0 for other elements.
+
+    Attributes
+    ----------
+    mask
+        Which elements are meant.
+
+    References
+    ----------
+    Papaspiliopoulos, Roberts, Sköld (2007), A general framework for the parametrization of
+    hierarchical models.
+    """
+
+    def __init__(self, target: Target, precision: Each, pull: Each) -> None:
+        self._target, self._data = target, (precision, pull)
+        assert target.conditionals is not None
+        self.mask = np.any(target.conditionals.masks(), axis=0)
+
+    def push(self, x: Points) -> tuple[Points, Values]:
+        z, log_det = self._call(_push, x)
+        return z, log_det
+
+    def pull(self, x: Points, slopes: Points) -> Points:
+        return self._call(_pull, x, slopes)
+
+    def whiten(self, z: Points) -> Points:
+        centre, root = self.place(z)
+        return (z - centre) / root
+
+    def prior(self, z: Points) -> tuple[Points, Points]:
+        """Give mean and standard deviation of the elements' priors, 0 and 1 of other elements."""
+        return self._call(_moments, z)
+
+    def place(self, z: Points) -> tuple[Points, Points]:
+        """Give centre and scale of the elements, 0 and 1 of other elements."""
+        return place(*self.prior(z), *self._data)
+
+    def _call(self, program: Any, *points: Points) -> Any:
+        """Call a program for as many blocks as hold the points; the last is filled up."""
+        count, blocks = len(points[0]), []
+        with self._target.precision():
+            for first in range(0, count, _BLOCK):
+                numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
+                filled = [one[numbers].astype(self._target.dtype) for one in points]
+                made = self._target.programs(Timing(), program, self._target, filled, self._data)
+                blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
+
+
+def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:
+    r"""Learn from draws what data say of each element.
+
+    The log likelihood has the derivative :math:`h_i - p_i z_i` where it is normal, all elements
+    below in a hierarchy moving along. The least squares line through its values at the draws gives
+    both.
+
+    Parameters
+    ----------
+    gradients
+        Of the log density.
+    z
+        The draws.
+
+    Returns
+    -------
+    Conditioned or None
+        `None` where no element is normal given others.
+    """
+    conditionals = gradients.target.conditionals
+    if conditionals is None:
+        return None
+    slopes, dim = gradients(z)[1], z.shape[1]
+    coordinates = Conditioned(gradients.target, np.zeros(dim), np.zeros(dim))
+    mean, std = coordinates.prior(z)
+    # Of elements above others, what the data say depends on how far these move along.
+    for _ in conditionals.levels:
+        x = coordinates.whiten(z)
+        with np.errstate(all="ignore"):
+            by_data = coordinates.pull(x, slopes) / coordinates.place(z)[1] + (z - mean) / std**2
+        coordinates = Conditioned(gradients.target, *_line(z, by_data, conditionals))
+    return coordinates
+
+
+def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, Each]:
+    """Fit slopes by lines that do not rise; 0 where they are not finite or no element is meant."""
+    mask = np.any(conditionals.masks(), axis=0) & np.isfinite(slopes).all(axis=0)
+    slopes = np.where(mask, slopes, 0.0)
+    away = z - z.mean(axis=0)
+    fall = -(away * slopes).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
+    precision = np.where(mask, np.maximum(fall, 0.0), 0.0)
+    return precision, slopes.mean(axis=0) + precision * z.mean(axis=0)
+
+
+def place(mean: Any, std: Any, precision: Any, pull: Any) -> tuple[Any, Any]:
+    """Tell where elements lie and how far they spread, given their priors and what data say."""
+    # Written so that a standard deviation of almost 0 does not overflow.
+    share = 1.0 + precision * std**2
+    return (mean + pull * std**2) / share, std / share**0.5
+
+
+def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vector, Array]:
+    """Put one point where it belongs, level by level; the log determinant comes with it."""
+    conditionals = target.conditionals
+    assert conditionals is not None
+    z, log_det = x, jnp.zeros((), x.dtype)
+    for mask in conditionals.masks():
+        moments = conditionals.moments(z, target.data, target.whole)
+        centre, root = place(*moments, *data)
+        z = jnp.where(mask, centre + root * x, z)
+        log_det += jnp.sum(jnp.where(mask, jnp.log(root), 0.0))
+    return z, log_det
+
+
+def _push(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+    return jax.vmap(lambda x: _placed(target, x, data))(*points)
+
+
+def _pull(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+    def pulled(x: Vector, slopes: Vector) -> Vector:
+        _, back = jax.vjp(lambda x: _placed(target, x, data), x)
+        return back((slopes, jnp.ones((), x.dtype)))[0]
+
+    return jax.vmap(pulled)(*points)
+
+
+def _moments(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+    assert target.conditionals is not None
+    moments = target.conditionals.moments
+    return jax.vmap(lambda z: moments(z, target.data, target.whole))(*points)

@@ -1,0 +1,107 @@
+"""Learn from where chains have been the coordinates in which they go on."""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from taut.chains.coordinates import Composed, Coordinates, Linear
+from taut.chains.coupling import couple
+from taut.chains.heavy_tails import lighten
+from taut.chains.non_centering import conditioned
+from taut.gaussian import Dense, Normal, Structured
+from taut.gradients import AbstractGradients
+
+Draws = Float[np.ndarray, "draws dim"]
+Effective = Float[np.ndarray, " dim"]
+
+# Dimensions up to which a matrix of dim x dim is made.
+_DENSE = 1000
+# Draws that are learnt from; more would take longer than they are worth.
+_MOST = 5_000
+# Draws of these at which gradients tell what data say of an element.
+_ASKED = 1_000
+# An eigenvalue has to lie so far outside of what noise alone would give, of its square root.
+_CLEAR = 1.05
+
+
+def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coordinates:
+    """Take apart what the model says is normal given others, and begin with a Gaussian of the rest.
+
+    Parameters
+    ----------
+    gradients
+        Of the log density.
+    normal
+        The Gaussian that chains began with. It holds what can not be told from few draws, such as
+        the correlations of hundreds of neighbours.
+    z
+        Draws, from which is learnt what data say of what is taken apart.
+    """
+    known = conditioned(gradients, z[:: -(-len(z) // _ASKED)])
+    if known is None:
+        return Linear(normal)
+    return Composed((known, Linear(_without(normal, known.mask))))
+
+
+def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
+    """Make some elements of a Gaussian standard, and independent of the others."""
+    mean, std = np.where(mask, 0.0, normal.mean), np.where(mask, 1.0, normal.std)
+    if not isinstance(normal, Dense):
+        return Structured.diagonal(mean, std)
+    return Dense.of(mean, np.where(mask | mask[:, None], np.diag(std**2), normal.cov))
+
+
+def adapted(
+    begin: Coordinates, visited: Float[np.ndarray, "transitions chains dim"]
+) -> Coordinates:
+    """Correct coordinates by scales, couplings, and those directions in which more is wrong.
+
+    Parameters
+    ----------
+    begin
+        From `starting_from`.
+    visited
+        Where the chains have been.
+    """
+    visited = visited[:: -(-visited.shape[0] * visited.shape[1] // _MOST)]
+    x = begin.whiten(visited.reshape(-1, visited.shape[2]))
+    effective = effective_draws(x.reshape(visited.shape))
+    scales = Linear(Structured.diagonal(x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)))
+    parts: list[Coordinates] = [begin, scales]
+    if x.shape[1] > _DENSE:
+        return Composed(tuple(parts))
+    x = scales.whiten(x)
+    coupled = couple(x, effective)
+    if coupled is not None:
+        parts.append(coupled)
+        x = coupled.whiten(x)
+    # Where some drive the scale of others, heavy tails come from that.
+    lighter = lighten(x, effective) if coupled is None else None
+    if lighter is not None:
+        parts.append(lighter)
+        x = lighter.whiten(x)
+    return Composed((*parts, Linear(_directions(x, float(np.median(effective))))))
+
+
+def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective:
+    """Tell how many independent draws the mean of each element is worth.
+
+    From how far the chains' own means are apart, which says so even where chains are too short to
+    say it one by one.
+    """
+    transitions, chains, _ = x.shape
+    means = x.mean(axis=0).var(axis=0, ddof=1) / chains
+    counts = x.var(axis=(0, 1)) / np.maximum(means, 1e-300)
+    return np.clip(counts, chains, transitions * chains)
+
+
+def _directions(x: Draws, effective: float) -> Structured:
+    """Keep the eigenvectors of the covariance that noise does not explain.
+
+    Of independent standard normals the eigenvalues of the sample covariance lie within
+    :math:`(1 ± sqrt(dim / effective))²` (Marchenko, Pastur).
+    """
+    mean, cov = x.mean(axis=0), np.atleast_2d(np.cov(x.T))
+    values, vectors = np.linalg.eigh(cov)
+    roots, noise = np.sqrt(np.maximum(values, 1e-12)), np.sqrt(min(x.shape[1] / effective, 0.95))
+    kept = (roots > (1.0 + noise) * _CLEAR) | (roots < (1.0 - noise) / _CLEAR)
+    return Structured(mean, np.ones(len(mean)), vectors[:, kept], roots[kept])

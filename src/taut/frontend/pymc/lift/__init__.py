@@ -1,0 +1,25 @@
+"""From a graph of PyTensor to a function of JAX."""
+
+from taut.frontend.pymc.lift.interpret import interpreted as interpreted
+from taut.frontend.pymc.lift.interpret import interpreted_function as interpreted_function
+from taut.frontend.pymc.lift.jaxify import load_backend as load_backend
+from taut.frontend.pymc.lift.lift import INEXPRESSIBLE as INEXPRESSIBLE
+from taut.frontend.pymc.lift.lift import Constrain as Constrain
+from taut.frontend.pymc.lift.lift import LiftedModel as LiftedModel
+from taut.frontend.pymc.lift.lift import Terms as Terms
+from taut.frontend.pymc.lift.lift import conditionals_of as conditionals_of
+from taut.frontend.pymc.lift.lift import data_arrays as data_arrays
+from taut.frontend.pymc.lift.lift import on_device as on_device
+
+__all__ = [
+    "INEXPRESSIBLE",
+    "Constrain",
+    "LiftedModel",
+    "Terms",
+    "conditionals_of",
+    "data_arrays",
+    "interpreted",
+    "interpreted_function",
+    "load_backend",
+    "on_device",
+]

@@ -1,0 +1,248 @@
+"""From the arguments of a fit to what its steps read."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from taut.batches import AbstractFeed, CircleFeed, Deferred, Endless, RandomRows, ScaledRows, Stream
+from taut.errors import ArgumentError, warn
+from taut.frontend.pymc import Blame
+from taut.frontend.pymc.lift import LiftedModel, on_device
+from taut.frontend.pymc.lift.lift import lift
+from taut.frontend.pymc.rows.batch_terms import BatchTerms
+from taut.frontend.pymc.rows.check_epoch import check_epoch
+from taut.frontend.pymc.rows.find import Axes, Rows, data_names, data_of, find_rows, told_axes
+from taut.frontend.pymc.rows.pointwise import row_factors
+from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
+from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
+from taut.target import Batching, Space, Stepping, Streamed, Target
+
+
+@dataclass(eq=False)
+class RowBatches:
+    """What is built for the batches of a model, once for each set of data with rows."""
+
+    _graphs: dict[Any, RowGraph] = field(default_factory=dict)
+    _lifted: dict[RowGraph, LiftedModel] = field(default_factory=dict)
+
+    def graph(
+        self,
+        model: Any,
+        found: Sequence[Rows],
+        axes: Axes | None,
+        check: Callable[[RowGraph], None],
+    ) -> RowGraph:
+        """Give the graph, checked when it was made."""
+        key = _key(model, found, axes)
+        if key not in self._graphs:
+            graph = read_rows(model, found, axes)
+            check(graph)
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def lifted(self, model: Any, graph: RowGraph, shapes: Any) -> LiftedModel:
+        """Give the graph as a JAX function, of batches of any length."""
+        known = self._lifted.get(graph)
+        if known is None or not known.is_current():
+            batch = [_two_rows(group) for group in graph.groups]
+            known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
+        return known
+
+
+@dataclass(frozen=True)
+class Batcher:
+    """Makes the steps of one fit of a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    whole
+        Its target with all rows.
+    batching
+        The arguments of the fit, with a `batch_size`.
+    kept
+        What is built once.
+    blame
+        Evaluates the model's densities on all rows.
+    """
+
+    model: Any
+    whole: Target
+    batching: Batching
+    kept: RowBatches
+    blame: Blame
+
+    def stepping(self, start: np.ndarray, random_seed: int) -> Stepping | None:
+        """Give what the steps read; `None` where a batch would hold all rows."""
+        source, axes = self.batching.source, self._axes()
+        found = find_rows(self.model, 0 if source else self._size, axes)
+        if not found:
+            _warn_whole(self.model, self._size)
+            return None
+        graph = self.kept.graph(
+            self.model, found, axes, lambda graph: self._check(graph, start, random_seed)
+        )
+        if source is not None:
+            _check_source(self.model, source, graph)
+        counts = [source.rows] if source else [rows.count for rows in found]
+        partitions = [Partition.of(count, min(self._size, count)) for count in counts]
+        return self._stepping(graph, partitions, random_seed)
+
+    @property
+    def _size(self) -> int:
+        assert self.batching.batch_size is not None
+        return self.batching.batch_size
+
+    def _axes(self) -> Axes | None:
+        rows = self.batching.rows
+        if rows is None:
+            return None
+        told = dict.fromkeys(rows.columns, 0) if isinstance(rows, AbstractRows) else rows
+        return told_axes(self.model, told)
+
+    def _check(self, graph: RowGraph, start: np.ndarray, random_seed: int) -> None:
+        check_epoch(self.model, graph, self.blame, self.whole.space, start, random_seed)
+
+    def _stepping(
+        self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
+    ) -> Stepping:
+        space: Space = self.whole.space
+        with self.whole.precision():
+            lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
+            ragged = tuple(partition.is_ragged for partition in partitions)
+            target = Target(
+                BatchTerms(lifted, space, ragged),
+                space,
+                lifted.arrays(),
+                labels=self.whole.labels,
+                dtype=self.whole.dtype,
+                programs=self.whole.programs,
+                circular=self.whole.circular,
+            )
+            if self.batching.source is None:
+                feed, streamed = self._feed(graph, partitions, random_seed), None
+            else:
+                [group], [partition] = graph.groups, partitions
+                _warn_many(self._size, partition.rows)
+                begin = self._reader(self.batching.source, group, partition)
+                feed = begin(self.batching.shuffle, random_seed)
+                streamed = Streamed(
+                    target,
+                    partition,
+                    lambda: begin(False, random_seed),
+                    lambda: row_factors(self.model, space, graph),
+                )
+        scale = max(p.rows / min(self._size, p.rows) for p in partitions)
+        return Stepping(target, feed, scale, streamed)
+
+    def _feed(
+        self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
+    ) -> AbstractFeed:
+        """Feed the rows of the model's own data."""
+        dtype, shuffle = self.whole.dtype, self.batching.shuffle
+        groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
+        if not self.batching.replace:
+            return CircleFeed(
+                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+        sizes = (self._size,) * len(groups)
+        rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
+        scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
+        return Endless(ScaledRows(rows, scales))
+
+    def _reader(
+        self, source: AbstractRows, group: RowGroup, partition: Partition
+    ) -> Callable[[bool, int], AbstractFeed]:
+        """Give a function that begins a feed of a source's rows, shuffled or not, by a seed."""
+        # In the order of the graph's inputs.
+        named = {data_names(self.model)[name]: name for name in source.columns}
+        dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
+        dtype = self.whole.dtype
+        if not fits_in_memory(source, dtypes):
+            return lambda shuffle, random_seed: Stream(
+                source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
+            )
+        read = functools.cache(lambda: (read_all(source, dtypes),))
+
+        # Rows in their order are put on the device once, for all that pass over them.
+        @functools.cache
+        def in_order() -> AbstractFeed:
+            return CircleFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
+
+        def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
+            if not shuffle:
+                return in_order()
+            return CircleFeed(
+                read(), (partition,), shuffle=True, random_seed=random_seed, dtype=dtype
+            )
+
+        return lambda *order: Deferred(lambda: begin(*order))
+
+
+def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
+    """Describe what decides a graph: the variables and the data with rows, not how many rows."""
+    shapes = {name: np.shape(data_of(data)) for name, data in data_names(model).items()}
+    counts = [rows.count for rows in found]
+    with_rows = tuple(
+        (name, axis, counts.index(length))
+        for name, shape in shapes.items()
+        for axis, length in enumerate(shape)
+        if length in counts
+    )
+    told = axes and tuple((id(variable), axis) for variable, axis in axes.items())
+    observed = tuple(tuple(rv.name for rv in rows.observed) for rows in found)
+    return observed, with_rows, told
+
+
+def _two_rows(group: RowGroup) -> list[jax.ShapeDtypeStruct]:
+    """Describe a small batch, in the types that this precision has."""
+    return [
+        jax.ShapeDtypeStruct(
+            (2, *array.values().shape[1:]),
+            jax.dtypes.canonicalize_dtype(array.variable.type.dtype),
+        )
+        for array in group.arrays
+    ]
+
+
+def _warn_many(batch_size: int, rows: int) -> None:
+    if batch_size > rows:
+        warn(f"batch_size={batch_size} is more than the {rows} rows; each step uses all of them.")
+
+
+def _warn_whole(model: Any, batch_size: int) -> None:
+    names = ", ".join(rv.name for rv in model.observed_RVs) or "none"
+    warn(
+        f"batch_size={batch_size} is not less than the rows of any observed variable ({names}); "
+        "each step uses all rows."
+    )
+
+
+def _check_source(model: Any, source: AbstractRows, graph: RowGraph) -> None:
+    """Compare what a source has with what the model reads."""
+    if len(graph.groups) > 1:
+        listed = "; ".join(f"{g.names} with {g.rows.count} rows" for g in graph.groups)
+        raise ArgumentError(
+            "A source of rows feeds the variables observed by one set of rows; its names "
+            f"({', '.join(source.columns)}) belong to {listed}. Name the data of one observed "
+            "variable and all that goes with it, each with the same number of rows in the model."
+        )
+    [group] = graph.groups
+    known, read = data_names(model), {array.variable: array for array in group.arrays}
+    for name, column in source.columns.items():
+        if known[name] not in read:
+            raise ArgumentError(
+                f"The source has {name!r}, which the density of {group.names} does not read. "
+                "Leave it out of the source."
+            )
+        shape = read[known[name]].values().shape[1:]
+        if column.shape != shape:
+            raise ArgumentError(
+                f"A row of {name!r} has shape {column.shape} in the source and {shape} in the "
+                "model."
+            )

@@ -1,0 +1,158 @@
+"""The log density and its gradient at many points, for algorithms that run on the host."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from taut.engine import Timing, map_draws, operations_of, points_at_once, trace
+from taut.target import Target
+
+# Points of one call of the program. One program serves every stage of a fit.
+BLOCK = 32
+
+Points = Float[np.ndarray, "points dim"]
+
+
+class AbstractGradients(ABC):
+    """Values and gradients of a log density, counted.
+
+    Attributes
+    ----------
+    target
+        The density.
+    timing
+        Is charged with the seconds.
+    count
+        Points that were asked for; a product with a Hessian counts as one more.
+    together
+        Points that are best asked for in one call, if there are as many.
+    operations
+        Of one point, counted (`taut.engine.operations`): what decides how many a fit can afford. It
+        is the same on every machine; infinite before the first call.
+    """
+
+    target: Target
+    timing: Timing
+    count: int
+    together: int
+    operations: float
+    _quickest: float
+    _in_64_bits: bool
+
+    def _begin(self, target: Target, timing: Timing, together: int = BLOCK) -> None:
+        self.target, self.timing, self.count, self.together = target, timing, 0, together
+        self._quickest = self.operations = math.inf
+        # Not target.precision() at each call: it costs 50 µs to look up, as much as some programs.
+        self._in_64_bits = np.dtype(target.dtype).itemsize == 8
+
+    @property
+    def seconds_each(self) -> float:
+        """Seconds a point takes, of the quickest block so far; for a limit of time alone."""
+        return self._quickest
+
+    def __call__(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        """Evaluate log density and gradient; either may be infinite or not a number."""
+        self.count += len(z)
+        with jax.enable_x64(self._in_64_bits):
+            return self._evaluate(z)
+
+    @abstractmethod
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        """Give values and slopes at points."""
+
+    def _filled(self, block: Points) -> Points:
+        """Fill a block up, so that one program serves all."""
+        filled = np.zeros((BLOCK, block.shape[1]), self.target.dtype)
+        filled[:] = block[-1]
+        filled[: len(block)] = block
+        return filled
+
+
+@final
+class Gradients(AbstractGradients):
+    """Gradients on all rows, which are in memory.
+
+    A small model's program takes as long for 32 points as a call from Python does, and compiles
+    once for all algorithms that are driven from NumPy.
+
+    Parameters
+    ----------
+    target
+        The density.
+    timing
+        Is charged with the seconds.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, taut
+    >>> from taut.engine import Timing
+    >>> from taut.gradients import Gradients
+    >>> with pm.Model() as model:
+    ...     x = pm.Normal("x", 1.0, 2.0)
+    >>> gradients = Gradients(taut.as_target(model), Timing())
+    >>> values, slopes = gradients(np.array([[-3.0], [5.0]]))
+    >>> print(slopes.ravel(), gradients.count)
+    [ 1. -1.] 2
+    """
+
+    def __init__(self, target: Target, timing: Timing) -> None:
+        self._begin(target, timing)
+        self._program = target.programs.bind(at_points, target, quick=True)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the program is there already."""
+        with self.target.precision():
+            some = np.zeros((BLOCK, self.target.dim), self.target.dtype)
+            return self.target.programs.has(at_points, self.target, some, np.int32(0))
+
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        values, slopes = np.empty(len(z)), np.empty(z.shape)
+        for first in range(0, len(z), BLOCK):
+            block = z[first : first + BLOCK]
+            part = slice(first, first + len(block))
+            values[part], slopes[part] = self._block(block)
+        return values, slopes
+
+    def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
+        values, slopes, evaluated, operations = self._program(self.timing, filled, count)
+        if self.operations == math.inf:
+            self.operations = float(operations)
+        # Reading a number takes as long as a small program; what a full block took is known.
+        points = BLOCK if len(block) == BLOCK else int(evaluated)
+        self._quickest = min(self._quickest, (self.timing.run - begun) / points)
+        return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
+
+
+def at_points(
+    target: Target, z: Float[Array, "points dim"], count: Int[Array, ""]
+) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""], Float[Array, ""]]:
+    """Evaluate value and gradient at the first `count` points; a program for `Programs`.
+
+    The third result is how many points it took: some that only fill the block up are evaluated too.
+    The last is how many operations a point takes.
+    """
+    both = trace(jax.value_and_grad(target.log_density), z[0])
+    work = jnp.float32(operations_of(both.jaxpr.jaxpr, both.jaxpr.jaxpr.invars))
+    fitting = min(len(z), points_at_once(target.rows_of(target.whole)))
+    at_once = 1 if both.is_one_kernel else fitting
+    if at_once == len(z):
+        return *jax.vmap(both)(z), jnp.int32(len(z)), work
+    parts = z.reshape(-1, at_once, z.shape[1])
+
+    def add(i: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
+        part = jax.lax.dynamic_index_in_dim(parts, i, keepdims=False)
+        made = map_draws(both, part, rows=0)
+        put = lambda all_, new: jax.lax.dynamic_update_index_in_dim(all_, new, i, 0)  # noqa: E731
+        return jax.tree.map(put, found, made)
+
+    steps = -(-count // at_once)
+    empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
+    values, slopes = jax.lax.fori_loop(0, steps, add, empty)
+    return values.reshape(-1), slopes.reshape(z.shape), steps * at_once, work

@@ -1,0 +1,118 @@
+"""Gradients on rows that come in batches, for algorithms that run on the host."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from taut.batches import AbstractBatches, Part
+from taut.engine import Timing, map_in_turn
+from taut.engine.operations import operations
+from taut.gradients.base import BLOCK, AbstractGradients, Gradients, Points
+from taut.target import Stepping, Target
+
+# Points of one pass over a source: reading costs as much as so many gradients of a simple model.
+_TOGETHER = 128
+
+
+@final
+class BatchGradients(AbstractGradients):
+    r"""Gradients on the batches of an epoch, or on some of them.
+
+    .. math:: \frac1n \sum_{b=1}^n \log p_b(y, z)
+
+    where the likelihood in :math:`p_b` is that of a batch, scaled to all rows. With the batches of
+    an epoch that is the log density on all rows. All points of a call share one pass.
+
+    Parameters
+    ----------
+    target
+        The density, of a batch.
+    timing
+        Is charged with the seconds.
+    parts
+        Begins a pass over the batches.
+    together
+        As in `AbstractGradients`.
+
+    Examples
+    --------
+    >>> import jax, numpy as np
+    >>> from taut.gradients.in_batches import BatchGradients
+    >>> from taut.batches import AllRows, Part
+    >>> from taut.engine import Timing
+    >>> from taut.target import Space
+    >>> from taut.target import Target
+    >>> normal = Target(lambda z, data, batch: (-0.5 * (z**2).sum(), 0.0), Space.of({"x": (2,)}))
+    >>> gradients = BatchGradients(normal, Timing(), lambda: [Part(AllRows(), 0, 4)])
+    >>> print(gradients(np.array([[1.0, 2.0]]))[1])
+    [[-1. -2.]]
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        timing: Timing,
+        parts: Callable[[], Iterable[Part]],
+        together: int = BLOCK,
+    ) -> None:
+        self._begin(target, timing, together)
+        self._parts = parts
+
+    def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        values, slopes, batches, each = np.zeros(len(z)), np.zeros(z.shape), 0, 0.0
+        begun, built = time.perf_counter(), self.timing.compile
+        for part in self._parts():
+            for first in range(0, len(z), BLOCK):
+                block = z[first : first + BLOCK]
+                which = slice(first, first + len(block))
+                added = self.target.programs(
+                    self.timing, at_points_of_batches, self.target, part.batches,
+                    self._filled(block), np.int32(part.first), np.int32(part.steps),
+                )  # fmt: skip
+                values[which] += np.asarray(added[0], float)[: len(block)]
+                slopes[which] += np.asarray(added[1], float)[: len(block)]
+                each = float(added[2])
+            batches += part.steps
+        self.operations = batches * each
+        seconds = time.perf_counter() - begun - (self.timing.compile - built)
+        self._quickest = min(self._quickest, seconds / (-(-len(z) // BLOCK) * BLOCK))
+        return values / batches, slopes / batches
+
+
+def gradients_of(target: Target, stepping: Stepping | None, timing: Timing) -> AbstractGradients:
+    """Give gradients on all rows: those in memory, or those of a source."""
+    if stepping is None or stepping.streamed is None:
+        return Gradients(target, timing)
+    streamed = stepping.streamed
+    return BatchGradients(streamed.target, timing, streamed.parts, _TOGETHER)
+
+
+def at_points_of_batches(
+    target: Target,
+    batches: AbstractBatches,
+    z: Float[Array, "points dim"],
+    first: Int[Array, ""],
+    steps: Int[Array, ""],
+) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Float[Array, ""]]:
+    """Add up values and gradients on some batches; a program for `Programs`.
+
+    The third result is how many operations a point takes on one batch.
+    """
+
+    def draw(step: Int[Array, ""]) -> Any:
+        return batches.draw(jax.random.fold_in(jax.random.key(0), first + step), first + step)
+
+    def add(step: Int[Array, ""], total: tuple[Array, Array]) -> tuple[Array, Array]:
+        batch = draw(step)
+        both = jax.value_and_grad(lambda one: target.log_density(one, batch))
+        values, slopes = map_in_turn(both, z, target.rows_of(batch))
+        return total[0] + values, total[1] + slopes
+
+    work = operations(jax.value_and_grad(lambda one: target.log_density(one, draw(first))), z[0])
+    empty = jnp.zeros(len(z), z.dtype), jnp.zeros_like(z)
+    return *jax.lax.fori_loop(0, steps, add, empty), jnp.float32(work)

@@ -1,0 +1,27 @@
+"""Where the rows of the data come from, on the host."""
+
+from taut.rows.arrays import ArrayRows as ArrayRows
+from taut.rows.base import AbstractRows as AbstractRows
+from taut.rows.base import Column as Column
+from taut.rows.base import row_bytes as row_bytes
+from taut.rows.iterables import IterableRows as IterableRows
+from taut.rows.packing import Packed as Packed
+from taut.rows.packing import fits_in_memory as fits_in_memory
+from taut.rows.packing import read_all as read_all
+from taut.rows.parquet import ParquetRows as ParquetRows
+from taut.rows.partition import Partition as Partition
+from taut.rows.zarr_store import ZarrRows as ZarrRows
+
+__all__ = [
+    "AbstractRows",
+    "ArrayRows",
+    "Column",
+    "IterableRows",
+    "Packed",
+    "ParquetRows",
+    "Partition",
+    "ZarrRows",
+    "fits_in_memory",
+    "read_all",
+    "row_bytes",
+]

@@ -1,0 +1,23 @@
+"""The log density that is fitted, and the vector it is a function of."""
+
+from taut.target.conditionals import Conditionals as Conditionals
+from taut.target.simulations import Simulations as Simulations
+from taut.target.simulations import with_data as with_data
+from taut.target.space import Labels as Labels
+from taut.target.space import Space as Space
+from taut.target.step_data import Batching as Batching
+from taut.target.step_data import Stepping as Stepping
+from taut.target.step_data import Streamed as Streamed
+from taut.target.target import Target as Target
+
+__all__ = [
+    "Batching",
+    "Conditionals",
+    "Labels",
+    "Simulations",
+    "Space",
+    "Stepping",
+    "Streamed",
+    "Target",
+    "with_data",
+]
