@@ -49,8 +49,9 @@ def quantities(posterior: Posterior, draws: Draws, lead: int = 1) -> Quantities:
 
 def _label(name: str, scale: str, index: tuple[int, ...]) -> str:
     label = name
-    if scale == "circle":
-        label, index = f"{('cos', 'sin')[index[-1]]} {name}", index[:-1]
+    if scale in ("circle", "diagonals"):
+        turned = name if scale == "circle" else f"({name} - π/4)"
+        label, index = f"{('cos', 'sin')[index[-1]]} {turned}", index[:-1]
     elif scale != "as it is":
         label = f"{scale} {name}"
     return f"{label}[{','.join(map(str, index))}]" if index else label

@@ -19,6 +19,8 @@ from taut.target import Space
 from .windows import ONE, drawn, window
 
 ZERO = np.zeros(1)
+# Operations of a gradient.
+CHEAP, DEAR = 1e3, 1e6
 
 
 def moved(
@@ -135,13 +137,29 @@ def test_draws_of_a_repair_are_worth_three_hundred(effective: float, *, passed: 
     assert outcome is (Outcome.REPAIRED if passed else Outcome.UNSETTLED)
 
 
+@pytest.mark.parametrize(("effective", "passed"), [(155.0, True), (145.0, False)])
+def test_their_spread_is_worth_that_of_a_hundred_and_fifty(
+    effective: float, *, passed: bool
+) -> None:
+    found = rounds(effective_spread=effective)
+    assert wrong(found.of_repair(ONE)) == ([] if passed else ["effective_spread"])
+
+
 @pytest.mark.parametrize(("effective", "enough"), [(1250.0, True), (1150.0, False)])
 def test_tails_are_heavy_only_after_four_times_as_many_draws(
     effective: float, *, enough: bool
 ) -> None:
-    assert is_enough(Outcome.HEAVY, window(effective=effective), 300) is enough
-    assert is_enough(Outcome.REPAIRED, window(effective=effective), 300)
-    assert not is_enough(Outcome.UNSETTLED, window(effective=effective), 300)
+    assert is_enough(Outcome.HEAVY, window(effective=effective), DEAR) is enough
+    assert is_enough(Outcome.REPAIRED, window(effective=effective), DEAR)
+    assert not is_enough(Outcome.UNSETTLED, window(effective=effective), DEAR)
+
+
+def test_a_repair_goes_on_for_precision_where_gradients_are_cheap() -> None:
+    """3 840 independent draws tell a mean to 0.016 sd, 640 to 0.04."""
+    few = window(drawn()[:10])
+    assert is_enough(Outcome.REPAIRED, window(), CHEAP)
+    assert not is_enough(Outcome.REPAIRED, few, CHEAP)
+    assert is_enough(Outcome.REPAIRED, few, DEAR)
 
 
 def weights_of(divergence: float) -> Weights:

@@ -21,6 +21,7 @@ def window(
     *,
     draws_each: float | None = None,
     effective: float | None = None,
+    effective_spread: float | None = None,
     divergent: float = 0.0,
     left: float = 0.0,
     stuck: float = 0.0,
@@ -33,7 +34,7 @@ def window(
     ----------
     draws
         What chains visited; by default independent standard normal draws.
-    draws_each, effective
+    draws_each, effective, effective_spread
         What it says of these.
     divergent, left, stuck
         Share of transitions that diverged, and that left the support, and of chains whose
@@ -53,7 +54,12 @@ def window(
     made = Window(
         draws, accepted, said, diverged, np.full((round(left * transitions * chains), dim), 4.0)
     )
-    for name, value in {"draws_each": draws_each, "effective": effective}.items():
+    said_of = {
+        "draws_each": draws_each,
+        "effective": effective,
+        "effective_spread": effective_spread,
+    }
+    for name, value in said_of.items():
         if value is not None:
             made.__dict__[name] = np.full(dim, value)
     return made

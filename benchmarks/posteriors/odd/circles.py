@@ -89,7 +89,7 @@ ODD = (
     Odd("faint", "a direction hardly known", ("small", "circular"), faint, faint_answer,
         {"direction": "circle"}),
     Odd("seam", "a direction on the seam", ("small", "circular"), seam, seam_answer,
-        {"direction": "circle"}),
+        {"direction": "diagonals"}),
     Odd("latent_angles", "six angles on the seam", ("small", "circular", "hierarchical"),
-        latent_angles, latent_angles_answer, {"direction": "circle", "angle": "circle"}),
+        latent_angles, latent_angles_answer, {"direction": "diagonals", "angle": "diagonals"}),
 )  # fmt: skip

@@ -248,12 +248,12 @@ class Angles:
         return drawn | {self.name: rng.vonmises(np.angle(found), np.abs(found))}
 
     def moments(self, scales: Mapping[str, str]) -> Moments:
-        """Compute moments of cosine and sine by ratios of Bessel functions."""
-        assert scales[self.name] == "circle"
+        """Compute moments on the diagonals of the plane, by ratios of Bessel functions."""
+        assert scales[self.name] == "diagonals"
         found = self._resultant(
             *np.meshgrid(*self.grid.middles.values(), indexing="ij", sparse=True)
         )
-        length, at = np.abs(found), np.angle(found)
+        length, at = np.abs(found), np.angle(found) - np.pi / 4
         first, second = (ive(order, length) / ive(0, length) for order in (1, 2))
         mean = self._average(np.stack([first * np.cos(at), first * np.sin(at)], axis=-1))
         twice = self._average(second * np.cos(2 * at))

@@ -106,8 +106,13 @@ class Window:
 
     @cached_property
     def effective(self) -> Float[np.ndarray, " dim"]:
-        """Effective draws of the mean."""
+        """Independent draws that would tell the mean as well."""
         return self.pooled.var(axis=0) / np.maximum(self.standard_error**2, 1e-300)
+
+    @cached_property
+    def effective_spread(self) -> Float[np.ndarray, " dim"]:
+        """Independent draws of a Gaussian that would tell the standard deviation as well."""
+        return 0.5 / np.maximum(self.log_std_error**2, 1e-300)
 
 
 def _draws_each(

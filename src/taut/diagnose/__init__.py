@@ -3,7 +3,6 @@
 from taut.diagnose.budget import affordable as affordable
 from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
-from taut.diagnose.budget import wanted as wanted
 from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.criteria import Criteria as Criteria
 from taut.diagnose.estimate import Estimate as Estimate
@@ -58,6 +57,5 @@ __all__ = [
     "particles",
     "psis",
     "report_on",
-    "wanted",
     "weigh",
 ]

@@ -7,8 +7,15 @@ from taut.diagnose import criteria
 from taut.diagnose.verdict import Outcome
 from taut.gradients import AbstractGradients
 
-# Effective draws to go on for where a gradient takes less than so many operations.
-_PLENTY, _CHEAP = 600, 30_000
+# A gradient of less than so many operations is cheap.
+_CHEAP = 30_000
+# Standard error of a mean, in standard deviations, up to which a cheap repair goes on: so a fit
+# that is trusted is off by no more than a tenth.
+_MEAN_ERROR = 0.025
+# The same of the logarithm of a standard deviation.
+_LOG_SD_ERROR = 0.033
+# Effective draws from which on tails are said to be heavy after `heavy_times` as many, if so.
+_PLENTY = 600
 # Operations that a repair may take, ten to forty seconds of them, with so many for each element of
 # a covariance, of up to so many dimensions, to go to its coordinates and back.
 _AFFORDABLE, _EACH, _WIDE = 1.5e11, 0.6, 1000
@@ -30,12 +37,25 @@ def extended(most: int, before: Window, window: Window) -> int:
     return int(_LONGER * most) if progress else most
 
 
-def wanted(gradients: AbstractGradients) -> float:
-    """Give the effective draws that a repair goes on for."""
-    return _PLENTY if gradients.operations < _CHEAP else criteria.CRITERIA.effective
+def is_enough(outcome: Outcome, window: Window, operations: float) -> bool:
+    """Whether more rounds would not be worth their time.
+
+    Parameters
+    ----------
+    outcome
+        Of the rounds so far.
+    window
+        The last one.
+    operations
+        Of one gradient.
+    """
+    is_cheap = operations < _CHEAP
+    if outcome is Outcome.HEAVY:
+        plenty = _PLENTY if is_cheap else criteria.CRITERIA.effective
+        return bool((window.effective > criteria.CRITERIA.heavy_times * plenty).all())
+    return outcome is Outcome.REPAIRED and (not is_cheap or _is_precise(window))
 
 
-def is_enough(outcome: Outcome, window: Window, wanted: float) -> bool:
-    """Whether more rounds would not be worth their time."""
-    times = {Outcome.REPAIRED: 1.0, Outcome.HEAVY: criteria.CRITERIA.heavy_times}
-    return bool((window.effective > times.get(outcome, np.inf) * wanted).all())
+def _is_precise(window: Window) -> bool:
+    error = window.correction.standard_error / np.maximum(window.pooled.std(axis=0), 1e-300)
+    return bool(error.max() < _MEAN_ERROR and window.log_std_error.max() < _LOG_SD_ERROR)

@@ -28,8 +28,9 @@ class Criteria:
         Share of transitions that may diverge.
     stuck_acceptance, stuck
         Share of proposals under which a chain is stuck, and the share of chains that may be.
-    effective
-        Independent draws that the draws of a repair are worth, at least.
+    effective, effective_spread
+        Independent draws that the draws of a repair are worth, at least: for their mean, and for
+        their standard deviation. Their errors are then under 0.06, one standard error.
     heavy_times
         How many times as many are drawn before tails are said to be heavy.
     exact_divergence
@@ -56,6 +57,7 @@ class Criteria:
     stuck_acceptance: float = 0.05
     stuck: float = 0.05
     effective: float = 300.0
+    effective_spread: float = 150.0
     heavy_times: float = 4.0
     exact_divergence: float = 0.005
     mixed_divergence: float = 0.02

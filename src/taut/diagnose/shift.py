@@ -128,11 +128,15 @@ class ChainCheck:
 
     def of_repair(self, space: Space) -> tuple[Finding, ...]:
         """Judge the draws of chains, compared with those of the round before."""
+        bounds, window = criteria.CRITERIA, self.window
         worth = "draws are worth {:.0f} independent ones (bound {:.0f})"
+        spread = "their spread is worth that of {:.0f} independent ones (bound {:.0f})"
+        known, enough = window.effective_spread, bounds.effective_spread
         return (
             *self.rounds_differ(space),
-            *of_chains(self.window, space, may_jump=self.may_jump),
-            at_least("effective", worth, self.window.effective, criteria.CRITERIA.effective, space),
+            *of_chains(window, space, may_jump=self.may_jump),
+            at_least("effective", worth, window.effective, bounds.effective, space),
+            at_least("effective_spread", spread, known, enough, space),
         )
 
     def is_decided(self, space: Space) -> bool:

@@ -103,8 +103,8 @@ class Auto(DirectInference):
         if best is None:
             check_start(self._approx, problem.start)
             raise NotFiniteError(
-                "The log density has no finite gradient at the start point, nor at seven points "
-                "around it. Start elsewhere: start={'name': value}."
+                "The log density has no finite gradient at the start point, nor at hundreds of "
+                "others, around it and from the prior. Start elsewhere: start={'name': value}."
             )
         modes = climb.modes()
         if modes is not None:

@@ -17,7 +17,6 @@ from taut.diagnose import (
     is_enough,
     normal_of,
     particles,
-    wanted,
     weigh,
 )
 from taut.gaussian import Normal, Weights
@@ -30,6 +29,8 @@ Draws = Float[np.ndarray, "draws dim"]
 _CHECKED, _COMPARED = 4000, 256
 # The divergence in nats of few weights up to which many are worth their gradients.
 _PROMISING = 0.4
+# Share of a Gaussian's draws.
+_NEARLY_ALL = 0.95
 # How far from the best Gaussian the medians of chains that have not settled may be, in its standard
 # deviations, unless a Gaussian there is as good.
 _FAR = 10.0
@@ -126,7 +127,7 @@ def checked(
             yield Iterate(particles(window, random, dtype, settled=trusted), -elbo)
         else:
             yield Iterate(normal.family(dtype), -elbo)
-        if is_enough(journal.outcome, window, wanted(gradients)):
+        if is_enough(journal.outcome, window, gradients.operations):
             break
         coming = gradients.count + growth(before, window) * journal.stages[-1].gradients
         if problem.is_late or coming > min(longest, count + extended(most, before, window)):
@@ -139,8 +140,9 @@ def checked(
 def _is_sound(problem: Problem, normal: Normal, window: Window, elbo: float) -> bool:
     """Whether chains that have not settled are no worse than the Gaussian they came from.
 
-    Their medians are near it, or a Gaussian at their draws has as good an ELBO. Tails may be wider
-    than any Gaussian's.
+    Their medians are near it, or they are where the density is higher than at nearly all draws of
+    that Gaussian, or a Gaussian at their draws has as good an ELBO. Tails may be wider than any
+    Gaussian's.
     """
     draws = window.pooled
     if not np.isfinite(draws).all():
@@ -151,7 +153,11 @@ def _is_sound(problem: Problem, normal: Normal, window: Window, elbo: float) -> 
     there = normal_of(draws)
     with np.errstate(all="ignore"):
         z, log_q = there.draw(problem.random, _COMPARED)
-        return Weights(problem.gradients(z)[0] - log_q).elbo > elbo
+        if Weights(problem.gradients(z)[0] - log_q).elbo > elbo:
+            return True
+        here = problem.gradients(problem.random.permutation(draws)[:_COMPARED])[0]
+        before = problem.gradients(normal.draw(problem.random, _COMPARED)[0])[0]
+    return bool(np.median(here) > np.quantile(before[np.isfinite(before)], _NEARLY_ALL))
 
 
 def is_mixed(weights: Weights) -> bool:

@@ -19,6 +19,8 @@ _ROUNDS, _PATHS, _ENOUGH, _MOST = (8, 16, 32), 64, 3, 16_000
 # Where a path takes no more gradients than so many, so many others look farther out though the
 # first agree, and so many Gaussians of one peak are enough.
 _QUICK, _FAR, _LOOKED = 25, 16, 3
+# Points among which starts are sought where the density is finite at none of the first.
+_SOUGHT = 256
 # What a path that has come to a peak can still gain, and gained in the last steps, this share of
 # all; and how far the peaks of one mode may be from each other, in nats.
 _LEFT, _LAST, _SAME = 0.5, 0.25, 3.0
@@ -139,7 +141,10 @@ class Search:
     def run(self, is_late: Callable[[], bool]) -> None:
         """Follow the first paths, and more where these do not agree."""
         begun = self._gradients.count
-        self._follow(self._starts.first(self._random))
+        first = self._starts.first(self._random)
+        self._follow(first)
+        if self.is_empty:
+            self._follow(self._inside()[: len(first)])
         if self._is_quick and len(self.basins) == 1 and self.basins[0].is_peak:
             self._follow(self._starts.far(_FAR, self._random), only_peaks=True)
         for number, most in enumerate(_ROUNDS):
@@ -149,6 +154,12 @@ class Search:
             if is_late() or is_dear or not self._goes_on(is_first=number == 0):
                 return
             self._follow(self._starts.more(count, self._random))
+
+    def _inside(self) -> Float[np.ndarray, "points dim"]:
+        """Return those of many starts at which value and gradient are finite."""
+        points = self._starts.more(_SOUGHT, self._random)
+        values, slopes = self._gradients(points)
+        return points[np.isfinite(values) & np.isfinite(slopes).all(axis=1)]
 
     def came_to(self, basin: Basin | None, normal: Normal) -> int:
         """Count the paths that came to a basin, or to a Gaussian from where there was no peak."""
