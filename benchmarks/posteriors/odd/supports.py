@@ -112,7 +112,7 @@ def support_of_two_answer(fineness: int) -> Answer:
 
 ODD = (
     Odd("uniform_scale", "uniform up to an unknown end", ("small", "support"), uniform_scale,
-        uniform_scale_answer),
+        uniform_scale_answer, {"end": "log"}),
     Odd("uniform_window", "uniform in an unknown window", ("small", "support"), uniform_window,
         uniform_window_answer),
     Odd("shifted_exponential", "waits from an unknown moment", ("small", "support"),

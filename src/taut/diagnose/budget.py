@@ -13,7 +13,7 @@ _CHEAP = 30_000
 # that is trusted is off by no more than a tenth.
 _MEAN_ERROR = 0.025
 # The same of the logarithm of a standard deviation.
-_LOG_SD_ERROR = 0.033
+_LOG_SD_ERROR = 0.025
 # Effective draws from which on tails are said to be heavy after `heavy_times` as many, if so.
 _PLENTY = 600
 # Operations that a repair may take, ten to forty seconds of them, with so many for each element of
