@@ -14,8 +14,8 @@ import pytest
 import taut
 from taut.engine import map_in_turn, trace
 from taut.gradients import BLOCK
+from taut.gradients import base as gradients
 from taut.gradients.base import at_points
-from taut.gradients.base import base as gradients
 from taut.target import Target
 
 
