@@ -18,7 +18,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 import taut
 from engine.watching import fit, hits, new_target, scaled
-from taut.engine import Programs, Timing
+from taut.engine import Programs
 from taut.engine.disk_cache import cache_directory, persistent_cache
 
 CONFIG = (
@@ -64,7 +64,7 @@ def user_setting(**settings: Any) -> Iterator[None]:
 
 def compile_one() -> None:
     """Compile a small program, as taut does all of its own."""
-    Programs()(Timing(), scaled, 2, np.ones(5))
+    Programs()(scaled, 2, np.ones(5))
 
 
 def test_programs_are_kept_and_found_again(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Programs: each compiled once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import pymc as pm
 import pytest
 
 import taut
+from cases import regression
 from engine.watching import compilations, fit, make_model, scaled
 from taut.engine import Programs, Timing
 from taut.engine import programs as compilation
@@ -100,41 +102,64 @@ def test_inference_objects_of_one_model_share_their_programs(model: pm.Model) ->
 
 
 def test_a_program_is_compiled_for_each_shape_and_dtype() -> None:
-    programs, timing = Programs(), Timing()
+    programs = Programs()
     for x in (np.ones(2), np.zeros(2), np.ones(3), np.ones(2, np.float32), np.float32(1)):
-        programs(timing, scaled, 3, x)
+        programs(scaled, 3, x)
     assert programs.count == 4
-    np.testing.assert_array_equal(programs(timing, scaled, 3, np.array([1.0, 2.0])), [3.0, 6.0])
+    np.testing.assert_array_equal(programs(scaled, 3, np.array([1.0, 2.0])), [3.0, 6.0])
     assert programs.count == 4
 
 
 def test_a_program_is_compiled_for_each_static_argument() -> None:
-    programs, timing = Programs(), Timing()
-    found = [float(programs(timing, scaled, by, np.float32(1))) for by in (2, 3, 2)]
+    programs = Programs()
+    found = [float(programs(scaled, by, np.float32(1))) for by in (2, 3, 2)]
     assert found == [1.0, 3.0, 1.0]
     assert programs.count == 2
 
 
 def test_arguments_can_be_fixed_beforehand() -> None:
-    programs, timing = Programs(), Timing()
+    programs = Programs()
     bound = programs.bind(scaled, 4)
-    assert float(bound(timing, np.float32(2))) == 12.0
-    assert float(programs.bind(scaled, 4)(timing, np.float32(3))) == 18.0
+    assert float(bound(np.float32(2))) == 12.0
+    assert float(programs.bind(scaled, 4)(np.float32(3))) == 18.0
     assert programs.count == 1
+
+
+@pytest.mark.parametrize("in_64_bits", [True, False])
+def test_programs_have_a_precision_of_their_own(*, in_64_bits: bool) -> None:
+    """Whatever JAX computes in around them, which stays as it is."""
+    programs, own = Programs(in_64_bits), np.float64 if in_64_bits else np.float32
+    for outside in (True, False):
+        with jax.enable_x64(outside):
+            assert programs(jnp.sin, np.ones(3)).dtype == own
+            assert jnp.ones(3).dtype == (np.float64 if outside else np.float32)
+    assert programs.count == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_target_has_programs_of_its_precision(dtype: str) -> None:
+    target = replace(regression(2).target(), dtype=dtype)
+    assert target.programs.in_64_bits == (dtype == "float64")
+    assert replace(target).programs is target.programs
+
+
+def test_a_timing_is_charged_with_what_is_compiled_and_run() -> None:
+    timing = Timing()
+    Programs()(scaled, 2, np.ones(5), timing=timing)
+    assert timing.compile > 0
+    assert timing.run > 0
 
 
 def test_a_program_has_the_name_of_its_function() -> None:
     with compilations() as names:
-        Programs()(Timing(), scaled, 2, np.ones(5))
+        Programs()(scaled, 2, np.ones(5))
     assert names == ["jit(scaled)"]
 
 
 def test_a_long_sum_is_cut_in_two_in_32_bits() -> None:
     """The error of a sum in one part is seen in float32."""
-    programs = compilation.Programs()
-    with jax.enable_x64(False):
-        terms = np.full(1_000_000, 0.1, np.float32)
-        found = float(programs(compilation.Timing(), jnp.sum, terms))
+    terms = np.full(1_000_000, 0.1, np.float32)
+    found = float(Programs(in_64_bits=False)(jnp.sum, terms))
     assert found == pytest.approx(1e5, rel=1e-3)
 
 
@@ -144,7 +169,7 @@ def test_an_xla_that_does_not_know_an_option_is_used_without(
     options = {"xla_cpu_no_such_option": True}
     monkeypatch.setattr(compilation, "_CPU_OPTIONS_QUICK", options)
     programs = compilation.Programs()
-    result = programs(compilation.Timing(), lambda x: x + 1, np.float32(1.0))
+    result = programs(lambda x: x + 1, np.float32(1.0))
     assert float(result) == 2.0
     assert options == {}
 

@@ -30,21 +30,33 @@ class Programs:
     """The compiled programs of one target, by function, structure and shapes.
 
     They live as long as the target does; nothing is held by a global table.
+
+    Parameters
+    ----------
+    in_64_bits
+        Whether JAX computes in 64 bits where they are compiled and run, whatever it does elsewhere.
     """
 
+    in_64_bits: bool = True
     compiled: dict[Any, Any] = field(default_factory=dict)
     count: int = 0
 
-    def __call__(self, timing: Timing, function: Callable[..., Any], *args: Any) -> Any:
+    def __call__(
+        self, function: Callable[..., Any], *args: Any, timing: Timing | None = None
+    ) -> Any:
         """Call `function`, compiled on the first arguments of their structure and shapes.
 
         Arrays among the leaves of `args` are passed at run time; all else shapes the program,
-        and has to be hashable.
+        and has to be hashable. A `timing` is charged with the seconds.
         """
-        return self.bind(function, quick=True)(timing, *args)
+        return self.bind(function, quick=True)(*args, timing=timing)
+
+    def precision(self) -> Any:
+        """Return the scope in which programs are compiled and run."""
+        return jax.enable_x64(self.in_64_bits)
 
     def has(self, function: Callable[..., Any], *args: Any) -> bool:
-        """Tell whether a call would compile nothing."""
+        """Check whether a call would compile nothing."""
         leaves, tree = jax.tree.flatten(args)
         return (function, tree, _signature(leaves)) in self.compiled
 
@@ -53,7 +65,7 @@ class Programs:
     ) -> Callable[..., Any]:
         """Fix the first arguments, which are then taken apart once and not at every call.
 
-        The result is called as ``bound(timing, *further_arguments)``.
+        The result is called as ``bound(*further_arguments, timing=timing)``.
 
         Parameters
         ----------
@@ -66,15 +78,17 @@ class Programs:
         # By the further arguments alone: to hash what is fixed takes as long as some programs.
         found: dict[Any, Any] = {}
 
-        def bound(timing: Timing, *args: Any) -> Any:
+        def bound(*args: Any, timing: Timing | None = None) -> Any:
+            timing = Timing() if timing is None else timing
             leaves, tree = jax.tree.flatten(args)
             key = tree, _signature(leaves)
-            program = found.get(key)
-            if program is None:
-                program = found[key] = self._program(timing, function, (*fixed, *args), quick)
-            with clock(timing, "run"):
-                arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
-                return _run(program, fixed_arrays, arrays)
+            with self.precision():
+                program = found.get(key)
+                if program is None:
+                    program = found[key] = self._program(timing, function, (*fixed, *args), quick)
+                with clock(timing, "run"):
+                    arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
+                    return _run(program, fixed_arrays, arrays)
 
         return bound
 

@@ -243,7 +243,8 @@ def _build(model: Any, parts: list[Any]) -> _Built:
     load_backend()
     point = default_point(model)
     lifted, minibatches = _lift(model, point, {})
-    return _Built(parts, lifted, minibatches, Blame(lifted.graph.factors), point, Programs())
+    programs = Programs(pytensor.config.floatX == "float64")
+    return _Built(parts, lifted, minibatches, Blame(lifted.graph.factors), point, programs)
 
 
 def _lift(
