@@ -14,7 +14,7 @@ import taut
 from cases import regression
 from engine.watching import compilations, fit, make_model, scaled
 from taut.engine import Programs, Timing
-from taut.engine import programs as compilation
+from taut.engine.programs import is_dynamic
 
 
 @pytest.fixture(scope="module")
@@ -163,17 +163,6 @@ def test_a_long_sum_is_cut_in_two_in_32_bits() -> None:
     assert found == pytest.approx(1e5, rel=1e-3)
 
 
-def test_an_xla_that_does_not_know_an_option_is_used_without(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    options = {"xla_cpu_no_such_option": True}
-    monkeypatch.setattr(compilation, "_CPU_OPTIONS_QUICK", options)
-    programs = compilation.Programs()
-    result = programs(lambda x: x + 1, np.float32(1.0))
-    assert float(result) == 2.0
-    assert options == {}
-
-
 @pytest.mark.parametrize(
     ("leaf", "dynamic"),
     [
@@ -188,4 +177,4 @@ def test_an_xla_that_does_not_know_an_option_is_used_without(
     ids=repr,
 )
 def test_arrays_are_passed_to_a_program_and_all_else_shapes_it(leaf: Any, dynamic: bool) -> None:
-    assert compilation.is_dynamic(leaf) is dynamic
+    assert is_dynamic(leaf) is dynamic

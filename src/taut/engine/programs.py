@@ -1,6 +1,5 @@
 """Compiled programs: each once, with its seconds counted."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,20 +8,11 @@ import jax
 import jax.extend.core as jex
 import numpy as np
 
+from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
 from taut.engine.interrupts import raise_lost
 from taut.engine.materialize import keep_what_is_read_often
 from taut.engine.timing import Timing, building, clock
-
-_LOGGER = logging.getLogger("taut")
-# For programs on a CPU. XLA's own choice hands reductions to a pool of threads, which costs a step
-# on 500 x 100 rows twice the time it takes.
-_NO_POOL: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
-# For a loop of many steps: the wider vectors save another fifth.
-_CPU_OPTIONS: dict[str, Any] = _NO_POOL | {"xla_cpu_prefer_vector_width": 512}
-# For a program that is called some thousand times at most: it compiles in two thirds of the time,
-# draws in half of it, and runs as fast.
-_CPU_OPTIONS_QUICK: dict[str, Any] = _NO_POOL | {"xla_backend_optimization_level": 1}
 
 
 @dataclass(eq=False)
@@ -99,7 +89,7 @@ class Programs:
         key = function, tree, _signature(leaves)
         if key not in self.compiled:
             with building(timing, "compile"):
-                self.compiled[key] = _compile(function, tree, leaves, _cpu_options(quick))
+                self.compiled[key] = _compile(function, tree, leaves, quick)
             self.count += 1
         return self.compiled[key]
 
@@ -116,18 +106,12 @@ def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
     return result
 
 
-def _cpu_options(quick: bool) -> dict[str, Any]:
-    return _CPU_OPTIONS_QUICK if quick else _CPU_OPTIONS
-
-
 def _signature(leaves: list[Any]) -> tuple[Any, ...]:
     """Describe leaves by what decides a program: arrays by shape and dtype, others as they are."""
     return tuple((leaf.shape, leaf.dtype) if is_dynamic(leaf) else leaf for leaf in leaves)
 
 
-def _compile(
-    function: Callable[..., Any], tree: Any, leaves: list[Any], options: dict[str, Any]
-) -> Any:
+def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: bool) -> Any:
     dynamic = [is_dynamic(leaf) for leaf in leaves]
     static = [None if passed else leaf for leaf, passed in zip(leaves, dynamic, strict=True)]
 
@@ -140,7 +124,7 @@ def _compile(
     program.__name__ = getattr(function, "__name__", "program")
     lowered = _lower(program, [leaf for leaf in leaves if is_dynamic(leaf)])
     with persistent_cache():
-        return _compile_with_options(lowered, options)
+        return compile_lowered(lowered, quick=quick)
 
 
 def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
@@ -157,20 +141,6 @@ def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
     return jax.jit(again).lower(*arrays)
 
 
-def _compile_with_options(lowered: Any, options: dict[str, Any]) -> Any:
-    """Compile with options, or without where this XLA does not know them."""
-    if not options or jax.default_backend() != "cpu":
-        return lowered.compile()
-    try:
-        return lowered.compile(compiler_options=options)
-    except jax.errors.JaxRuntimeError as error:
-        if "option" not in str(error).lower():
-            raise
-        _LOGGER.info("XLA does not know taut's options for CPUs: %s", error)
-        options.clear()
-        return lowered.compile()
-
-
 def is_dynamic(leaf: Any) -> bool:
-    """Tell the leaves that are passed to a program from those that shape it."""
+    """Check whether a leaf is passed to a program; all others shape it."""
     return isinstance(leaf, jax.Array | np.ndarray | np.generic)
