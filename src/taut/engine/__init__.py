@@ -7,6 +7,8 @@ from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
 from taut.engine.interrupts import remember as remember
 from taut.engine.interrupts import take_lost as take_lost
+from taut.engine.kept import Kept as Kept
+from taut.engine.kept import Same as Same
 from taut.engine.map_points import map_draws as map_draws
 from taut.engine.map_points import map_in_turn as map_in_turn
 from taut.engine.map_points import points_at_once as points_at_once
@@ -18,7 +20,9 @@ from taut.engine.timing import building as building
 from taut.engine.timing import clock as clock
 
 __all__ = [
+    "Kept",
     "Programs",
+    "Same",
     "Timing",
     "accounted",
     "building",

@@ -11,8 +11,13 @@ import numpy as np
 from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
 from taut.engine.interrupts import raise_lost
+from taut.engine.kept import Kept
 from taut.engine.materialize import keep_what_is_read_often
 from taut.engine.timing import Timing, building, clock
+
+# Of one target: a fit with all that is asked of it afterwards has a dozen or two, and each new
+# expression that is evaluated one of its own.
+_MOST = 256
 
 
 @dataclass(eq=False)
@@ -28,7 +33,7 @@ class Programs:
     """
 
     in_64_bits: bool = True
-    compiled: dict[Any, Any] = field(default_factory=dict)
+    compiled: Kept[Any, Any] = field(default_factory=lambda: Kept(_MOST))
     count: int = 0
 
     def __call__(
@@ -86,12 +91,14 @@ class Programs:
         self, timing: Timing, function: Callable[..., Any], args: tuple[Any, ...], quick: bool
     ) -> Any:
         leaves, tree = jax.tree.flatten(args)
-        key = function, tree, _signature(leaves)
-        if key not in self.compiled:
+
+        def build() -> Any:
             with building(timing, "compile"):
-                self.compiled[key] = _compile(function, tree, leaves, quick)
+                program = _compile(function, tree, leaves, quick)
             self.count += 1
-        return self.compiled[key]
+            return program
+
+        return self.compiled((function, tree, _signature(leaves)), build)
 
 
 def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
