@@ -51,7 +51,7 @@ from taut.method import DirectInference
 from taut.objective import ELBO, IWELBO, AbstractObjective, Renyi, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
 from taut.rows import AbstractRows, Partition
-from taut.target.target import Space
+from taut.target import Space
 
 
 def mean_field(dim: int) -> MeanField:

@@ -9,7 +9,7 @@ from scipy import integrate
 import cases
 import taut
 from taut import errors
-from taut.target.target import Space
+from taut.target import Space
 
 VFAMS = ["mf", "fr", "lr"]
 

@@ -9,7 +9,7 @@ import taut
 from taut import errors
 from taut.calibration.probabilities import Calibration, symmetry_p_value
 from taut.frontend import as_source
-from taut.target.target import Labels, Space, with_data
+from taut.target import Labels, Space, with_data
 
 
 def independent() -> pm.Model:

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import taut
+from taut.chains import OnePeriod, Periods, Room, periods_around
 from taut.chains.angles import TURN, seam_jumps
-from taut.chains.hmc import OnePeriod, Periods, Room, periods_around
 from taut.engine import Timing
 from taut.gaussian import Dense
 from taut.gradients import Gradients
-from taut.target.target import Space
+from taut.target import Space
 
 PERIODS = Periods(np.array([0, 2]), np.array([2.5, -40.0]))
 ANGLES = st.floats(-50.0, 50.0)

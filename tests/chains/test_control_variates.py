@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from cases import regression
-from taut.chains import Chains
+from taut.chains import Chains, Linear
 from taut.chains.control_variates import Correction, Said, Tally
-from taut.chains.hmc import Linear
 from taut.engine import Timing
 from taut.gaussian import Structured
 from taut.gradients import Gradients

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from taut.chains import Linear
 from taut.chains.coordinates import Composed, Coordinates, Coupled
 from taut.chains.heavy_tails import Tailed
-from taut.chains.hmc import Linear
 from taut.gaussian import Dense, Structured
 
 DIM = 4

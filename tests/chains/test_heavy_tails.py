@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from taut.chains import Chains
+from taut.chains import Chains, Linear
 from taut.chains.heavy_tails import lighten
-from taut.chains.hmc import Linear
 from taut.gaussian import Structured
 
 pytestmark = pytest.mark.statistical

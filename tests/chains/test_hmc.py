@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from cases import Gaussian, regression
-from taut.chains import Chains, Window
+from taut.chains import Chains, Linear, Window
 from taut.chains.control_variates import Tally
-from taut.chains.hmc import Linear
 from taut.engine import Timing
 from taut.gaussian import Dense, Normal, Structured
 from taut.gradients import Gradients

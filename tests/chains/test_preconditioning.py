@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from cases import regression
-from taut.chains import Chains
+from taut.chains import Chains, Linear, adapted
 from taut.chains.coordinates import Composed, Coupled
 from taut.chains.coupling import couple
-from taut.chains.hmc import Linear, adapted
 from taut.engine import Timing
 from taut.gaussian import Dense, Structured
 from taut.gradients import Gradients

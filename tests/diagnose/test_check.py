@@ -24,7 +24,7 @@ from taut.diagnose.shift import shift_of
 from taut.engine import Timing
 from taut.gaussian import Dense
 from taut.gradients import Gradients
-from taut.target.target import Space
+from taut.target import Space
 
 from .windows import ONE, window
 

@@ -14,7 +14,7 @@ from taut.diagnose.shift import of_chains, shift_of
 from taut.gaussian import Weights
 from taut.method.gaussian_stages import is_exact
 from taut.method.verification import is_mixed
-from taut.target.target import Space
+from taut.target import Space
 
 from .windows import ONE, drawn, window
 

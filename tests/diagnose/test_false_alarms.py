@@ -12,7 +12,7 @@ import taut
 from taut.diagnose import Journal, Judge
 from taut.engine import Timing
 from taut.gradients import Gradients
-from taut.target.target import Space
+from taut.target import Space
 
 DIMS, SEEDS, DRAWS = (1, 20, 300), range(20), 4000
 # Of sixty, for each shape. A judge that raises one in two hundred raises more than one in sixty for

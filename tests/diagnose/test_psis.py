@@ -5,7 +5,7 @@ import pytest
 
 from taut import errors
 from taut.diagnose import khat_by_variable, psis
-from taut.target.target import Space
+from taut.target import Space
 
 
 def pareto(shape: float, draws: int, seed: int) -> np.ndarray:

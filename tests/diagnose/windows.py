@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from taut.chains import Window
+from taut.chains import Linear, Window
 from taut.chains.control_variates import Correction, Said
-from taut.chains.hmc import Linear
 from taut.gaussian import Structured
-from taut.target.target import Space
+from taut.target import Space
 
 ONE = Space.of({"x": ()})
 CHAINS, TRANSITIONS = 64, 60

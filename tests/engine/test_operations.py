@@ -12,7 +12,7 @@ import taut
 from taut.engine import Timing
 from taut.engine.operations import operations
 from taut.gradients import Gradients
-from taut.target.target import Space
+from taut.target import Space
 
 
 @pytest.mark.parametrize(

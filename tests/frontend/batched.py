@@ -8,7 +8,7 @@ import numpy as np
 import pymc as pm
 
 from taut.frontend.pymc import PyMCSource
-from taut.target.target import Batching, Stepping
+from taut.target import Batching, Stepping
 
 
 def stepping(model: pm.Model, seed: int = 1, **arguments: Any) -> Stepping:

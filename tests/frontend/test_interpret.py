@@ -13,7 +13,7 @@ import taut
 from taut.frontend import as_source
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import read_model
-from taut.frontend.pymc.lift.lift import interpreted, interpreted_function
+from taut.frontend.pymc.lift import interpreted, interpreted_function
 from taut.frontend.pymc.start import default_point
 
 from .models import MODELS, QUIET

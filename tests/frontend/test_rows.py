@@ -311,7 +311,7 @@ def test_a_batch_of_more_rows_than_there_are_has_all_of_them() -> None:
 
 def test_a_target_written_by_hand_draws_its_own_batches() -> None:
     from taut.frontend import as_source
-    from taut.target.target import Batching, Space
+    from taut.target import Batching, Space
 
     target = taut.Target(lambda z, data, batch: (-(z @ z), 0.0), Space.of({"z": (2,)}))
     with pytest.raises(ArgumentError, match="written by hand draws its own batches"):

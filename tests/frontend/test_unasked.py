@@ -8,7 +8,7 @@ import pytest
 
 import taut
 from taut.method import direct
-from taut.target.target import Batching
+from taut.target import Batching
 
 from .models import MODELS, QUIET
 

@@ -22,7 +22,7 @@ from taut.gradients import Gradients
 from taut.gradients.in_batches import BatchGradients
 from taut.method import direct
 from taut.rows import packing
-from taut.target.target import Space
+from taut.target import Space
 
 pytestmark = pytest.mark.statistical
 

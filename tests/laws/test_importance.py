@@ -9,7 +9,7 @@ import cases
 import taut
 from taut import errors
 from taut.family import FullRank
-from taut.target.target import Space
+from taut.target import Space
 
 
 def target_of(family: FullRank) -> taut.Target:

@@ -20,7 +20,7 @@ from taut.gradients import Gradients
 from taut.method.gaussian_stages import DENSE, Climb, is_flat
 from taut.modes import Modes, is_apart
 from taut.progress import INTERRUPTED
-from taut.target.target import Space
+from taut.target import Space
 
 pytestmark = pytest.mark.statistical
 

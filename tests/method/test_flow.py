@@ -13,7 +13,7 @@ from taut.errors import ArgumentError
 from taut.family import Flow, FullRank, MeanField, Product
 from taut.objective import ELBO, IWELBO, total
 from taut.optimizer import AbstractOptimizer
-from taut.target.target import Space
+from taut.target import Space
 
 
 def _normal(x: Any, mean: Any, sd: Any) -> Any:

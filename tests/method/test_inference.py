@@ -180,8 +180,7 @@ def test_beta_weighs_the_kl_term(advi: taut.ADVI) -> None:
 
 
 def test_descent_serves_a_target_written_by_hand() -> None:
-    from taut.target import Target
-    from taut.target.target import Space
+    from taut.target import Space, Target
 
     target = Target(
         lambda z, data, batch: (-0.5 * ((z - 3.0) ** 2).sum(), 0.0), Space.of({"x": ()})

@@ -7,7 +7,7 @@ import pytest
 from jaxtyping import Array
 
 import taut
-from taut.target.target import Space
+from taut.target import Space
 
 pytestmark = pytest.mark.statistical
 

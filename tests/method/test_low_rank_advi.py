@@ -11,7 +11,7 @@ import taut
 from taut.errors import ArgumentError
 from taut.family import LowRank
 from taut.objective import ELBO, path, total
-from taut.target.target import Space
+from taut.target import Space
 
 LARGE = 10_000
 

@@ -8,7 +8,7 @@ import taut
 from cases import regression
 from taut.errors import NotFiniteError
 from taut.family import Mixture, Particles, Stretched
-from taut.target.target import Space
+from taut.target import Space
 
 pytestmark = pytest.mark.statistical
 

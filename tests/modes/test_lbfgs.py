@@ -11,7 +11,7 @@ from taut.gradients import BLOCK, Gradients
 from taut.modes import ascend, best_of_paths, laplace_at
 from taut.modes.lbfgs import Curvature
 from taut.modes.path_gaussians import gaussian_at
-from taut.target.target import Space
+from taut.target import Space
 
 pytestmark = pytest.mark.statistical
 

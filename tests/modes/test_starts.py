@@ -14,7 +14,7 @@ from taut.engine import Timing
 from taut.gradients import Gradients
 from taut.modes import Search, Starts, ascend
 from taut.modes.basins import End
-from taut.target.target import Space
+from taut.target import Space
 
 
 def never() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taut.target.target import Labels, Space
+from taut.target import Labels, Space
 
 SHAPES = st.dictionaries(
     st.text(min_size=1, max_size=5),

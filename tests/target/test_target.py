@@ -9,7 +9,7 @@ import pytest
 
 import taut
 from cases import TARGETS, regression
-from taut.target.target import Space
+from taut.target import Space
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -17,6 +17,7 @@ from taut.diagnose.journal import Stage as Stage
 from taut.diagnose.psis import ImportanceWeights as ImportanceWeights
 from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
+from taut.diagnose.psis import psis as psis
 from taut.diagnose.repair import growth as growth
 from taut.diagnose.report import Ending as Ending
 from taut.diagnose.report import Report as Report
@@ -55,6 +56,7 @@ __all__ = [
     "khat_by_variable",
     "normal_of",
     "particles",
+    "psis",
     "report_on",
     "wanted",
     "weigh",
