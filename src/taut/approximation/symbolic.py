@@ -329,7 +329,8 @@ class AbstractSymbolic(ABC):
     ) -> Sequence[np.ndarray]:
         lifted, key_words = self._lift(nodes, given), self._draw_words(random_seed)
         if lifted.function is not None:
-            data = lifted.arrays(given)
+            with self.target.precision():
+                data = lifted.arrays(given)
             return evaluated(self.target, self.family, draws, key_words, lifted, data)
         z, _ = sampled(self.target, self.family, draws, key_words)
         own = words_of(key_words, np.arange(draws), len(lifted.generators))
