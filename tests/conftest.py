@@ -1,7 +1,6 @@
 """What all tests share."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,10 +21,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_folder_chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_folder_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test, or an example in a docstring, chose by `set_cache_directory` is forgotten."""
-    from taut.engine import programs as compilation
+    from taut.engine import disk_cache
 
-    monkeypatch.setattr(compilation, "_choice", [])
-    yield
-    compilation._is_usable.cache_clear()
+    monkeypatch.setattr(disk_cache, "_disk_cache", disk_cache.DiskCache())

@@ -10,7 +10,7 @@ import pytest
 import taut
 from taut.arguments import as_flag, as_number, as_positive, as_seconds
 from taut.callbacks import CheckParametersConvergence, Tracker
-from taut.engine.programs import cache_directory
+from taut.engine.disk_cache import cache_directory
 from taut.errors import ArgumentError, MethodError
 
 with pm.Model() as MODEL:

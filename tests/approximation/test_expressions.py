@@ -206,3 +206,16 @@ def test_bad_sizes_and_replacements_are_refused(
 def test_what_is_no_expression_is_refused(model: pm.Model) -> None:
     with pytest.raises(errors.ArgumentError, match="no PyTensor expression"):
         approximation(model, "mf").sample_node("slope")
+
+
+def test_data_and_replacements_keep_their_digits() -> None:
+    """Also where JAX computes in 32 bits outside of taut."""
+    exact = np.array([1.0 + 1e-12, 2.0])
+    with pm.Model() as model:
+        data = pm.Data("data", exact)
+        x = pm.Normal("x")
+    approx = taut.MeanField(model=model, random_seed=1)
+    for given in ({}, {data: exact + 1.0}):
+        values = approx.evaluate(data + 0.0 * x, draws=2, more_replacements=given)
+        assert values.dtype == np.float64
+        np.testing.assert_array_equal(values[0, 0], given.get(data, exact))

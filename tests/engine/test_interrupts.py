@@ -17,8 +17,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 
 import taut
-from taut.engine import never_lost, raise_lost, remember, take_lost
-from taut.engine import programs as compilation
+from taut.engine import never_lost, programs, raise_lost, remember, take_lost, timing
 from taut.progress import INTERRUPTED
 
 
@@ -153,7 +152,7 @@ def test_other_threads_are_left_alone() -> None:
 @contextmanager
 def pressed_at(monkeypatch: pytest.MonkeyPatch, part: str, number: int, way: str) -> Iterator[Any]:
     """Press at the end of a build or of a run of a program, of that number, and lose it."""
-    count, clock = [0], compilation.clock
+    count, clock = [0], timing.clock
 
     @contextmanager
     def watched(timing: Any, own: str) -> Iterator[None]:
@@ -164,7 +163,8 @@ def pressed_at(monkeypatch: pytest.MonkeyPatch, part: str, number: int, way: str
             if count[0] == number:
                 LOSSES[way]()
 
-    monkeypatch.setattr(compilation, "clock", watched)
+    monkeypatch.setattr(timing, "clock", watched)
+    monkeypatch.setattr(programs, "clock", watched)
     yield count
 
 

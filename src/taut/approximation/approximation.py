@@ -75,7 +75,6 @@ class Approximation(AbstractSymbolic):
             self._family = assemble(
                 groups, self.source, self._target.space, self._target.dtype, start_seed
             )
-        self._in_64_bits = np.dtype(self._target.dtype).itemsize == 8
         self._calls = 0
         self.method: str | None = None
         self.hist: np.ndarray = np.empty(0)
@@ -571,9 +570,7 @@ class Approximation(AbstractSymbolic):
 
     def _read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Read moments and parameters, all by one program; callbacks may do so at every step."""
-        # Not target.precision(): a bound method of an equinox module costs 50 µs to look up.
-        with jax.enable_x64(self._in_64_bits):
-            values = self._target.programs(Timing(), read_off, tuple(names), self.family)
+        values = self._target.programs(read_off, tuple(names), self.family)
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _dataset(self, flat: np.ndarray) -> Any:

@@ -9,7 +9,7 @@ from jaxtyping import Array, PyTree
 
 from taut.approximation.noise import noise_of, words_of
 from taut.arrays import AnyArray
-from taut.engine import Timing, map_in_turn, single_threaded
+from taut.engine import map_in_turn, single_threaded
 from taut.family import AbstractFamily, Particles
 from taut.gaussian import as_normal
 from taut.target import Target
@@ -42,9 +42,9 @@ def sampled(
         noise = noise_of(target, family, key_words, numbers)
         if push is not None:
             return push(noise)
-        return target.programs(Timing(), sample_block, family, noise)
+        return target.programs(sample_block, family, noise)
 
-    with target.precision(), single_threaded(target.largest_matrix):
+    with single_threaded(target.largest_matrix):
         return by_blocks(make, _numbers(draws), _BLOCK)
 
 
@@ -66,9 +66,9 @@ def all_of(
 ) -> dict[str, Any]:
     """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
     z, log_q = sampled(target, family, draws, key_words)
-    with target.precision(), single_threaded(target.largest_matrix):
+    with single_threaded(target.largest_matrix):
         constrained = by_blocks(
-            lambda block: target.programs(Timing(), constrain_block, target, block), z, _BLOCK
+            lambda block: target.programs(constrain_block, target, block), z, _BLOCK
         )
     unconstrained = target.space.unravel(z)
     return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
@@ -125,9 +125,9 @@ def evaluated(
     def make(numbers: np.ndarray) -> PyTree:
         noise = noise_of(target, family, key_words, numbers)
         own = words_of(key_words, numbers, len(expression.generators))
-        return target.programs(Timing(), evaluate_block, family, noise, own, expression, data)
+        return target.programs(evaluate_block, family, noise, own, expression, data)
 
-    with target.precision(), single_threaded(target.largest_matrix):
+    with single_threaded(target.largest_matrix):
         return by_blocks(make, np.arange(draws), block_for(data))
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from taut.approximation.drawing import by_blocks, sampled
 from taut.batches import AbstractBatches
 from taut.diagnose import Estimate
-from taut.engine import Timing, map_draws, map_in_turn, points_at_once, single_threaded
+from taut.engine import map_draws, map_in_turn, points_at_once, single_threaded
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.gradients import BLOCK, Gradients
@@ -68,10 +68,10 @@ def _densities(target: Target, z: np.ndarray) -> np.ndarray:
     A program of gradients that a fit has compiled serves as well where a point reads few rows: it
     takes less time for some thousand draws than another program takes to compile.
     """
-    gradients = Gradients(target, Timing())
+    gradients = Gradients(target)
     if gradients.is_compiled and points_at_once(target.rows_of(target.whole)) >= BLOCK:
         return gradients(z)[0]
-    return by_blocks(lambda block: target.programs(Timing(), densities_at, target, block), z, BLOCK)
+    return by_blocks(lambda block: target.programs(densities_at, target, block), z, BLOCK)
 
 
 def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, " draws"]:
@@ -84,7 +84,7 @@ def _streamed_densities(streamed: Streamed, z: np.ndarray) -> np.ndarray:
     target, total = streamed.target, np.zeros(len(z))
     for rows, first, steps in streamed.parts():
         added = target.programs(
-            Timing(), densities_of_batches, target, rows, z, np.int32(first), np.int32(steps)
+            densities_of_batches, target, rows, z, np.int32(first), np.int32(steps)
         )
         total += np.asarray(added)
     # Each batch was scaled to all rows.
@@ -114,9 +114,7 @@ def streamed_log_likelihood(streamed: Streamed, z: np.ndarray) -> dict[str, np.n
     found = []
     for rows, first, steps in streamed.parts():
         for step in range(first, first + steps):
-            out = target.programs(
-                Timing(), rows_at, factors, rows, z, factors.arrays(), np.int32(step)
-            )
+            out = target.programs(rows_at, factors, rows, z, factors.arrays(), np.int32(step))
             found.append([np.asarray(one)[:, : partition.size(step)] for one in out])
     joined = [np.concatenate(of_one, axis=1) for of_one in zip(*found, strict=True)]
     return dict(zip(factors.names, joined, strict=True))

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PyTree, Scalar
 
 from taut.arrays import AnyArray
-from taut.engine import Timing, map_draws
+from taut.engine import map_draws
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Product, Stretched
 from taut.target import Target
 
@@ -82,40 +82,34 @@ class FixedDraws:
         self, family: AbstractFamily, target: Target, draws: int, random: np.random.Generator
     ) -> None:
         self.target, self.gradients = target, 0
-        self._call = partial(target.programs, Timing())
-        with target.precision():
-            units, zero = self._call(_units, family)
-            self.chart = Chart(family, units)
-            self.noise = _noise(zero, family, draws, random)
+        units, zero = target.programs(_units, family)
+        self.chart = Chart(family, units)
+        self.noise = _noise(zero, family, draws, random)
         self.sizes = zero.size, len(units)
 
     def value_and_slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the objective and its gradient."""
         self.gradients += len(self.noise)
-        with self.target.precision():
-            value, slope = self._call(
-                _value_and_slope, self.chart, self.target, self.noise, self._cut(x)
-            )
+        value, slope = self.target.programs(
+            _value_and_slope, self.chart, self.target, self.noise, self._cut(x)
+        )
         return float(value), np.concatenate(slope).astype(float)
 
     def curvature(self, x: np.ndarray, direction: np.ndarray) -> np.ndarray:
         """Multiply the Hessian at a point with a vector."""
         self.gradients += 2 * len(self.noise)
-        with self.target.precision():
-            product = self._call(
-                _curvature, self.chart, self.target, self.noise, self._cut(x), self._cut(direction)
-            )
+        product = self.target.programs(
+            _curvature, self.chart, self.target, self.noise, self._cut(x), self._cut(direction)
+        )
         return np.concatenate(product).astype(float)
 
     def shift(self, x: np.ndarray) -> np.ndarray:
         """Give how far the mean is from the origin's."""
-        with self.target.precision():
-            return np.asarray(self._call(_shift, self.chart, self._cut(x)[0]), float)
+        return np.asarray(self.target.programs(_shift, self.chart, self._cut(x)[0]), float)
 
     def pull(self, v: np.ndarray) -> np.ndarray:
         """Apply the transpose of `shift`."""
-        with self.target.precision():
-            pulled = self._call(_pull, self.chart, v.astype(self.target.dtype))
+        pulled = self.target.programs(_pull, self.chart, v.astype(self.target.dtype))
         return np.concatenate([np.asarray(pulled, float), np.zeros(self.sizes[1])])
 
     def _cut(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

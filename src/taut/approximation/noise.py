@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut import seed
-from taut.engine import Timing
 from taut.family import (
     AbstractFamily,
     AbstractLocationScale,
@@ -41,9 +40,10 @@ def noise_of(
     numbers
         Of the draws.
     """
-    shapes = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
+    with target.precision():
+        shapes = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
     if not _is_numpys(family):
-        return target.programs(Timing(), noise_block, family, key_words, numbers.astype(np.int32))
+        return target.programs(noise_block, family, key_words, numbers.astype(np.int32))
     return _by_number(numbers, key_words.tolist(), lambda random: _make(family, shapes, random))
 
 

@@ -13,7 +13,6 @@ from taut.approximation.moments import moments_table
 from taut.approximation.nutpie_model import nutpie_model
 from taut.arguments import as_positive
 from taut.batches import AllRows
-from taut.engine import Timing
 from taut.errors import ArgumentError, NotFiniteError, RowsError
 from taut.tables import Rows, as_html, as_text
 from taut.target import Space, Target
@@ -231,8 +230,7 @@ def _moments(approx: "Approximation") -> tuple[np.ndarray, np.ndarray, np.ndarra
     """Read mean, standard deviations, and a covariance if there is more to it than those."""
     target = approx.target
     names = ("mean", "std", "cov") if target.space.dim <= _DENSE else ("mean", "std")
-    with target.precision():
-        read = target.programs(Timing(), read_off, names, approx.family)
+    read = target.programs(read_off, names, approx.family)
     moments = {name: np.asarray(value, float) for name, value in read.items()}
     # A scale that is none, as of one particle, is PyMC's own.
     usable = np.isfinite(moments["std"]) & (moments["std"] > 0)

@@ -10,7 +10,6 @@ import numpy as np
 from taut.approximation.drawing import evaluate_at, evaluated, sampled
 from taut.approximation.noise import words_of
 from taut.arguments import as_positive
-from taut.engine import Timing
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, Particles, with_parameter
 from taut.target import Stepping, Target
@@ -230,9 +229,8 @@ class AbstractSymbolic(ABC):
         if lifted.function is None:
             return lifted.by_pytensor(histogram, own, {})
         with self.target.precision():
-            values = self.target.programs(
-                Timing(), evaluate_at, lifted, histogram, own, lifted.arrays({})
-            )
+            data = lifted.arrays({})
+        values = self.target.programs(evaluate_at, lifted, histogram, own, data)
         return [np.asarray(value) for value in values]
 
     @property
@@ -331,7 +329,8 @@ class AbstractSymbolic(ABC):
     ) -> Sequence[np.ndarray]:
         lifted, key_words = self._lift(nodes, given), self._draw_words(random_seed)
         if lifted.function is not None:
-            data = lifted.arrays(given)
+            with self.target.precision():
+                data = lifted.arrays(given)
             return evaluated(self.target, self.family, draws, key_words, lifted, data)
         z, _ = sampled(self.target, self.family, draws, key_words)
         own = words_of(key_words, np.arange(draws), len(lifted.generators))

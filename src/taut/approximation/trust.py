@@ -51,7 +51,7 @@ def diagnosed(approx: "Approximation", draws: int, words: np.ndarray, *, chains:
     if journal.outcome in NOT_JUDGED:
         _conclude(approx, journal, weighed, log_ratios)
         if journal.outcome in NOT_JUDGED and chains:
-            _judge(approx, words, journal, Timing()).outcome(z, *_known(approx))
+            _judge(approx, words, journal).outcome(z, *_known(approx))
     steps = 0 if approx.journal.stages else len(approx.hist)
     ending = Ending(steps, approx.skipped, approx.stopped, approx.timing)
     return report_on(journal, weighed, log_ratios, approx.target.space, ending)
@@ -78,7 +78,9 @@ def repaired(
     return _judge(approx, words, journal, timing).repaired(z, rounds, *_known(approx))
 
 
-def _judge(approx: "Approximation", words: np.ndarray, journal: Journal, timing: Timing) -> Judge:
+def _judge(
+    approx: "Approximation", words: np.ndarray, journal: Journal, timing: Timing | None = None
+) -> Judge:
     gradients = gradients_of(approx.target, approx.stepping, timing)
     return Judge(gradients, np.random.default_rng(words), journal)
 

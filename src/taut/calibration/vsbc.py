@@ -16,7 +16,7 @@ from taut.arguments import as_number, as_positive
 from taut.batches import AllRows
 from taut.calibration.probabilities import Calibration
 from taut.descent import Descent, all_finite
-from taut.engine import Timing, map_draws
+from taut.engine import map_draws
 from taut.errors import ArgumentError, ModelError, NotFiniteError
 from taut.family import AbstractFamily
 from taut.frontend import as_source
@@ -133,11 +133,10 @@ def _fit(
     simulated: Simulations, method: Descent, family: AbstractFamily, words: np.ndarray, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     target = simulated.target
-    with target.precision():
-        mean, std = target.programs(
-            Timing(), fit_each, method, target, simulated.places, simulated.arrays, family, words,
-            np.int32(steps),
-        )  # fmt: skip
+    mean, std = target.programs(
+        fit_each, method, target, simulated.places, simulated.arrays, family, words,
+        np.int32(steps),
+    )  # fmt: skip
     mean, std = np.asarray(mean, float), np.asarray(std, float)
     if not (np.isfinite(mean).all() and (std > 0).all()):
         raise NotFiniteError(

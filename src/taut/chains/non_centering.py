@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from taut.chains.coordinates import Coordinates, Points, Values
-from taut.engine import Timing
 from taut.gradients import AbstractGradients
 from taut.target import Conditionals, Target
 
@@ -78,12 +77,11 @@ class Conditioned(Coordinates):
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
         count, blocks = len(points[0]), []
-        with self._target.precision():
-            for first in range(0, count, _BLOCK):
-                numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
-                filled = [one[numbers].astype(self._target.dtype) for one in points]
-                made = self._target.programs(Timing(), program, self._target, filled, self._data)
-                blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
+        for first in range(0, count, _BLOCK):
+            numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
+            filled = [one[numbers].astype(self._target.dtype) for one in points]
+            made = self._target.programs(program, self._target, filled, self._data)
+            blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
 

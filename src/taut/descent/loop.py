@@ -186,7 +186,9 @@ def run_loop(
             chunk, served = chunks.at(run.step)
             limit = min(min(steps, observer.next_look(done)) - done, served)
             before = timing.run
-            advanced = chunk(timing, run.state, key_words, *_counts(run, min(pace.steps, limit)))
+            advanced = chunk(
+                run.state, key_words, *_counts(run, min(pace.steps, limit)), timing=timing
+            )
             pace.learn(_take_up(run, advanced), timing.run - before)
             losses = run.history.since(begin)
             progress.update(losses)

@@ -1,24 +1,28 @@
 """Compiled programs, and what they cost."""
 
 from taut.engine.blas_threads import single_threaded as single_threaded
+from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.fusion import trace as trace
 from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
 from taut.engine.interrupts import remember as remember
 from taut.engine.interrupts import take_lost as take_lost
+from taut.engine.kept import Kept as Kept
+from taut.engine.kept import Same as Same
 from taut.engine.map_points import map_draws as map_draws
 from taut.engine.map_points import map_in_turn as map_in_turn
 from taut.engine.map_points import points_at_once as points_at_once
 from taut.engine.operations import operations_of as operations_of
 from taut.engine.programs import Programs as Programs
-from taut.engine.programs import Timing as Timing
-from taut.engine.programs import accounted as accounted
-from taut.engine.programs import building as building
-from taut.engine.programs import clock as clock
-from taut.engine.programs import set_cache_directory as set_cache_directory
+from taut.engine.timing import Timing as Timing
+from taut.engine.timing import accounted as accounted
+from taut.engine.timing import building as building
+from taut.engine.timing import clock as clock
 
 __all__ = [
+    "Kept",
     "Programs",
+    "Same",
     "Timing",
     "accounted",
     "building",

@@ -42,13 +42,11 @@ class AbstractGradients(ABC):
     together: int
     operations: float
     _quickest: float
-    _in_64_bits: bool
 
-    def _begin(self, target: Target, timing: Timing, together: int = BLOCK) -> None:
-        self.target, self.timing, self.count, self.together = target, timing, 0, together
+    def _begin(self, target: Target, timing: Timing | None, together: int = BLOCK) -> None:
+        self.target, self.count, self.together = target, 0, together
+        self.timing = Timing() if timing is None else timing
         self._quickest = self.operations = math.inf
-        # Not target.precision() at each call: it costs 50 µs to look up, as much as some programs.
-        self._in_64_bits = np.dtype(target.dtype).itemsize == 8
 
     @property
     def seconds_each(self) -> float:
@@ -58,12 +56,13 @@ class AbstractGradients(ABC):
     def __call__(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         """Evaluate log density and gradient; either may be infinite or not a number."""
         self.count += len(z)
-        with jax.enable_x64(self._in_64_bits):
+        # Not target.precision(): to look up a method of an equinox module costs 50 µs.
+        with self.target.programs.precision():
             return self._evaluate(z)
 
     @abstractmethod
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
-        """Give values and slopes at points."""
+        """Evaluate values and slopes at points."""
 
     def _filled(self, block: Points) -> Points:
         """Fill a block up, so that one program serves all."""
@@ -85,31 +84,29 @@ class Gradients(AbstractGradients):
     target
         The density.
     timing
-        Is charged with the seconds.
+        Is charged with the seconds, if there is one.
 
     Examples
     --------
     >>> import numpy as np, pymc as pm, taut
-    >>> from taut.engine import Timing
     >>> from taut.gradients import Gradients
     >>> with pm.Model() as model:
     ...     x = pm.Normal("x", 1.0, 2.0)
-    >>> gradients = Gradients(taut.as_target(model), Timing())
+    >>> gradients = Gradients(taut.as_target(model))
     >>> values, slopes = gradients(np.array([[-3.0], [5.0]]))
     >>> print(slopes.ravel(), gradients.count)
     [ 1. -1.] 2
     """
 
-    def __init__(self, target: Target, timing: Timing) -> None:
+    def __init__(self, target: Target, timing: Timing | None = None) -> None:
         self._begin(target, timing)
         self._program = target.programs.bind(at_points, target, quick=True)
 
     @property
     def is_compiled(self) -> bool:
         """Whether the program is there already."""
-        with self.target.precision():
-            some = np.zeros((BLOCK, self.target.dim), self.target.dtype)
-            return self.target.programs.has(at_points, self.target, some, np.int32(0))
+        some = np.zeros((BLOCK, self.target.dim), self.target.dtype)
+        return self.target.programs.has(at_points, self.target, some, np.int32(0))
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         values, slopes = np.empty(len(z)), np.empty(z.shape)
@@ -121,7 +118,7 @@ class Gradients(AbstractGradients):
 
     def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
-        values, slopes, evaluated, operations = self._program(self.timing, filled, count)
+        values, slopes, evaluated, operations = self._program(filled, count, timing=self.timing)
         if self.operations == math.inf:
             self.operations = float(operations)
         # Reading a number takes as long as a small program; what a full block took is known.

@@ -33,7 +33,7 @@ class BatchGradients(AbstractGradients):
     target
         The density, of a batch.
     timing
-        Is charged with the seconds.
+        Is charged with the seconds, if there is one.
     parts
         Begins a pass over the batches.
     together
@@ -44,11 +44,10 @@ class BatchGradients(AbstractGradients):
     >>> import jax, numpy as np
     >>> from taut.gradients.in_batches import BatchGradients
     >>> from taut.batches import AllRows, Part
-    >>> from taut.engine import Timing
     >>> from taut.target import Space
     >>> from taut.target import Target
     >>> normal = Target(lambda z, data, batch: (-0.5 * (z**2).sum(), 0.0), Space.of({"x": (2,)}))
-    >>> gradients = BatchGradients(normal, Timing(), lambda: [Part(AllRows(), 0, 4)])
+    >>> gradients = BatchGradients(normal, None, lambda: [Part(AllRows(), 0, 4)])
     >>> print(gradients(np.array([[1.0, 2.0]]))[1])
     [[-1. -2.]]
     """
@@ -56,7 +55,7 @@ class BatchGradients(AbstractGradients):
     def __init__(
         self,
         target: Target,
-        timing: Timing,
+        timing: Timing | None,
         parts: Callable[[], Iterable[Part]],
         together: int = BLOCK,
     ) -> None:
@@ -71,8 +70,8 @@ class BatchGradients(AbstractGradients):
                 block = z[first : first + BLOCK]
                 which = slice(first, first + len(block))
                 added = self.target.programs(
-                    self.timing, at_points_of_batches, self.target, part.batches,
-                    self._filled(block), np.int32(part.first), np.int32(part.steps),
+                    at_points_of_batches, self.target, part.batches, self._filled(block),
+                    np.int32(part.first), np.int32(part.steps), timing=self.timing,
                 )  # fmt: skip
                 values[which] += np.asarray(added[0], float)[: len(block)]
                 slopes[which] += np.asarray(added[1], float)[: len(block)]
@@ -84,8 +83,10 @@ class BatchGradients(AbstractGradients):
         return values / batches, slopes / batches
 
 
-def gradients_of(target: Target, stepping: Stepping | None, timing: Timing) -> AbstractGradients:
-    """Give gradients on all rows: those in memory, or those of a source."""
+def gradients_of(
+    target: Target, stepping: Stepping | None, timing: Timing | None = None
+) -> AbstractGradients:
+    """Return gradients on all rows: those in memory, or those of a source."""
     if stepping is None or stepping.streamed is None:
         return Gradients(target, timing)
     streamed = stepping.streamed

@@ -165,9 +165,8 @@ class _Objective:
         spread = np.exp(log_std) * self.noise
         z, along = mean + spread, by_mean + spread * by_scale
         target, timing = self.gradients.target, self.gradients.timing
-        with target.precision():
-            at = z.astype(target.dtype), along.astype(target.dtype)
-            curved = np.asarray(target.programs(timing, curvatures_at, target, *at), float)
+        at = z.astype(target.dtype), along.astype(target.dtype)
+        curved = np.asarray(target.programs(curvatures_at, target, *at, timing=timing), float)
         self.gradients.count += len(z)
         slopes = self.gradients(z)[1]
         second = np.mean(curved * spread + slopes * spread * by_scale, axis=0)

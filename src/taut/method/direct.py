@@ -239,7 +239,7 @@ class DirectInference(ABC):
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
         in_batches = self._drafts and not isinstance(target.batches, AllRows)
-        with building(approx.timing, "lift"), target.precision():
+        with building(approx.timing, "lift"):
             if batching.batch_size is not None or in_batches:
                 return approx.source.stepping(target, batching, start, approx.random_seed)
             return self._unasked(batching, start) if self._drafts and _are_many(target) else None
@@ -289,7 +289,7 @@ def _are_many(target: Target) -> bool:
 
 def check_start(approx: Approximation, start: np.ndarray, *, finite: bool = True) -> None:
     """Refuse a start where the density has no value, or is not finite; say what is to blame."""
-    with building(approx.timing, "lift"), approx.target.precision():
+    with building(approx.timing, "lift"):
         blame = approx.source.blame(start)
     if blame is not None and (finite or blame.startswith(NOT_EVALUATED)):
         raise NotFiniteError(

@@ -127,9 +127,8 @@ def _negative(gradients: AbstractGradients) -> Function:
 
 def _precision(gradients: AbstractGradients, z: np.ndarray) -> np.ndarray:
     target = gradients.target
-    with target.precision():
-        at = z.astype(target.dtype)
-        found = target.programs(gradients.timing, hessian_at, target, at)
+    at = z.astype(target.dtype)
+    found = target.programs(hessian_at, target, at, timing=gradients.timing)
     gradients.count += len(z)
     hessian = np.asarray(found, float)
     return -0.5 * (hessian + hessian.T)

@@ -75,10 +75,9 @@ class Session:
         # Looked up once: callbacks may publish a state at every step, and a bound method of an
         # equinox module costs 50 µs to look up.
         self._family_of = method.family
-        with self.approx.target.precision():
-            state = self.approx.target.programs(
-                self.approx.timing, _init, method, self.approx.family
-            )
+        state = self.approx.target.programs(
+            _init, method, self.approx.family, timing=self.approx.timing
+        )
         if self._run is None:
             self._run = Run(state, self.approx.random_seed)
         self._run.state = state

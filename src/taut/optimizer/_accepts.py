@@ -5,6 +5,7 @@ from functools import partial
 from inspect import signature
 from typing import Any
 
+from taut.engine import Same
 from taut.errors import OptimizerError
 
 from ._adam import adam, adamax
@@ -12,7 +13,6 @@ from ._adaptive import adadelta, adagrad, rmsprop
 from ._base import AbstractOptimizer
 from ._check import describe, is_number
 from ._descent import momentum, nesterov_momentum, sgd
-from ._identity import Identity
 from ._optax import OptaxOptimizer
 from ._optimizer import Optimizer
 from ._window import adagrad_window
@@ -69,7 +69,7 @@ def as_optimizer(obj: Any = None, *, argument: str = "obj_optimizer") -> Abstrac
     if isinstance(obj, AbstractOptimizer):
         return obj
     if is_transformation(obj):
-        return OptaxOptimizer(Identity(obj))
+        return OptaxOptimizer(Same(obj))
     return from_function(obj, argument)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from jax.core import Tracer
 
 from taut.arguments import is_positive
+from taut.engine import Same
 from taut.errors import OptimizerError
 
-from ._identity import Identity
 from ._types import Leaf, Rate, Scalar
 
 NUMBERS = (int, float, np.number, np.ndarray, jax.Array)
@@ -76,10 +76,10 @@ def number(name: str, value: Any, domain: Domain) -> Leaf:
     return np.asarray(value, dtype=np.float64)
 
 
-def rate(value: Rate) -> Leaf | Identity:
+def rate(value: Rate) -> Leaf | Same:
     """Check a learning rate: a leaf if it is a number, static if it is a schedule."""
     if callable(value) and not isinstance(value, type):
-        return Identity(value)
+        return Same(value)
     return number("learning_rate", value, RATE)
 
 

@@ -5,9 +5,10 @@ from typing import Any, final
 import equinox as eqx
 from optax import GradientTransformationExtraArgs, with_extra_args_support
 
+from taut.engine import Same
+
 from ._base import AbstractOptimizer
 from ._dtype import strong, strong_like
-from ._identity import Identity
 from ._types import Params, State
 
 
@@ -31,7 +32,7 @@ class OptaxOptimizer(AbstractOptimizer):
     OptaxOptimizer(transformation=GradientTransformationExtraArgs)
     """
 
-    transformation: Identity = eqx.field(static=True)
+    transformation: Same = eqx.field(static=True)
 
     def init(self, params: Params) -> State:
         """Make the state before the first step.
@@ -69,4 +70,4 @@ class OptaxOptimizer(AbstractOptimizer):
         return strong_like(steps, like), strong_like(after, state)
 
     def _supported(self) -> GradientTransformationExtraArgs:
-        return with_extra_args_support(self.transformation.value)
+        return with_extra_args_support(self.transformation.thing)

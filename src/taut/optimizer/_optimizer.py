@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from optax import GradientTransformation
 
+from taut.engine import Same
+
 from ._base import AbstractOptimizer
 from ._dtype import strong, strong_like, working_dtype
-from ._identity import Identity
 from ._types import Leaf, Params, State
 
 Rule = Callable[..., GradientTransformation]
@@ -95,10 +96,10 @@ class Optimizer(AbstractOptimizer):
 
 def unwrap(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """Take the schedules among the options out of their wrappers."""
-    return {n: v.value if isinstance(v, Identity) else v for n, v in options}
+    return {n: v.thing if isinstance(v, Same) else v for n, v in options}
 
 
-def build(rule: Rule, *wrapped: AbstractOptimizer, **given: Leaf | Identity | int) -> Optimizer:
+def build(rule: Rule, *wrapped: AbstractOptimizer, **given: Leaf | Same | int) -> Optimizer:
     """Make an optimizer: arrays become leaves, everything else is static.
 
     Parameters

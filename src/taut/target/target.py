@@ -78,6 +78,12 @@ class Target(eqx.Module):
     conditionals: Conditionals | None = eqx.field(static=True, default=None)
     circular: tuple[int, ...] = eqx.field(static=True, default=())
 
+    def __post_init__(self) -> None:
+        # Programs are of one precision, that of their target.
+        in_64_bits = np.dtype(self.dtype).itemsize == 8
+        if self.programs.in_64_bits != in_64_bits:
+            self.programs = Programs(in_64_bits)
+
     @property
     def largest_matrix(self) -> int:
         """Rows of the largest square matrix there may be, of the density or of a Gaussian."""
@@ -95,7 +101,7 @@ class Target(eqx.Module):
 
     def precision(self) -> Any:
         """Scope in which JAX computes in the target's dtype; the user's setting is kept."""
-        return jax.enable_x64(np.dtype(self.dtype).itemsize == 8)
+        return self.programs.precision()
 
     def split(self, z: Float[Array, " dim"], batch: PyTree | None = None) -> tuple[Scalar, Scalar]:
         """Evaluate the log prior and the log likelihood; all rows without a batch."""

@@ -12,7 +12,7 @@ from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
 from taut.batches import Endless
-from taut.engine import Programs
+from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend import AbstractSource, known_name
 from taut.frontend.pymc.as_matrix import histogram
@@ -34,9 +34,12 @@ from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.target import Batching, Labels, Simulations, Space, Stepping, Target
 
+# Sets of replacements of a model whose functions are kept.
+_MOST = 16
+
 
 def find_model(model: Any = None) -> Any:
-    """Give the model, by default the one on the context.
+    """Return the model, by default the one on the context.
 
     Raises
     ------
@@ -113,13 +116,8 @@ class PyMCSource(AbstractSource):
         return Stepping(target, Endless(target.batches), scale(target.batches))
 
     def _replaced(self, built: "_Built", whole: Target, replacements: Mapping[Any, Any]) -> Target:
-        """Give the target in which variables are replaced."""
-        key = _key(replacements)
-        if key not in built.replaced or not built.replaced[key][0].is_current():
-            lifted, minibatches = _lift(self.model, built.point, replacements)
-            # The variables are kept with it, or Python would use their ids again.
-            built.replaced[key] = lifted, minibatches, dict(replacements)
-        lifted, minibatches, _ = built.replaced[key]
+        """Make the target in which variables are replaced."""
+        lifted, minibatches = self._lifted(built, replacements)
         with whole.precision():
             return Target(
                 Terms(lifted, whole.space),
@@ -132,6 +130,16 @@ class PyMCSource(AbstractSource):
                 circular=whole.circular,
             )
 
+    def _lifted(
+        self, built: "_Built", replacements: Mapping[Any, Any]
+    ) -> tuple[LiftedModel, MinibatchRows]:
+        """Lift the model with variables replaced, or return what was lifted before."""
+        return built.replaced(
+            tuple((Same(old), Same(new)) for old, new in replacements.items()),
+            lambda: _lift(self.model, built.point, replacements),
+            lambda found: found[0].is_current(),
+        )
+
     def simulations(self, datasets: int, random_seed: int) -> Simulations:
         truths, drawn = draw_jointly(self.model, datasets, random_seed)
         built, whole = self._built(), self.target()
@@ -139,7 +147,7 @@ class PyMCSource(AbstractSource):
             built.simulated = as_inputs(self.model, drawn)
         replacements, shared = built.simulated
         target = self._replaced(built, whole, replacements)
-        lifted, _, _ = built.replaced[_key(replacements)]
+        lifted, _ = self._lifted(built, replacements)
         if not lifted.reads_inputs:
             raise ModelError("Data sets can be fitted at once only where JAX evaluates the model.")
         rows = [whole.space.ravel({k: v[i] for k, v in truths.items()}) for i in range(datasets)]
@@ -215,7 +223,9 @@ class _Built:
     point: Callable[[int], Point]
     programs: Programs
     rows: RowBatches = field(default_factory=RowBatches)
-    replaced: dict[Any, Any] = field(default_factory=dict)
+    replaced: Kept[Any, tuple[LiftedModel, MinibatchRows]] = field(
+        default_factory=lambda: Kept(_MOST)
+    )
     prior: Callable[[int, int], np.ndarray | None] | None = None
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None
@@ -227,7 +237,7 @@ class _Built:
         return Space.of({name: np.shape(value) for name, value in self.point(0).items()})
 
     def serves(self, parts: list[Any]) -> bool:
-        """Tell whether a model of these parts is still the one this was built for."""
+        """Check whether a model of these parts is still the one this was built for."""
         same = len(parts) == len(self.parts) and all(map(_same, parts, self.parts))
         return same and self.lifted.is_current()
 
@@ -235,15 +245,12 @@ class _Built:
 _BUILT: "weakref.WeakKeyDictionary[Any, _Built]" = weakref.WeakKeyDictionary()
 
 
-def _key(replacements: Mapping[Any, Any]) -> tuple[tuple[int, int], ...]:
-    return tuple((id(old), id(new)) for old, new in replacements.items())
-
-
 def _build(model: Any, parts: list[Any]) -> _Built:
     load_backend()
     point = default_point(model)
     lifted, minibatches = _lift(model, point, {})
-    return _Built(parts, lifted, minibatches, Blame(lifted.graph.factors), point, Programs())
+    programs = Programs(pytensor.config.floatX == "float64")
+    return _Built(parts, lifted, minibatches, Blame(lifted.graph.factors), point, programs)
 
 
 def _lift(
@@ -275,7 +282,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _labels(model: Any, space: Space) -> tuple[Labels, set[str]]:
-    """Give dims and coordinates, and the names of those that are no list of labels."""
+    """Return dims and coordinates, and the names of those that are no list of labels."""
     coords, dims = coords_and_dims_for_inferencedata(model)
     named = {name: tuple(of_name) for name, of_name in dims.items()}
     lengths = {name: len(values) for name, values in coords.items()}

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, UInt32
 from pytensor.compile.sharedvalue import SharedVariable
 from pytensor.graph.basic import Constant, Variable
 
+from taut.engine import Kept, Same
 from taut.frontend.pymc.expressions.nodes import in_values, on_flat_vector, warn_if_constant
 from taut.frontend.pymc.expressions.own_noise import (
     are_right_on_jax,
@@ -24,6 +25,9 @@ from taut.frontend.pymc.graph import DataInputs, lift_data
 from taut.frontend.pymc.lift import INEXPRESSIBLE, on_device
 from taut.frontend.pymc.lift.jaxify import jaxify
 from taut.target import Space
+
+# Sets of expressions of an approximation that are kept.
+_MOST = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,22 +95,17 @@ class LiftedExpressions:
 
     def __init__(self, model: Any, space: Space) -> None:
         self._model, self._space = model, space
-        self._kept: dict[Any, Any] = {}
+        self._kept: Kept[Any, LiftedExpression] = Kept(_MOST)
 
     def __call__(
         self, nodes: Sequence[Any], more_replacements: Mapping[Any, Any]
     ) -> LiftedExpression:
-        kinds = [
-            (id(key), value if hasattr(value, "type") else (np.shape(value), np.result_type(value)))
-            for key, value in more_replacements.items()
-        ]
-        cache_key = (*map(id, nodes), *kinds)
-        found = self._kept.get(cache_key)
-        if found is None or not found[0].data.is_current():
-            lifted = lift_expression(self._model, self._space, nodes, more_replacements)
-            # The nodes are kept with it, or Python would use their ids again.
-            found = self._kept[cache_key] = lifted, list(nodes), list(more_replacements)
-        return found[0]
+        kinds = ((Same(key), _kind(value)) for key, value in more_replacements.items())
+        return self._kept(
+            (*map(Same, nodes), *kinds),
+            lambda: lift_expression(self._model, self._space, nodes, more_replacements),
+            lambda found: found.data.is_current(),
+        )
 
 
 def lift_expression(
@@ -131,8 +130,15 @@ def lift_expression(
     return LiftedExpression(function, data, generators, replaced, z, graph)
 
 
+def _kind(value: Any) -> Any:
+    """Describe a replacement by what decides a function: a variable by itself, an array by kind."""
+    if hasattr(value, "type"):
+        return Same(value)
+    return np.shape(value), np.result_type(value)
+
+
 def _jax_function(z: Any, data: DataInputs, generators: list[Any], values: list[Any]) -> Any:
-    """Give the expressions on JAX, or `None` where it can not express them."""
+    """Return the expressions on JAX, or `None` where it can not express them."""
     if not are_right_on_jax(data.outputs):
         return None
     flat = jax.ShapeDtypeStruct(z.type.shape, z.type.dtype)

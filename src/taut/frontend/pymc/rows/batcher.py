@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from taut.batches import AbstractFeed, CircleFeed, Deferred, Endless, RandomRows, ScaledRows, Stream
+from taut.engine import Kept, Same
 from taut.errors import ArgumentError, warn
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.lift import LiftedModel, on_device
@@ -21,13 +22,16 @@ from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
 from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
 from taut.target import Batching, Space, Stepping, Streamed, Target
 
+# Sets of data with rows whose graphs are kept.
+_MOST = 16
+
 
 @dataclass(eq=False)
 class RowBatches:
     """What is built for the batches of a model, once for each set of data with rows."""
 
-    _graphs: dict[Any, RowGraph] = field(default_factory=dict)
-    _lifted: dict[RowGraph, LiftedModel] = field(default_factory=dict)
+    _graphs: Kept[Any, RowGraph] = field(default_factory=lambda: Kept(_MOST))
+    _lifted: Kept[RowGraph, LiftedModel] = field(default_factory=lambda: Kept(_MOST))
 
     def graph(
         self,
@@ -36,21 +40,23 @@ class RowBatches:
         axes: Axes | None,
         check: Callable[[RowGraph], None],
     ) -> RowGraph:
-        """Give the graph, checked when it was made."""
-        key = _key(model, found, axes)
-        if key not in self._graphs:
+        """Return the graph, checked when it was made."""
+
+        def build() -> RowGraph:
             graph = read_rows(model, found, axes)
             check(graph)
-            self._graphs[key] = graph
-        return self._graphs[key]
+            return graph
+
+        return self._graphs(_key(model, found, axes), build)
 
     def lifted(self, model: Any, graph: RowGraph, shapes: Any) -> LiftedModel:
-        """Give the graph as a JAX function, of batches of any length."""
-        known = self._lifted.get(graph)
-        if known is None or not known.is_current():
+        """Return the graph as a JAX function, of batches of any length."""
+
+        def build() -> LiftedModel:
             batch = [_two_rows(group) for group in graph.groups]
-            known = self._lifted[graph] = lift(model, graph.as_model_graph(), shapes, batch)
-        return known
+            return lift(model, graph.as_model_graph(), shapes, batch)
+
+        return self._lifted(graph, build, lambda known: known.is_current())
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Batcher:
     blame: Blame
 
     def stepping(self, start: np.ndarray, random_seed: int) -> Stepping | None:
-        """Give what the steps read; `None` where a batch would hold all rows."""
+        """Return what the steps read; `None` where a batch would hold all rows."""
         source, axes = self.batching.source, self._axes()
         found = find_rows(self.model, 0 if source else self._size, axes)
         if not found:
@@ -158,7 +164,7 @@ class Batcher:
     def _reader(
         self, source: AbstractRows, group: RowGroup, partition: Partition
     ) -> Callable[[bool, int], AbstractFeed]:
-        """Give a function that begins a feed of a source's rows, shuffled or not, by a seed."""
+        """Return a function that begins a feed of a source's rows, shuffled or not, by a seed."""
         # In the order of the graph's inputs.
         named = {data_names(self.model)[name]: name for name in source.columns}
         dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
@@ -194,7 +200,7 @@ def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:
         for axis, length in enumerate(shape)
         if length in counts
     )
-    told = axes and tuple((id(variable), axis) for variable, axis in axes.items())
+    told = axes and tuple((Same(variable), axis) for variable, axis in axes.items())
     observed = tuple(tuple(rv.name for rv in rows.observed) for rows in found)
     return observed, with_rows, told
 
