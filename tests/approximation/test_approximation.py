@@ -68,8 +68,8 @@ def test_very_many_rows_are_not_read_for_what_nobody_asked_for(
     approx: taut.Approximation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "of 2,000 after weighting" in str(approx.diagnose(chains=False, random_seed=1))
-    monkeypatch.setattr("taut.approximation.approximation._MOST_READ", 599)
-    monkeypatch.setattr("taut.approximation.approximation._MANY_ROWS", 0)
+    monkeypatch.setattr("taut.approximation.draws._MOST_READ", 599)
+    monkeypatch.setattr("taut.approximation.trust._MANY_ROWS", 0)
     assert set(approx.sample(600, random_seed=1)["sample_stats"].data_vars) == {"log_q"}
     assert "of 500 after weighting" in str(approx.diagnose(chains=False, random_seed=1))
 

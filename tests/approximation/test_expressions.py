@@ -45,7 +45,7 @@ def test_a_family_without_a_pytensor_version_goes_through_its_sampler(model: pm.
     """The general way agrees with the plain one in its moments."""
     approx = approximation(model, "fr")
     general = symbolic_draws.dispatch(object)
-    draws = general(approx.family, approx._view, pt.as_tensor(4000), 7).eval(**PYTHON)
+    draws = general(approx.family, approx.symbolic.view, pt.as_tensor(4000), 7).eval(**PYTHON)
     std = approx.std.eval(**PYTHON)
     assert draws.dtype == np.float64
     assert (np.abs(draws.mean(0) - approx.mean.eval(**PYTHON)) < 5 * std / np.sqrt(4000)).all()

@@ -74,7 +74,6 @@ def _described(found: Iterable[Import]) -> list[str]:
     return [f"{item.importer} imports {item.imported}" for item in found]
 
 
-@pytest.mark.xfail(reason="parts of an approximation name its class", strict=True)
 def test_modules_import_each_other_in_no_ring() -> None:
     assert _ring(edges()) == []
 

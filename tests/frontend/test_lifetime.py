@@ -64,7 +64,7 @@ def test_expressions_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> 
         node = model["beta"] * float(i)
         assert approx.evaluate(node, draws=2, random_seed=1).shape == (1, 2, 2)
         nodes.append(weakref.ref(node))
-        lifted.append(weakref.ref(approx._lifted._kept.values()[-1]))
+        lifted.append(weakref.ref(approx.symbolic._lifted._kept.values()[-1]))
         del node
     collect()
     assert [one() is None for one in nodes] == 6 * [True] + 2 * [False]

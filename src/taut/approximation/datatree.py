@@ -1,42 +1,38 @@
 """Results in the containers of ArviZ."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from taut.approximation.record import Record
+from taut.approximation.state import State
+from taut.diagnose import ImportanceWeights
 from taut.target import Labels
-
-if TYPE_CHECKING:
-    from taut.approximation.approximation import Approximation
-    from taut.diagnose import ImportanceWeights
 
 _STATS = ("lp", "log_q", "log_weight")
 
 
 def draws_to_datatree(
-    approx: "Approximation",
-    drawn: Mapping[str, Any],
-    include_transformed: bool,
-    weights: "ImportanceWeights | None" = None,
+    model: Any, state: State, record: Record, drawn: Mapping[str, Any], include_transformed: bool
 ) -> xr.DataTree:
     """Label draws and everything known of their fit.
 
     Parameters
     ----------
-    approx
-        Where they come from.
+    model
+        The PyMC model, for its data; `None` for none.
+    state, record
+        Of the fit they come from.
     drawn
         ``constrained`` and ``unconstrained`` draws by variable, their ``lp`` and ``log_q``.
     include_transformed
         Whether the group ``posterior`` holds the unconstrained variables too.
-    weights
-        Those by which the draws were chosen, if they were.
     """
     import arviz_base
 
-    labels = approx.target.labels
+    labels = state.target.labels
     transformed = {k: v for k, v in drawn["unconstrained"].items() if k not in drawn["constrained"]}
     posterior = drawn["constrained"] | (transformed if include_transformed else {})
     groups: dict[str, Any] = {
@@ -49,19 +45,23 @@ def draws_to_datatree(
         coords=dict(labels.coords),
         dims={name: list(dims) for name, dims in labels.dims.items()},
     )
-    for group, values in _data_groups(approx.model).items():
+    for group, values in _data_groups(model).items():
         if values:
             tree[group] = xr.DataTree(to_dataset(values, labels))
-    tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(approx.hist))}))
+    tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(record.hist))}))
     for node in (tree, tree["posterior"]):
-        node.attrs.update(_attributes(approx))
-    if weights is not None:
-        tree["sample_stats"].attrs.update(
-            khat=weights.khat,
-            khat_se=weights.khat_se,
-            importance_ess=weights.ess,
-            importance_draws=len(weights.log_weights),
-        )
+        node.attrs.update(_attributes(state, record))
+    return tree
+
+
+def with_weights(tree: xr.DataTree, weights: ImportanceWeights) -> xr.DataTree:
+    """Add what is known of the weights by which draws were chosen."""
+    tree["sample_stats"].attrs.update(
+        khat=weights.khat,
+        khat_se=weights.khat_se,
+        importance_ess=weights.ess,
+        importance_draws=len(weights.log_weights),
+    )
     return tree
 
 
@@ -79,16 +79,16 @@ def _known(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: value for name, value in values.items() if not np.isnan(value).all()}
 
 
-def _attributes(approx: "Approximation") -> dict[str, Any]:
+def _attributes(state: State, record: Record) -> dict[str, Any]:
     return {
         "inference_library": "taut",
         "inference_method": "variational inference",
-        "variational_method": approx.method or "none",
-        "variational_family": type(approx.family).__name__,
-        "steps": len(approx.hist),
-        "skipped_steps": approx.skipped,
-        "stopped": approx.stopped or "not fitted",
-        "fitting_time": approx.timing.total,
+        "variational_method": record.method or "none",
+        "variational_family": type(state.family).__name__,
+        "steps": len(record.hist),
+        "skipped_steps": record.skipped,
+        "stopped": record.stopped or "not fitted",
+        "fitting_time": record.timing.total,
     }
 
 

@@ -1,6 +1,6 @@
 """What an approximation is worth on all rows: its ELBO, and the log likelihood of each row."""
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -8,56 +8,66 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from taut.approximation.drawing import by_blocks, sampled
+from taut.approximation.fitted import Fitted
+from taut.approximation.state import State
+from taut.arguments import as_positive
 from taut.batches import AbstractBatches
 from taut.diagnose import Estimate
 from taut.engine import map_draws, map_in_turn, points_at_once, single_threaded
 from taut.errors import ArgumentError
-from taut.family import AbstractFamily, has_density
+from taut.family import has_density
 from taut.gradients import BLOCK, Gradients
 from taut.target import Streamed, Target
 
 
 def elbo(
-    family: AbstractFamily,
-    target: Target,
-    streamed: Streamed | None,
-    draws: int,
-    key_words: np.ndarray,
+    approx: Fitted, draws: int = 1000, *, rows: Literal["all"] = "all", random_seed: Any = None
 ) -> Estimate:
-    r"""Estimate the evidence lower bound on all rows.
+    r"""Estimate the evidence lower bound from fresh draws, on all rows.
 
-    .. math:: \frac1S \sum_s \log p(y, z_s) - \log q(z_s), \quad z_s \sim q
+    .. math:: \mathrm{ELBO} = E_q[\log p(y, z) - \log q(z)]
+
+    In nats, in the unconstrained space, with its own sign: a lower bound of the log evidence.
+    Rows of a source are read once, in the blocks of the fit.
 
     Parameters
     ----------
-    family, target
-        The approximation, and what it approximates.
-    streamed
-        Rows that are read from a source, in place of the target's own.
     draws
         How many.
-    key_words
-        Of the stream the draws come from.
+    rows
+        Only ``"all"``: the history has the estimates from batches.
+    random_seed
+        As in `sample`.
+
+    Returns
+    -------
+    Estimate
+        With ``mean`` and its standard error ``se``; ``float(...)`` gives the mean.
 
     Raises
     ------
     ArgumentError
-        The approximation has no density.
+        There is no density, as of a repair's draws: `log_likelihood` compares such fits.
+    RowsError
+        Rows can not be read.
     """
-    if not has_density(family):
+    draws = as_positive("draws", draws)
+    if rows != "all":
+        raise ArgumentError(f'rows must be "all", got {rows!r}.')
+    state = approx.state
+    if not has_density(state.family):
         raise ArgumentError(
             "Particles have no density, and so no ELBO. Compare fits by what they predict: "
             "arviz_stats.loo(approx.log_likelihood()), or arviz_stats.compare of several."
         )
-    z, log_q = sampled(target, family, draws, key_words)
-    values = log_densities(target, streamed, z) - log_q
+    z, log_q = sampled(state.target, state.family, draws, approx.words(random_seed))
+    values = log_densities(state, z) - log_q
     return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
-def log_densities(
-    target: Target, streamed: Streamed | None, z: Float[np.ndarray, "draws dim"]
-) -> Float[np.ndarray, " draws"]:
+def log_densities(state: State, z: Float[np.ndarray, "draws dim"]) -> Float[np.ndarray, " draws"]:
     """Evaluate the log joint density on all rows, which may be read from a source."""
+    target, streamed = state.target, state.streamed
     with target.precision(), single_threaded(target.largest_matrix):
         return _densities(target, z) if streamed is None else _streamed_densities(streamed, z)
 

@@ -9,11 +9,10 @@ from jaxtyping import Float
 from taut import seed
 from taut.approximation.drawing import all_of, sampled
 from taut.approximation.evaluation import log_densities
+from taut.approximation.state import State
 from taut.diagnose import ImportanceWeights, khat_by_variable
 from taut.diagnose.psis import psis
 from taut.errors import ArgumentError, warn
-from taut.family import AbstractFamily
-from taut.target import Streamed, Target
 
 # Draws from q for each that is asked for, and at least.
 _TIMES, _LEAST = 4, 4000
@@ -24,9 +23,7 @@ _NAMED = 200
 
 
 def importance_draws(
-    family: AbstractFamily,
-    target: Target,
-    streamed: Streamed | None,
+    state: State,
     draws: int,
     key_words: np.ndarray,
 ) -> tuple[Mapping[str, Any], ImportanceWeights]:
@@ -34,10 +31,8 @@ def importance_draws(
 
     Parameters
     ----------
-    family, target
+    state
         The approximation, and what it approximates.
-    streamed
-        Rows that are read from a source, in place of the target's own.
     draws
         How many are chosen.
     key_words
@@ -57,30 +52,26 @@ def importance_draws(
         The log density of some draw is no weight.
     """
     pool = max(_TIMES * draws, _LEAST)
-    log_p, log_q = _log_densities(family, target, streamed, pool, key_words)
+    log_p, log_q = _log_densities(state, pool, key_words)
     weights = psis(log_p - log_q)
     random = np.random.default_rng([*key_words.tolist(), seed.RESAMPLES])
     chosen = weights.resample(draws, random)
     # A draw depends on its number alone, so those chosen are made again, and no others kept.
-    drawn = all_of(target, family, chosen, key_words)
+    drawn = all_of(state.target, state.family, chosen, key_words)
     drawn |= {"lp": log_p[chosen], "log_weight": weights.log_weights[chosen]}
     if not weights.reliable:
-        _warn(weights, _worst(family, target, log_p - log_q, key_words))
+        _warn(weights, _worst(state, log_p - log_q, key_words))
     return drawn, weights
 
 
 def _log_densities(
-    family: AbstractFamily,
-    target: Target,
-    streamed: Streamed | None,
-    draws: int,
-    key_words: np.ndarray,
+    state: State, draws: int, key_words: np.ndarray
 ) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, " draws"]]:
     log_p, log_q = np.empty(draws), np.empty(draws)
     for first in range(0, draws, _TOGETHER):
         numbers = np.arange(first, min(first + _TOGETHER, draws))
-        z, log_q[numbers] = sampled(target, family, numbers, key_words)
-        log_p[numbers] = log_densities(target, streamed, z)
+        z, log_q[numbers] = sampled(state.target, state.family, numbers, key_words)
+        log_p[numbers] = log_densities(state, z)
     if np.isnan(log_q).all():
         raise ArgumentError(
             "Particles have no density, and so no importance weights. Sample without "
@@ -90,13 +81,12 @@ def _log_densities(
     return log_p, log_q
 
 
-def _worst(
-    family: AbstractFamily, target: Target, log_ratios: np.ndarray, key_words: np.ndarray
-) -> str:
+def _worst(state: State, log_ratios: np.ndarray, key_words: np.ndarray) -> str:
     """Say for which elements the weights are worst."""
+    target = state.target
     if target.dim > _NAMED:
         return ""
-    z, _ = sampled(target, family, len(log_ratios), key_words)
+    z, _ = sampled(target, state.family, len(log_ratios), key_words)
     khat = khat_by_variable(log_ratios, z, target.space)
     worst = sorted(khat, key=khat.__getitem__, reverse=True)[:3]
     return ", most of all for " + ", ".join(f"{name} ({khat[name]})" for name in worst)

@@ -2,23 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from taut.approximation.drawing import all_of, read_off
 from taut.approximation.evaluation import log_densities
+from taut.approximation.fitted import Fitted
 from taut.approximation.moments import moments_table
 from taut.approximation.nutpie_model import nutpie_model
+from taut.approximation.state import State
 from taut.arguments import as_positive
 from taut.batches import AllRows
 from taut.errors import ArgumentError, NotFiniteError, RowsError
 from taut.tables import Rows, as_html, as_text
 from taut.target import Space, Target
-
-if TYPE_CHECKING:
-    from taut.approximation.approximation import Approximation
 
 # Draws to choose from; as many as a program makes at once.
 _POOL = 250
@@ -164,42 +163,45 @@ class NutsStart:
         return moments_table(self.space, self.mean, self.std)
 
 
-def nuts_start(approx: "Approximation", chains: int, words: np.ndarray) -> NutsStart:
-    """Draw start points and read moments off.
+def nuts_start(approx: Fitted, chains: int = 4, *, random_seed: Any = None) -> NutsStart:
+    """Go on with NUTS where the fit is not to be trusted: start points, and a mass matrix.
 
     Parameters
     ----------
-    approx
-        A fit.
     chains
-        How many.
-    words
-        Of the stream the draws come from.
+        How many. Each starts at a draw of q whose log density is finite.
+    random_seed
+        As in `sample`.
+
+    Returns
+    -------
+    taut.approximation.nuts_start.NutsStart
+        ``pymc()`` gives arguments for `pymc.sample`, ``nutpie_model()`` what `nutpie.sample`
+        takes, ``nutpie()`` arguments for `nutpie.compile_pymc_model`; ``points``, ``mean``,
+        ``std`` and ``cov`` are for others.
 
     Raises
     ------
     ArgumentError
-        `chains` is not a positive integer, or there is no PyMC model.
-    RowsError
-        The model holds batches only.
-    NotFiniteError
-        Too few draws of q have a finite density.
+        `chains` is not a positive integer, or the target was written by hand.
+    RowsError, NotFiniteError
+        The model has only batches of the rows, or too few draws have a finite log density.
     """
-    _check(approx, chains)
-    draws, z = _finite_draws(approx, int(chains), words)
-    return NutsStart(approx.model, approx.target, int(chains), draws, z, *_moments(approx))
+    state, model = approx.state, approx.model
+    _check(model, state, chains)
+    draws, z = _finite_draws(model, state, int(chains), approx.words(random_seed))
+    return NutsStart(model, state.target, int(chains), draws, z, *_moments(state))
 
 
-def _check(approx: "Approximation", chains: Any) -> None:
+def _check(model: Any, state: State, chains: Any) -> None:
     as_positive("chains", chains)
-    if approx.model is None:
+    if model is None:
         raise ArgumentError(
             "nuts_start needs a PyMC model, and this is a fit of a target that was written by "
             "hand. A sampler of JAX functions can start at approx.unconstrained_draws(4), with "
             "approx.family.cov() as its inverse mass matrix."
         )
-    streamed = approx.stepping is not None and approx.stepping.streamed is not None
-    if streamed or not isinstance(approx.target.batches, AllRows):
+    if state.streamed is not None or not isinstance(state.target.batches, AllRows):
         raise RowsError(
             "NUTS reads all rows at each step, and this model has only batches of them. Write "
             "the model for all rows, in memory, and fit that: taut.fit(batch_size=...)."
@@ -207,16 +209,17 @@ def _check(approx: "Approximation", chains: Any) -> None:
 
 
 def _finite_draws(
-    approx: "Approximation", chains: int, words: np.ndarray
+    model: Any, state: State, chains: int, words: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Draw values of the free variables, and z, at which the density is finite for PyMC too."""
     from taut.frontend.pymc import as_pymc_starts, free_values
 
-    target, count = approx.target, max(_POOL, 2 * chains)
-    drawn = all_of(target, approx.family, count, words)
-    values = free_values(approx.model, drawn["unconstrained"] | drawn["constrained"])
-    starts = as_pymc_starts(approx.model, values, target.space)
-    finite = np.isfinite(log_densities(target, None, drawn["z"])) & np.isfinite(starts).all(axis=1)
+    target, count = state.target, max(_POOL, 2 * chains)
+    drawn = all_of(target, state.family, count, words)
+    values = free_values(model, drawn["unconstrained"] | drawn["constrained"])
+    starts = as_pymc_starts(model, values, target.space)
+    densities = log_densities(state, drawn["z"])
+    finite = np.isfinite(densities) & np.isfinite(starts).all(axis=1)
     if finite.sum() < chains:
         raise NotFiniteError(
             f"Only {finite.sum()} of {count} draws of the fit have a finite log density, and "
@@ -226,11 +229,11 @@ def _finite_draws(
     return {name: array[finite] for name, array in values.items()}, starts[finite]
 
 
-def _moments(approx: "Approximation") -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def _moments(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Read mean, standard deviations, and a covariance if there is more to it than those."""
-    target = approx.target
+    target = state.target
     names = ("mean", "std", "cov") if target.space.dim <= _DENSE else ("mean", "std")
-    read = target.programs(read_off, names, approx.family)
+    read = target.programs(read_off, names, state.family)
     moments = {name: np.asarray(value, float) for name, value in read.items()}
     # A scale that is none, as of one particle, is PyMC's own.
     usable = np.isfinite(moments["std"]) & (moments["std"] > 0)

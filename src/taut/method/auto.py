@@ -74,6 +74,7 @@ class Auto(DirectInference):
     'FullRank'
     """
 
+    _name = "auto"
     _longest = 20_000
     _needs_start, _judges, _drafts = False, True, True
 
@@ -86,7 +87,6 @@ class Auto(DirectInference):
     ) -> None:
         group = Group(None, "mf", start=start)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "auto"
         self._is_start_given = start is not None
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:

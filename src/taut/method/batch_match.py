@@ -64,6 +64,7 @@ class BatchMatch(DirectInference):
     'log p and log q differ by a constant: the fit is exact'
     """
 
+    _name = "batch-and-match"
     _longest = 1000
 
     def __init__(
@@ -78,7 +79,6 @@ class BatchMatch(DirectInference):
         self._draws = None if draws is None else as_positive("draws", draws)
         group = Group(None, "fr", start=start, start_sigma=start_sigma)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "batch-and-match"
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family

@@ -82,6 +82,7 @@ class DADVI(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    _name = "DADVI"
     _longest, _second_order = 200, True
 
     def __init__(
@@ -103,7 +104,6 @@ class DADVI(DirectInference):
         self._antithetic, self._order = antithetic, order
         group = Group(None, "mf", start=start, start_sigma=start_sigma)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "DADVI"
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         family, target = self._approx.family, problem.gradients.target

@@ -97,6 +97,8 @@ class DirectInference(ABC):
     """A fit that is run once, looks at all rows, and says itself when it is done."""
 
     _approx: Approximation
+    # What results call it.
+    _name: str
     # Iterations after which it ends in any case.
     _longest: int
     # Whether the user says where to begin.
@@ -176,23 +178,27 @@ class DirectInference(ABC):
         )
         self._check_batching(batching)
         longest = self._longest if n is None else as_positive("n", n)
-        self._approx.include_transformed = as_flag("include_transformed", include_transformed)
+        shown = as_flag("include_transformed", include_transformed)
         begun = time.perf_counter()
         deadline = begun + as_seconds("max_seconds", max_seconds)
         progress = as_progress(progressbar, progressbar_theme)
         with accounted(self._approx.timing):
             with building(self._approx.timing, "lift"):
-                self._approx.retarget(self._approx.source.target())
+                target = self._approx.source.target()
+            self._approx.publish(replace(self._approx.state, target=target))
             problem = self._problem(longest, begun, deadline, batching)
-            self._approx.journal = problem.journal
+            self._note(method=self._name, journal=problem.journal, include_transformed=shown)
             # A method that judges its fits has stages of its own.
-            name = self._approx.method or type(self).__name__
-            stage = problem.journal.stage(name, problem.gradients)
+            stage = problem.journal.stage(self._name, problem.gradients)
             threads = single_threaded(self._approx.target.largest_matrix)
             with nullcontext() if self._judges else stage, threads:
                 self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx
+
+    def _note(self, **changes: Any) -> None:
+        """Write down how the fit goes."""
+        self._approx.publish(record=replace(self._approx.record, **changes))
 
     def _conclude(self, journal: Journal) -> None:
         """Warn of a fit that is not to be trusted, if the method judges its fits."""
@@ -221,7 +227,8 @@ class DirectInference(ABC):
             start = np.asarray(approx.family.mean(), float)
         check_start(approx, start, finite=self._needs_start)
         random = np.random.default_rng(approx.random_seed)
-        approx.stepping = stepping = self._stepping(batching, start)
+        stepping = self._stepping(batching, start)
+        approx.publish(replace(approx.state, stepping=stepping))
         draft = None
         if stepping is not None and self._drafts:
             draft = Draft.of(stepping, len(start), approx.timing)
@@ -257,28 +264,29 @@ class DirectInference(ABC):
         steps = self._solve(problem)
         losses: list[float] = []
         progress.start(None)
-        approx.stopped = INTERRUPTED
+        self._note(stopped=INTERRUPTED)
         try:
             # One iteration at least, for there to be something.
             while not losses or (len(losses) < longest and not problem.is_late):
                 reached = next(steps)
                 losses.append(reached.loss)
-                approx.hist = np.array(losses)
                 approx.update(reached.family)
+                self._note(hist=np.array(losses))
                 progress.update(approx.hist)
             seconds = f"{time.perf_counter() - problem.begun:.2g} s have passed"
-            approx.stopped = seconds if problem.is_late else f"reached {longest:,d} iterations"
+            self._note(stopped=seconds if problem.is_late else f"reached {longest:,d} iterations")
         except StopIteration as stop:
-            approx.stopped = stop.value
+            self._note(stopped=stop.value)
         except KeyboardInterrupt:
             # As in the loop: Ctrl-C ends a fit, and what was fitted is kept.
             pass
         except TautError as error:
-            error.approx, approx.stopped = approx, str(error).splitlines()[0]
+            error.approx = approx
+            self._note(stopped=str(error).splitlines()[0])
             raise
         finally:
             if take_lost():
-                approx.stopped = INTERRUPTED
+                self._note(stopped=INTERRUPTED)
             progress.finish(np.array(losses), approx.stopped)
 
 

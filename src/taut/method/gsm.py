@@ -67,6 +67,7 @@ class GSM(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    _name = "Gaussian score matching"
     _longest = 3000
 
     def __init__(
@@ -81,7 +82,6 @@ class GSM(DirectInference):
         self._draws = as_positive("draws", draws)
         group = Group(None, "fr", start=start, start_sigma=start_sigma)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "Gaussian score matching"
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family

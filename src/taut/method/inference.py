@@ -162,11 +162,11 @@ class Inference(ABC):
         )
         if n is None:
             n = _STEPS if step_size is None else _CAP
-        self.approx.include_transformed = as_flag("include_transformed", include_transformed)
         progress = as_progress(progressbar, progressbar_theme)
+        shown = as_flag("include_transformed", include_transformed)
         scored = score is None or as_flag("score", score)
         with accounted(self.approx.timing):
-            return self._session.fit(method, n, callbacks, scored, progress, batching)
+            return self._session.fit(method, n, callbacks, scored, progress, batching, shown)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None

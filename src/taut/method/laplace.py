@@ -68,6 +68,7 @@ class Laplace(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    _name = "Laplace"
     _longest, _second_order = 500, True
 
     def __init__(
@@ -80,7 +81,6 @@ class Laplace(DirectInference):
         group = Group(None, "mf", start=start)
         # Mean field is enough to hold a start, and does not fill the memory before the check.
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "Laplace"
         if self._approx.ndim > _LARGEST:
             raise ArgumentError(
                 f"The model has {self._approx.ndim:,d} dimensions, and Laplace's approximation "

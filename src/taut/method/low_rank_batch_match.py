@@ -73,6 +73,7 @@ class LowRankBatchMatch(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    _name = "low-rank batch-and-match"
     _longest = 1000
 
     def __init__(
@@ -89,7 +90,6 @@ class LowRankBatchMatch(DirectInference):
         rank = as_positive("rank", rank)
         group = Group(None, "lr", start=start, start_sigma=start_sigma, rank=rank)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "low-rank batch-and-match"
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family

@@ -70,6 +70,7 @@ class Pathfinder(DirectInference):
     [3.] [2.]
     """
 
+    _name = "pathfinder"
     _longest = 3
 
     def __init__(
@@ -87,7 +88,6 @@ class Pathfinder(DirectInference):
         self._importance = as_flag("importance", importance)
         group = Group(None, "mf", start=start)
         self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._approx.method = "pathfinder"
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         dtype, random = problem.gradients.target.dtype, problem.random

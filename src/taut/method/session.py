@@ -1,6 +1,7 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -36,7 +37,7 @@ class Session:
 
     def __init__(self, name: str, approx: Approximation) -> None:
         self.approx = approx
-        approx.method = name
+        self._note(method=name)
         self._run: Run | None = None
         self._method: AbstractMethod | None = None
         self._family_of: Callable[[Any], AbstractFamily]
@@ -61,11 +62,12 @@ class Session:
         score: bool,
         progress: AbstractProgress,
         batching: Batching,
+        include_transformed: bool,
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
         as_positive("n, the number of steps,", n)
         self._callbacks, self._score = as_callbacks(callbacks), score
-        self.approx.journal = Journal()
+        self._note(journal=Journal(), include_transformed=include_transformed)
         observer = self._observer(offset=0)
         self._refresh_target()
         self._check_start()
@@ -116,9 +118,9 @@ class Session:
                 raise
             finally:
                 self._publish(self._run.state)
-                self.approx.stopped = self._run.stopped
+                self._note(stopped=self._run.stopped)
         if self._run.stopped == NOT_FINITE or self._run.in_a_row == n:
-            self.approx.stopped = NOT_FINITE
+            self._note(stopped=NOT_FINITE)
             error = NotFiniteError(self._why_not_finite())
             error.approx = self.approx
             raise error
@@ -150,10 +152,14 @@ class Session:
 
     def _publish(self, state: Any) -> None:
         assert self._run is not None
-        self.approx.hist = self._run.history.since(0) if self._score else np.empty(0)
-        self.approx.skipped = self._run.skipped
+        hist = self._run.history.since(0) if self._score else np.empty(0)
+        self._note(hist=hist, skipped=self._run.skipped)
         self._published = self._family_of(state)
         self.approx.update(self._published)
+
+    def _note(self, **changes: Any) -> None:
+        """Write down how the fit goes."""
+        self.approx.publish(record=replace(self.approx.record, **changes))
 
     def _refresh_target(self) -> None:
         """Take up what was set by `pymc.set_data` since."""
@@ -165,7 +171,7 @@ class Session:
                 f"{_shapes(self.approx.target.space)} then, {_shapes(target.space)} now. "
                 "Make a new one."
             )
-        self.approx.retarget(target)
+        self.approx.publish(replace(self.approx.state, target=target))
 
     def _prepare_steps(self) -> None:
         if self._stepping is not None:
@@ -174,7 +180,7 @@ class Session:
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
-        self.approx.stepping = self._stepping
+        self.approx.publish(replace(self.approx.state, stepping=self._stepping))
 
     def _check_start(self) -> None:
         with building(self.approx.timing, "lift"), self.approx.target.precision():

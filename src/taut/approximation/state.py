@@ -1,0 +1,39 @@
+"""What a fit has reached."""
+
+from dataclasses import dataclass
+from typing import final
+
+from taut.family import AbstractFamily
+from taut.target import Stepping, Streamed, Target
+
+
+@final
+@dataclass(frozen=True)
+class State:
+    """What draws, moments, densities and expressions are computed from.
+
+    Parameters
+    ----------
+    family
+        The density, with its parameters.
+    target
+        The log density that is approximated.
+    stepping
+        What the steps of the last fit read, if it took any.
+    """
+
+    family: AbstractFamily
+    target: Target
+    stepping: Stepping | None = None
+
+    @property
+    def streamed(self) -> Streamed | None:
+        """Rows that were read from a source, if the last fit read them."""
+        return None if self.stepping is None else self.stepping.streamed
+
+    @property
+    def rows(self) -> int:
+        """Rows that one evaluation of the density reads."""
+        if self.streamed is not None:
+            return self.streamed.partition.rows
+        return self.target.rows_of(self.target.whole)
