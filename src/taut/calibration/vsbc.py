@@ -125,7 +125,7 @@ def vsbc(
 
 @cache
 def _cosine(learning_rate: float, steps: int) -> Any:
-    """Give one schedule for equal numbers, since programs know a schedule by its identity."""
+    """Return one schedule for equal numbers, since programs know a schedule by its identity."""
     return optax.cosine_decay_schedule(learning_rate, steps, alpha=0.01)
 
 
@@ -155,7 +155,7 @@ def fit_each(
     key_words: UInt32[Array, " 2"],
     steps: Int[Array, ""],
 ) -> tuple[Array, Array]:
-    """Fit every data set and give the moments of each fit; a program for `Programs`.
+    """Fit every data set and return the moments of each fit; a program for `Programs`.
 
     As in the loop, a step that is not finite leaves the parameters as they were.
     """

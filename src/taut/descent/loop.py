@@ -82,7 +82,7 @@ def run_chunk(
 
 
 def all_finite(tree: PyTree) -> Array:
-    """Tell whether every number in a tree is finite, inside a program."""
+    """Check whether every number in a tree is finite, inside a program."""
     leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
 
@@ -106,7 +106,7 @@ class History:
         self._length = length
 
     def since(self, first: int) -> np.ndarray:
-        """Give a read-only view of the losses from step `first` on."""
+        """Return a read-only view of the losses from step `first` on."""
         view = self._values[first : self._length]
         view.flags.writeable = False
         return view
@@ -219,7 +219,7 @@ class _Chunks:
         self._bound: Callable[..., Chunk]
 
     def at(self, step: int) -> tuple[Callable[..., Chunk], int]:
-        """Give the program for the steps from `step` on, and how many it may take."""
+        """Return the program for the steps from `step` on, and how many it may take."""
         with clock(self._timing, "read"):
             batches, served = self._feed.at(step)
         if batches is not self._batches:
@@ -233,7 +233,7 @@ def _counts(run: Run, steps: int) -> tuple[np.int32, np.int32, np.int32]:
 
 
 def _take_up(run: Run, chunk: Chunk) -> int:
-    """Change the run by a chunk that is done; tell its steps."""
+    """Change the run by a chunk that is done; return its steps."""
     done = int(chunk.done)
     run.history.append(np.asarray(chunk.losses)[:done])
     run.state, run.in_a_row = chunk.state, int(chunk.in_a_row)

@@ -16,7 +16,7 @@ def equations_of(jaxpr: jex.Jaxpr, calls: int = 1) -> Iterator[tuple[jex.JaxprEq
 
 
 def calls_of(equation: jex.JaxprEqn) -> int:
-    """Tell how often what is inside of an equation is evaluated, as far as that is known."""
+    """Return how often what is inside of an equation is evaluated, as far as that is known."""
     return equation.params.get("length", 1)
 
 

@@ -90,5 +90,5 @@ def _is_one_kernel(jaxpr: jex.Jaxpr) -> bool:
 
 
 def _is_at_many(scatter: jex.JaxprEqn) -> bool:
-    """Tell whether it writes to several places; XLA makes an update of a slice of any other."""
+    """Check whether it writes to several places; XLA makes an update of a slice of any other."""
     return math.prod(shape_of(scatter.invars[1])[:-1]) > 1

@@ -62,7 +62,7 @@ def remember() -> None:
 
 
 def take_lost() -> bool:
-    """Tell whether a Ctrl-C was lost, once."""
+    """Check whether a Ctrl-C was lost, once."""
     lost = _watch.lost and _is_main()
     if lost:
         _watch.lost = False

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, final
 
 
@@ -39,6 +40,18 @@ class Same:
         return getattr(self.thing, "__qualname__", type(self.thing).__name__)
 
 
+@dataclass(slots=True, eq=False)
+class _Entry[Value]:
+    """A value with the number of its last use.
+
+    To put what is used last at the end of a dictionary instead would hash its key twice more, which
+    takes as long as some programs.
+    """
+
+    value: Value
+    used: int
+
+
 def _always(_: Any) -> bool:
     return True
 
@@ -66,9 +79,8 @@ class Kept[Key: Hashable, Value]:
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        # The least recently used first.
-        self._values: dict[Key, Value] = {}
+        self._most, self._uses = most, 0
+        self._entries: dict[Key, _Entry[Value]] = {}
         # What is dropped may come back here as it is finalized.
         self._lock = threading.RLock()
 
@@ -89,27 +101,32 @@ class Kept[Key: Hashable, Value]:
 
     def __contains__(self, key: Key) -> bool:
         with self._lock:
-            return key in self._values
+            return key in self._entries
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._entries)
 
     def values(self) -> list[Value]:
         """Return all that is kept, the least recently used first."""
         with self._lock:
-            return list(self._values.values())
+            return [one.value for one in sorted(self._entries.values(), key=lambda one: one.used)]
 
     def _used(self, key: Key) -> Value | None:
         with self._lock:
-            if key not in self._values:
+            entry = self._entries.get(key)
+            if entry is None:
                 return None
-            found = self._values[key] = self._values.pop(key)
-            return found
+            self._uses += 1
+            entry.used = self._uses
+            return entry.value
 
     def _put(self, key: Key, value: Value) -> None:
+        dropped = None
         with self._lock:
-            self._values.pop(key, None)
-            self._values[key] = value
-            dropped = [self._values.pop(old) for old in list(self._values)[: -self._most]]
+            self._uses += 1
+            self._entries[key] = _Entry(value, self._uses)
+            if len(self._entries) > self._most:
+                oldest, _ = min(self._entries.items(), key=lambda item: item[1].used)
+                dropped = oldest, self._entries.pop(oldest)
         # Let go of outside the lock.
         del dropped

@@ -103,6 +103,6 @@ def _barrier(made: jex.Var, kept: jex.Var) -> jex.JaxprEqn:
 
 @functools.cache
 def _primitive() -> Any:
-    """Give the primitive, which JAX does not export."""
+    """Return the primitive, which JAX does not export."""
     (equation,) = jax.make_jaxpr(jax.lax.optimization_barrier)(0.0).eqns
     return equation.primitive

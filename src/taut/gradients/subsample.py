@@ -35,7 +35,7 @@ class Draft:
     rows: int
 
     def moved(self, moves: Callable[[AbstractGradients], AbstractGradients]) -> "Draft":
-        """Give the same in other coordinates."""
+        """Return the same in other coordinates."""
         return replace(self, gradients=moves(self.gradients))
 
     @classmethod
@@ -55,6 +55,6 @@ class Draft:
 
 
 def _width(batches: AbstractBatches) -> int:
-    """Give the rows of a batch; those of the longest, where variables have different ones."""
+    """Return the rows of a batch; those of the longest, where variables have different ones."""
     batch = jax.eval_shape(batches.draw, jax.random.key(0), np.int32(0))
     return max(leaf.shape[0] for leaf in jax.tree.leaves(batch) if leaf.ndim)

@@ -95,7 +95,7 @@ class Target(eqx.Module):
         return self.space.dim
 
     def rows_of(self, batch: PyTree) -> int:
-        """Give the longest leading axis among the arrays one evaluation on `batch` reads."""
+        """Return the longest leading axis among the arrays one evaluation on `batch` reads."""
         leaves = jax.tree.leaves((self.data, batch))
         return max((np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf)), default=1)
 
