@@ -149,7 +149,9 @@ def test_their_spread_is_worth_that_of_a_hundred_and_fifty(
 def test_tails_are_heavy_only_after_four_times_as_many_draws(
     effective: float, *, enough: bool
 ) -> None:
-    assert is_enough(Outcome.HEAVY, window(effective=effective), DEAR) is enough
+    heavy = window(effective=effective, effective_spread=100.0)
+    assert is_enough(Outcome.HEAVY, heavy, DEAR) is enough
+    assert not is_enough(Outcome.HEAVY, window(effective=effective), DEAR)
     assert is_enough(Outcome.REPAIRED, window(effective=effective), DEAR)
     assert not is_enough(Outcome.UNSETTLED, window(effective=effective), DEAR)
 

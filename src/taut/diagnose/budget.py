@@ -51,8 +51,11 @@ def is_enough(outcome: Outcome, window: Window, operations: float) -> bool:
     """
     is_cheap = operations < _CHEAP
     if outcome is Outcome.HEAVY:
-        plenty = _PLENTY if is_cheap else criteria.CRITERIA.effective
-        return bool((window.effective > criteria.CRITERIA.heavy_times * plenty).all())
+        bounds = criteria.CRITERIA
+        plenty = bounds.heavy_times * (_PLENTY if is_cheap else bounds.effective)
+        # Where the spread is known by now, another round may well agree.
+        is_unknown = (window.effective_spread < bounds.effective_spread).any()
+        return bool(is_unknown and (window.effective > plenty).all())
     return outcome is Outcome.REPAIRED and (not is_cheap or _is_precise(window))
 
 
