@@ -164,15 +164,14 @@ def fit(
     how = {name: value for name, value in given.items() if value is not None}
     how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
     how |= _unlike(require_total_size=(require_total_size, True))
-    begin = {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
-    method = _as_name(method)
+    begin, method = _begin(random_seed, start, start_sigma), _as_name(method)
     if method == "auto" and (start_sigma or inf_kwargs or _not_taken(Auto, how)):
         method = "advi"
         how |= _own_step_size(how)
     with never_lost():
         inference = _chosen(method, model, how, begin, inf_kwargs)
-        how |= {"progressbar": progressbar, "include_transformed": include_transformed}
-        return inference.fit(**how)
+        how["include_transformed"] = include_transformed
+        return inference.fit(progressbar=progressbar, **how)
 
 
 def _chosen(
@@ -214,6 +213,10 @@ def _check_plain(given: Mapping[str, Any]) -> None:
     for name, said in words.items():
         if given[name] is not None:
             as_positive(said, given[name])
+
+
+def _begin(random_seed: Any, start: Any, start_sigma: Any) -> dict[str, Any]:
+    return {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
 
 
 def _as_name(method: Any) -> Any:

@@ -69,6 +69,22 @@ def test_in_many_dimensions_starts_are_no_farther_out_than_in_few() -> None:
     assert np.abs(first).max() <= 2.0
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_starts_are_sought_where_the_density_is_none_at_the_first(seed: int) -> None:
+    """A Gaussian within a disk that 3 % of the prior's draws hit, and no point near the start."""
+
+    def density(z: jax.Array, data: object) -> jax.Array:
+        away = ((z - 30.0) ** 2).sum()
+        return jnp.where(away < 9.0, -0.5 * away, -jnp.inf)
+
+    def prior(count: int, seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).normal(30.0, 12.0, (count, 2))
+
+    search, _ = searched(target_of(density, 2), Starts(np.zeros(2), prior), seed)
+    assert not search.is_empty
+    np.testing.assert_allclose(search.basins[0].top.position, 30.0, atol=0.01)
+
+
 @pytest.mark.parametrize(("dim", "paths"), [(5, 24), (50, 8)])
 def test_starts_that_agree_are_few(dim: int, paths: int) -> None:
     """Where paths are short some look farther out, which eight Gaussians less pay for."""
