@@ -5,19 +5,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from architecture.rooms import PAGE, RANKS, floors, room_of
 from architecture.source import ROOT, Import, imports, paths
+from draw_rooms import PAGE as PICTURE
+from draw_rooms import page, upward
 
-PAGE = ROOT.parents[1] / "docs" / "develop" / "architecture.md"
 HOST = ("gaussian", "modes", "matching", "diagnose")
 
-
-def floors(page: str) -> list[list[str]]:
-    """Read the picture of the page: the rooms of each floor, the lowest first."""
-    lines = re.findall(r"^ {4}(?:floor|basement) \d+ +(.+)$", page, flags=re.MULTILINE)
-    return [line.split() for line in reversed(lines)]
-
-
-RANKS = {room: rank for rank, rooms in enumerate(floors(PAGE.read_text())) for room in rooms}
 
 # Where a dependency may be imported: names of modules, or of packages for all in them.
 PLACES = {
@@ -65,11 +59,6 @@ def _within(name: str, places: Iterable[str]) -> bool:
     return any(name == place or name.startswith(f"{place}.") for place in places)
 
 
-def _room(name: str) -> str:
-    """Name the folder or module right below `taut` that a module lies in or is."""
-    return name.removeprefix("taut.").partition(".")[0]
-
-
 def _described(found: Iterable[Import]) -> list[str]:
     return [f"{item.importer} imports {item.imported}" for item in found]
 
@@ -82,8 +71,14 @@ def test_the_search_for_rings_finds_one() -> None:
     assert _ring({"a": {"b"}, "b": {"c", "d"}, "c": {"b"}, "d": set()}) == ["b", "c"]
 
 
-def test_the_picture_shows_every_room() -> None:
-    assert {_room(name) for name in paths()} == RANKS.keys()
+def test_the_picture_shows_everyroom_of() -> None:
+    assert {room_of(name) for name in paths()} == RANKS.keys()
+
+
+def test_the_picture_is_drawn_from_the_imports() -> None:
+    """`uv run scripts/draw_rooms.py` draws it anew."""
+    assert PICTURE.read_text() == page()
+    assert upward({"target": {"rows"}, "rows": {"target", "rows"}}) == 2
 
 
 def test_the_picture_is_read_from_below() -> None:
@@ -95,15 +90,17 @@ def test_a_room_imports_from_the_floors_below_alone() -> None:
         item
         for item in imports()
         if item.package == "taut"
-        and _room(item.imported) != _room(item.importer)
-        and RANKS[_room(item.imported)] >= RANKS[_room(item.importer)]
+        and room_of(item.imported) != room_of(item.importer)
+        and RANKS[room_of(item.imported)] >= RANKS[room_of(item.importer)]
     ]
     assert _described(stray) == []
 
 
 @pytest.mark.parametrize("room", HOST)
 def test_rooms_of_the_host_do_without_jax(room: str) -> None:
-    stray = [i for i in imports() if i.package in ("jax", "equinox") and _room(i.importer) == room]
+    stray = [
+        i for i in imports() if i.package in ("jax", "equinox") and room_of(i.importer) == room
+    ]
     assert _described(stray) == []
 
 
