@@ -62,9 +62,7 @@ def figures() -> dict[str, int]:
         "rooms": len(RANKS),
         "arrows between them": sum(map(len, graph.values())),
         "arrows that point up": upward(graph),
-        "modules in the root": sum(
-            path.parent == paths()["taut"].parent for path in paths().values()
-        ),
+        "modules in the root": sum(path.parent == root for path in paths().values()),
     }
 
 
@@ -106,11 +104,8 @@ def page() -> str:
     for room, rank in RANKS.items():
         floors.setdefault(rank, []).append(room)
     boxes = "\n".join(_floor(rank, floors[rank]) for rank in sorted(floors, reverse=True))
-    lines = "\n".join(
-        f"    {a}_ --> {b}_"
-        for a, below in without_implied(arrows()).items()
-        for b in sorted(below)
-    )
+    kept = without_implied(arrows())
+    lines = "\n".join(f"    {a}_ --> {b}_" for a in kept for b in sorted(kept[a]))
     return (
         "# Rooms\n\nDrawn by `uv run scripts/draw_rooms.py` from the imports; an arrow that others "
         "imply is left out.\n[Architecture](architecture.md) says what each room holds.\n\n"
