@@ -12,7 +12,7 @@ _CHEAP = 30_000
 # Standard error of a mean, in standard deviations, up to which a cheap repair goes on: so a fit
 # that is trusted is off by no more than a tenth.
 _MEAN_ERROR = 0.025
-# The same of the logarithm of a standard deviation.
+# The same of the logarithm of a standard deviation, where gradients do not correct it.
 _LOG_SD_ERROR = 0.025
 # Effective draws from which on tails are said to be heavy after `heavy_times` as many, if so.
 _PLENTY = 600
@@ -60,5 +60,7 @@ def is_enough(outcome: Outcome, window: Window, operations: float) -> bool:
 
 
 def _is_precise(window: Window) -> bool:
+    """Whether means, and what gradients do not correct of spreads, are known well enough."""
     error = window.correction.standard_error / np.maximum(window.pooled.std(axis=0), 1e-300)
-    return bool(error.max() < _MEAN_ERROR and window.log_std_error.max() < _LOG_SD_ERROR)
+    is_known = window.said.holds or window.log_std_error.max() < _LOG_SD_ERROR
+    return bool(error.max() < _MEAN_ERROR and is_known and (window.effective > _PLENTY).all())
