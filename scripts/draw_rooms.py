@@ -10,13 +10,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from architecture.rooms import RANKS, room_of  # noqa: E402
-from architecture.source import imports, is_package, paths, trees  # noqa: E402
+from architecture.rooms import RANKS, room_of
+from architecture.source import imports, is_package, paths, trees
 
-PAGE = ROOT / "docs" / "develop" / "rooms.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "develop" / "rooms.md"
 # What a fit by the first method loads, and by the automatic one.
 FIRST = ("taut.method.advi", "taut.method.auto")
 

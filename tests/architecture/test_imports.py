@@ -6,10 +6,19 @@ from collections.abc import Iterable
 import pytest
 
 from architecture.rooms import PAGE, RANKS, floors, room_of
-from architecture.source import ROOT, Import, imports, paths
+from architecture.source import ROOT, Import, imports, is_package, paths
 from draw_rooms import PAGE as PICTURE
 from draw_rooms import page, upward
 
+# Whose names are those of their modules too, so that a door would hide the one by the other; and
+# the numbers, which are looked up where they may be changed.
+NO_DOOR = {
+    "taut.calibration.vsbc",
+    "taut.diagnose.criteria",
+    "taut.diagnose.psis",
+    "taut.engine.operations",
+}
+FILES = re.compile(r"`([a-z_0-9/]+/[a-z_0-9]+\.py)`")
 HOST = ("gaussian", "modes", "matching", "diagnose")
 
 
@@ -94,6 +103,29 @@ def test_a_room_imports_from_the_floors_below_alone() -> None:
         and RANKS[room_of(item.imported)] >= RANKS[room_of(item.importer)]
     ]
     assert _described(stray) == []
+
+
+def test_a_room_is_entered_by_its_door() -> None:
+    beside = [
+        item
+        for item in imports()
+        if item.package == "taut"
+        and room_of(item.imported) != room_of(item.importer)
+        and item.imported.count(".") > 1
+        and not is_package(item.imported)
+        and item.imported not in NO_DOOR
+    ]
+    assert _described(beside) == []
+
+
+def test_pages_for_developers_name_files_that_are_there() -> None:
+    pages = {page: page.read_text() for page in PAGE.parent.glob("*.md")}
+    named = [(page.name, f) for page, text in pages.items() for f in FILES.findall(text)]
+    assert len(named) > 50
+    places = (ROOT, PAGE.parents[2])
+    lost = [(p, f) for p, f in named if not any((place / f).exists() for place in places)]
+    # What a reader is to write.
+    assert lost == [("add-a-family.md", "src/taut/family/laplace.py")]
 
 
 @pytest.mark.parametrize("room", HOST)
