@@ -248,3 +248,13 @@ def test_minibatch_results_have_all_rows() -> None:
     # The history is on the scale of all rows: near the negative log evidence.
     exact = -stats.norm(data.mean(), 1.0).logpdf(data).sum()
     assert approx.hist[-1000:].mean() == pytest.approx(exact, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", ["hist", "stopped", "skipped", "method", "timing", "journal", "include_transformed"]
+)
+def test_what_is_told_of_a_fit_has_one_writer(approx: taut.Approximation, name: str) -> None:
+    """It can be read, and is written by `publish` alone, not by a name that nothing looks at."""
+    assert hasattr(approx, name)
+    with pytest.raises(AttributeError):
+        setattr(approx, name, None)

@@ -219,6 +219,11 @@ class Approximation:
         return self._record.journal
 
     @property
+    def include_transformed(self) -> bool:
+        """Whether `sample` puts unconstrained variables into its ``posterior`` by default."""
+        return self._record.include_transformed
+
+    @property
     def ndim(self) -> int:
         """Elements of the unconstrained vector."""
         return self.target.dim
