@@ -32,7 +32,7 @@ from taut.batches import (
     ScaledRows,
     Stream,
 )
-from taut.descent import AbstractMethod, AutoStep, Descent
+from taut.descent import AbstractStepper, AutoStep, Descent
 from taut.family import (
     AbstractFamily,
     Flow,
@@ -260,7 +260,7 @@ OBJECTIVES: dict[str, Callable[[], AbstractObjective]] = {
 ELBOS = [name for name in OBJECTIVES if name.startswith("elbo")]
 
 # What takes steps, and the classes of what a user holds.
-STEPPERS: dict[str, Callable[[], AbstractMethod]] = {
+STEPPERS: dict[str, Callable[[], AbstractStepper]] = {
     "descent": lambda: Descent(ELBO(), taut.adam(learning_rate=0.05)),
     "descent with a bound": lambda: Descent(
         ELBO(estimator=path), taut.sgd(learning_rate=0.01), np.asarray(10.0)

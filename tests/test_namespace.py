@@ -7,6 +7,7 @@ import pymc.variational
 import pytest
 
 import taut
+import taut.descent
 import taut.pymc
 
 REPLACED = [*pymc.variational.__all__, "KLqp", "ImplicitGradient", "Inference", "Approximation"]
@@ -55,3 +56,11 @@ def test_fit_has_pymcs_leading_arguments_and_defaults() -> None:
     for name, parameter in inspect.signature(pymc.fit).parameters.items():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             assert ours[name].default == chosen.get(name, parameter.default)
+
+
+def test_a_name_of_before_is_found_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match="is called AbstractStepper"):
+        old = taut.descent.AbstractMethod
+    assert old is taut.descent.AbstractStepper
+    with pytest.raises(AttributeError, match="no attribute 'AbstractMethods'"):
+        _ = taut.descent.AbstractMethods

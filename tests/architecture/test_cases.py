@@ -10,7 +10,7 @@ import cases
 import taut.optimizer
 from architecture.source import classes
 from taut.batches import AbstractBatches, AbstractFeed
-from taut.descent import AbstractMethod
+from taut.descent import AbstractStepper
 from taut.family import AbstractFamily
 from taut.method import DirectInference, Inference
 from taut.objective import AbstractObjective
@@ -21,7 +21,7 @@ Table = Mapping[str, Callable[[], Any]]
 KINDS: dict[type, Table] = {
     AbstractFamily: cases.FAMILIES,
     AbstractObjective: cases.OBJECTIVES,
-    AbstractMethod: cases.STEPPERS,
+    AbstractStepper: cases.STEPPERS,
     Inference: cases.METHODS,
     DirectInference: cases.DIRECT,
     AbstractOptimizer: cases.OPTIMIZERS,

@@ -14,7 +14,7 @@ import taut
 from cases import regression
 from taut.batches import Endless
 from taut.callbacks import AbstractObserver
-from taut.descent import AbstractMethod, Descent, Run, run_loop
+from taut.descent import AbstractStepper, Descent, Run, run_loop
 from taut.descent.loop import BUFFER, PATIENCE, History
 from taut.engine import Timing
 from taut.errors import NotFiniteError
@@ -74,7 +74,7 @@ class Notes(AbstractProgress):
         self.told += [len(losses), stopped]
 
 
-class Walk(AbstractMethod):
+class Walk(AbstractStepper):
     """Goes up by one each step; `loss` and `where` say what becomes of it, and may be NaN."""
 
     loss: Callable[[Array, Array], Array] = eqx.field(static=True)
@@ -96,7 +96,7 @@ class Walk(AbstractMethod):
         return state
 
 
-def begin(method: AbstractMethod = METHOD, seed: int = 1) -> Run:
+def begin(method: AbstractStepper = METHOD, seed: int = 1) -> Run:
     """A run before its first step, at the origin."""
     return Run(jax.tree.map(np.asarray, method.init(MeanField(np.zeros(3), np.zeros(3)))), seed)
 
@@ -105,7 +105,7 @@ def go(
     run: Run,
     target: taut.Target,
     steps: int,
-    method: AbstractMethod = METHOD,
+    method: AbstractStepper = METHOD,
     observer: AbstractObserver | None = None,
     progress: AbstractProgress | None = None,
     longest_chunk: int = BUFFER,

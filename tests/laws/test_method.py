@@ -20,7 +20,7 @@ from cases import (
     mean_field,
     regression,
 )
-from taut.descent import AbstractMethod
+from taut.descent import AbstractStepper
 from taut.family import FullRank, LowRank, MeanField
 
 SETTLE = {"obj_optimizer": taut.adam(learning_rate=optax.exponential_decay(0.1, 500, 0.5))}
@@ -178,7 +178,7 @@ def test_a_step_keeps_structure_and_types(name: str) -> None:
 
 @pytest.mark.parametrize("name", STEPPERS)
 def test_a_method_begins_at_the_family_it_is_given(name: str) -> None:
-    method: AbstractMethod = STEPPERS[name]()
+    method: AbstractStepper = STEPPERS[name]()
     q = mean_field(5)
     begun = method.family(method.init(q))
     np.testing.assert_array_equal(begun.mean(), q.mean())

@@ -1,15 +1,17 @@
 """The loop that takes steps on the device, and the steps."""
 
+import warnings
+
 from taut.descent.auto_step import AutoStep as AutoStep
 from taut.descent.gradient_step import Descent as Descent
 from taut.descent.loop import Run as Run
 from taut.descent.loop import all_finite as all_finite
 from taut.descent.loop import run_loop as run_loop
-from taut.descent.stepper import AbstractMethod as AbstractMethod
+from taut.descent.stepper import AbstractStepper as AbstractStepper
 from taut.descent.stop_rule import Ending as Ending
 
 __all__ = [
-    "AbstractMethod",
+    "AbstractStepper",
     "AutoStep",
     "Descent",
     "Ending",
@@ -17,3 +19,12 @@ __all__ = [
     "all_finite",
     "run_loop",
 ]
+
+
+def __getattr__(name: str) -> type[AbstractStepper]:
+    """Return what has another name by now, with a warning."""
+    if name == "AbstractMethod":
+        words = "taut.descent.AbstractMethod is called AbstractStepper."
+        warnings.warn(words, DeprecationWarning, stacklevel=2)
+        return AbstractStepper
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

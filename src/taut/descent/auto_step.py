@@ -12,7 +12,7 @@ from taut.arrays import AnyArray
 from taut.descent.family_distance import distance
 from taut.descent.gradient_step import Descent, DescentState
 from taut.descent.iterate_window import Window
-from taut.descent.stepper import AbstractMethod
+from taut.descent.stepper import AbstractStepper
 from taut.family import AbstractFamily
 from taut.target import Target
 
@@ -58,7 +58,7 @@ class AutoStepState(eqx.Module):
     verdicts: Int[Array, ""]
 
 
-class AutoStep(AbstractMethod):
+class AutoStep(AbstractStepper):
     r"""Averaged descent at falling step sizes, until halving them changes nothing.
 
     Iterates at a fixed step size :math:`\gamma` become stationary around a point whose distance

@@ -5,7 +5,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
-from taut.descent.stepper import AbstractMethod
+from taut.descent.stepper import AbstractStepper
 from taut.family import AbstractFamily
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, total_norm_constraint
@@ -19,7 +19,7 @@ class DescentState(eqx.Module):
     optimizer: PyTree
 
 
-class Descent(AbstractMethod):
+class Descent(AbstractStepper):
     r"""Follow noisy gradients of an objective.
 
     .. math:: \lambda \leftarrow \lambda + u_t(\nabla_\lambda \ell(\lambda; \epsilon_t, b_t))

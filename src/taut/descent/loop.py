@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -13,14 +12,11 @@ from jaxtyping import Array, Float, Int, PyTree
 from taut import seed
 from taut.batches import AbstractBatches, AbstractFeed
 from taut.callbacks import AbstractObserver
+from taut.descent.stepper import AbstractStepper
 from taut.engine import Timing, clock, raise_lost
 from taut.errors import RowsError
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
-
-if TYPE_CHECKING:
-    # At run time this would be a ring: the package of methods imports those that call this loop.
-    from taut.descent.stepper import AbstractMethod
 
 # One program serves every chunk: the steps of a chunk are an argument, bounded by its buffer.
 BUFFER = 8192
@@ -42,7 +38,7 @@ class Chunk(eqx.Module):
 
 
 def run_chunk(
-    method: "AbstractMethod",
+    stepper: AbstractStepper,
     target: Target,
     batches: AbstractBatches,
     state: PyTree,
@@ -66,8 +62,8 @@ def run_chunk(
         number = first + chunk.done
         noise_key, batch_key = jax.random.split(jax.random.fold_in(key, number))
         batch = batches.draw(batch_key, number)
-        state, loss = method.step(chunk.state, target, batch, noise_key)
-        finite = jnp.isfinite(loss) & all_finite(method.family(state))
+        state, loss = stepper.step(chunk.state, target, batch, noise_key)
+        finite = jnp.isfinite(loss) & all_finite(stepper.family(state))
         return Chunk(
             jax.tree.map(lambda new, old: jnp.where(finite, new, old), state, chunk.state),
             chunk.losses.at[chunk.done].set(loss.astype(chunk.losses.dtype)),
@@ -119,7 +115,7 @@ class Run:
     Parameters
     ----------
     state
-        The method's state; always the last good one.
+        The stepper's state; always the last good one.
     seed
         Of the noise of all steps.
     step
@@ -145,7 +141,7 @@ class Run:
 
 def run_loop(
     run: Run,
-    method: "AbstractMethod",
+    stepper: AbstractStepper,
     target: Target,
     feed: AbstractFeed,
     steps: int,
@@ -161,7 +157,7 @@ def run_loop(
     ----------
     run
         Changed in place.
-    method, target
+    stepper, target
         What is stepped, and on what.
     feed
         Brings the batches.
@@ -177,7 +173,7 @@ def run_loop(
         Bounds the steps of a chunk; results do not depend on it.
     """
     begin, pace = len(run.history), _Pace(min(longest_chunk, BUFFER))
-    chunks = _Chunks(method, target, feed, timing)
+    chunks = _Chunks(stepper, target, feed, timing)
     key_words = seed.words(run.seed, seed.STEPS)
     progress.start(steps)
     run.stopped, run.in_a_row = INTERRUPTED, 0
@@ -212,9 +208,9 @@ class _Chunks:
     """The program of a chunk, bound to the batches of its steps."""
 
     def __init__(
-        self, method: "AbstractMethod", target: Target, feed: AbstractFeed, timing: Timing
+        self, stepper: AbstractStepper, target: Target, feed: AbstractFeed, timing: Timing
     ) -> None:
-        self._method, self._target, self._feed, self._timing = method, target, feed, timing
+        self._stepper, self._target, self._feed, self._timing = stepper, target, feed, timing
         self._batches: AbstractBatches | None = None
         self._bound: Callable[..., Chunk]
 
@@ -224,7 +220,9 @@ class _Chunks:
             batches, served = self._feed.at(step)
         if batches is not self._batches:
             self._batches = batches
-            self._bound = self._target.programs.bind(run_chunk, self._method, self._target, batches)
+            self._bound = self._target.programs.bind(
+                run_chunk, self._stepper, self._target, batches
+            )
         return self._bound, served
 
 

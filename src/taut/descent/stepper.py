@@ -1,4 +1,4 @@
-"""What an iterative method does; the loop drives it and knows no more than this."""
+"""How steps are taken; the loop drives it and knows no more than this."""
 
 from abc import abstractmethod
 
@@ -9,18 +9,18 @@ from taut.family import AbstractFamily
 from taut.target import Target
 
 
-class AbstractMethod(eqx.Module):
+class AbstractStepper(eqx.Module):
     """How one step of a fit is taken."""
 
     @abstractmethod
     def init(self, family: AbstractFamily) -> PyTree:
-        """Make the state in which a fit of `family` begins."""
+        """Return the state in which a fit of `family` begins."""
 
     @abstractmethod
     def step(
         self, state: PyTree, target: Target, batch: PyTree, key: PRNGKeyArray
     ) -> tuple[PyTree, Scalar]:
-        """Take one step on a batch of rows; give the new state and the loss before it."""
+        """Take one step on a batch of rows; return the new state and the loss before it."""
 
     @abstractmethod
     def moved(self, state: PyTree, family: AbstractFamily) -> PyTree:

@@ -11,7 +11,7 @@ from optax.contrib import adopt
 
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive
-from taut.descent import AbstractMethod, AutoStep, Descent
+from taut.descent import AbstractStepper, AutoStep, Descent
 from taut.engine import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
@@ -100,7 +100,7 @@ class Inference(ABC):
             ``"auto"`` finds it: Adam at step sizes that fall, each until its iterates are
             stationary, which are then averaged; the fit ends when half the step size leads to
             the same average, and ``approx.stopped`` says so. No learning rate and no `n` need to
-            be guessed; see `taut.method.AutoStep`. It goes with every objective and every
+            be guessed; see `taut.descent.AutoStep`. It goes with every objective and every
             approximation that has a density, which particles have not. ``gradient="path"`` is
             faster where the family contains the posterior, as full rank nearly does, and slower
             where correlations are missed.
@@ -154,7 +154,7 @@ class Inference(ABC):
         objective = self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc))
         max_norm = total_grad_norm_constraint
         _check_step_size(step_size, obj_optimizer, self.approx.family)
-        method = _method(
+        stepper = _stepper(
             objective,
             self._optimizer if obj_optimizer is None and step_size is None else obj_optimizer,
             self._max_norm if max_norm is None else max_norm,
@@ -166,7 +166,7 @@ class Inference(ABC):
         shown = as_flag("include_transformed", include_transformed)
         scored = score is None or as_flag("score", score)
         with accounted(self.approx.timing):
-            return self._session.fit(method, n, callbacks, scored, progress, batching, shown)
+            return self._session.fit(stepper, n, callbacks, scored, progress, batching, shown)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None
@@ -205,9 +205,9 @@ def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> 
         )
 
 
-def _method(
+def _stepper(
     objective: AbstractObjective, optimizer: Any, max_norm: Any, family: AbstractFamily | None
-) -> AbstractMethod:
+) -> AbstractStepper:
     """Descend with an optimizer, or with steps that suit the family and whose size is found."""
     if family is None:
         return _descent(objective, optimizer, max_norm)

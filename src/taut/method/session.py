@@ -12,7 +12,7 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.arguments import as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
-from taut.descent import AbstractMethod, AutoStep, Ending, Run, run_loop
+from taut.descent import AbstractStepper, AutoStep, Ending, Run, run_loop
 from taut.diagnose import Journal
 from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
@@ -39,7 +39,7 @@ class Session:
         self.approx = approx
         self._note(method=name)
         self._run: Run | None = None
-        self._method: AbstractMethod | None = None
+        self._stepper: AbstractStepper | None = None
         self._family_of: Callable[[Any], AbstractFamily]
         self._published: AbstractFamily | None = None
         self._callbacks: tuple[Callable[..., Any], ...] = ()
@@ -56,7 +56,7 @@ class Session:
 
     def fit(
         self,
-        method: AbstractMethod,
+        stepper: AbstractStepper,
         n: int,
         callbacks: Iterable[Callable[..., Any]] | None,
         score: bool,
@@ -73,12 +73,12 @@ class Session:
         self._check_start()
         self._batching = batching
         self._prepare_steps()
-        self._method = method
+        self._stepper = stepper
         # Looked up once: callbacks may publish a state at every step, and a bound method of an
         # equinox module costs 50 µs to look up.
-        self._family_of = method.family
+        self._family_of = stepper.family
         state = self.approx.target.programs(
-            _init, method, self.approx.family, timing=self.approx.timing
+            _init, stepper, self.approx.family, timing=self.approx.timing
         )
         if self._run is None:
             self._run = Run(state, self.approx.random_seed)
@@ -103,14 +103,14 @@ class Session:
 
     def _go_on(self, n: int, observer: Callbacks, progress: AbstractProgress) -> Approximation:
         assert self._run is not None
-        assert self._method is not None
+        assert self._stepper is not None
         assert self._stepping is not None
         skipped, begin = self._run.skipped, self._run.step
         target = self.approx.target
         with target.precision(), single_threaded(target.largest_matrix):
             try:
                 run_loop(
-                    self._run, self._method, self._stepping.target, self._stepping.feed, n,
+                    self._run, self._stepper, self._stepping.target, self._stepping.feed, n,
                     observer=self._watch(observer, n), progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
             except TautError as error:
@@ -134,7 +134,7 @@ class Session:
 
     def _watch(self, observer: AbstractObserver, n: int) -> AbstractObserver:
         assert self._run is not None
-        if isinstance(self._method, AutoStep):
+        if isinstance(self._stepper, AutoStep):
             observer = Ending(observer, n, self._run.state)
         return Following(observer, self._take_up_written)
 
@@ -144,10 +144,10 @@ class Session:
         if self._published is None or family is self._published:
             return
         assert self._run is not None
-        assert self._method is not None
+        assert self._stepper is not None
         with self.approx.target.precision():
             family = jax.tree.map(jnp.asarray, family)
-            self._run.state = self._method.moved(self._run.state, family)
+            self._run.state = self._stepper.moved(self._run.state, family)
         self._published = self.approx.family
 
     def _publish(self, state: Any) -> None:
@@ -229,8 +229,8 @@ def check_approximation(method: str, approx: Any) -> None:
         )
 
 
-def _init(method: AbstractMethod, family: AbstractFamily) -> Any:
-    return method.init(family)
+def _init(stepper: AbstractStepper, family: AbstractFamily) -> Any:
+    return stepper.init(family)
 
 
 def _shapes(space: Any) -> str:
