@@ -4,10 +4,10 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, final
 
-from taut.approximation import Approximation, Group
+from taut.approximation import Approximation
 from taut.arguments import as_positive
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.setup import Setup
 from taut.objective import AbstractObjective, Gradient, as_objective
 
 
@@ -15,8 +15,8 @@ class AbstractADVI(Inference):
     """ADVI with Gaussians of a form that has no size."""
 
     @abstractmethod
-    def _group(self, **start: Any) -> Group:
-        """Return the group of all variables, begun at a point with a scale."""
+    def _approximation(self, setup: Setup) -> Approximation:
+        """Return the approximation of all variables, begun as a user says."""
 
     def __init__(
         self,
@@ -30,9 +30,7 @@ class AbstractADVI(Inference):
         objective: AbstractObjective | None = None,
     ) -> None:
         self._chosen = as_objective(objective, beta, gradient)
-        group = self._group(start=start, start_sigma=start_sigma)
-        approx = Approximation([group], model=model, random_seed=random_seed)
-        self._session = Session(type(self).__name__, approx)
+        self._begin(self._approximation(Setup(model, random_seed, start, start_sigma)))
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         return self._chosen.with_draws(n_mc)
@@ -82,8 +80,8 @@ class ADVI(AbstractADVI):
     3000
     """
 
-    def _group(self, **start: Any) -> Group:
-        return Group(None, "mf", **start)
+    def _approximation(self, setup: Setup) -> Approximation:
+        return setup.approximation("mf")
 
 
 @final
@@ -114,8 +112,8 @@ class FullRankADVI(AbstractADVI):
     (3,)
     """
 
-    def _group(self, **start: Any) -> Group:
-        return Group(None, "fr", **start)
+    def _approximation(self, setup: Setup) -> Approximation:
+        return setup.approximation("fr")
 
 
 @final
@@ -168,9 +166,7 @@ class LowRankADVI(Inference):
     ) -> None:
         self._chosen = as_objective(objective, beta, gradient)
         rank = None if rank is None else as_positive("rank", rank)
-        group = Group(None, "lr", start=start, start_sigma=start_sigma, rank=rank)
-        approx = Approximation([group], model=model, random_seed=random_seed)
-        self._session = Session("LowRankADVI", approx)
+        self._begin(Setup(model, random_seed, start, start_sigma).approximation("lr", rank=rank))
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         return self._chosen.with_draws(n_mc)

@@ -6,11 +6,12 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Array, Scalar
 
-from taut.approximation import Approximation, Group
+from taut.approximation import Approximation
 from taut.arguments import as_number
 from taut.method.implicit_gradient import DRAWS
 from taut.method.inference import Inference
-from taut.method.session import Session, check_approximation
+from taut.method.session import check_approximation
+from taut.method.setup import Setup
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel
 
 
@@ -57,10 +58,10 @@ class ASVGD(Inference):
         if approx is not None:
             check_approximation("ASVGD", approx)
         if approx is None:
-            approx = Approximation([Group(None, "fr")], model=model, random_seed=random_seed)
+            approx = Setup(model, random_seed).approximation("fr")
         self._kernel = as_kernel(kernel)
         self._temperature = np.asarray(as_number("temperature", temperature))
-        self._session = Session("ASVGD", approx)
+        self._begin(approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         return Stein(self._kernel, self._temperature, n_mc or DRAWS)

@@ -4,13 +4,14 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any, final
 
-from taut.approximation import Approximation, Group
 from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
 from taut.gaussian import Normal
-from taut.method.direct import DirectInference, Iterate, Problem, check_start
+from taut.method.direct import DirectInference, check_start
 from taut.method.gaussian_stages import Climb
 from taut.method.one_period import in_one_period, outside
+from taut.method.problem import Iterate, Needs, Problem
+from taut.method.setup import Setup
 from taut.method.verification import checked, is_mixed, verified
 from taut.modes import Modes
 
@@ -50,10 +51,8 @@ class Auto(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides the fit, and the draws that are given no seed of their own.
+    model, random_seed
+        As of `taut.ADVI`.
     start
         Values around which paths begin, by variable; the others begin around the model's initial
         point.
@@ -74,9 +73,9 @@ class Auto(DirectInference):
     'FullRank'
     """
 
-    _name = "auto"
-    _longest = 20_000
-    _needs_start, _judges, _drafts = False, True, True
+    title = "auto"
+    longest = 20_000
+    needs = Needs(finite_start=False, judgement=True, draft=True)
 
     def __init__(
         self,
@@ -85,9 +84,7 @@ class Auto(DirectInference):
         random_seed: Any = None,
         start: Mapping[str, Any] | None = None,
     ) -> None:
-        group = Group(None, "mf", start=start)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
-        self._is_start_given = start is not None
+        self._begin(Setup(model, random_seed, start), "mf")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         inside, periods = in_one_period(problem)

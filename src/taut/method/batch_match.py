@@ -5,10 +5,11 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
 from taut.matching import batch_match
-from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.direct import DirectInference
+from taut.method.problem import Iterate, Problem, matched
+from taut.method.setup import Setup
 
 
 @final
@@ -28,14 +29,8 @@ class BatchMatch(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides the batches, and the draws that are given no seed of their own.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
-    start_sigma
-        Standard deviations to start with, by variable, in the unconstrained space.
+    model, random_seed, start, start_sigma
+        As of `taut.ADVI`.
     draws
         In a batch; by default the next multiple of 32 above the dimension, 1 024 at most. With
         fewer draws than dimensions it takes very many batches.
@@ -64,8 +59,8 @@ class BatchMatch(DirectInference):
     'log p and log q differ by a constant: the fit is exact'
     """
 
-    _name = "batch-and-match"
-    _longest = 1000
+    title = "batch-and-match"
+    longest = 1000
 
     def __init__(
         self,
@@ -77,8 +72,7 @@ class BatchMatch(DirectInference):
         draws: int | None = None,
     ) -> None:
         self._draws = None if draws is None else as_positive("draws", draws)
-        group = Group(None, "fr", start=start, start_sigma=start_sigma)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start, start_sigma), "fr")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
@@ -87,9 +81,4 @@ class BatchMatch(DirectInference):
         steps = batch_match(
             problem.gradients, problem.start, cov, problem.random, draws=self._draws
         )
-        while True:
-            try:
-                reached = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+        return (yield from matched(steps, target.dtype))

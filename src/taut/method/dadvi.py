@@ -8,13 +8,14 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Array, Float
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_flag, as_positive
 from taut.engine import map_draws
 from taut.errors import ArgumentError
 from taut.family import MeanField, inverse_softplus
 from taut.gradients import AbstractGradients
-from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.direct import DirectInference
+from taut.method.problem import Iterate, Needs, Problem, iterates
+from taut.method.setup import Setup
 from taut.modes import CHUNK, descend
 from taut.target import Target
 
@@ -44,14 +45,8 @@ class DADVI(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides the noise, and the draws that are given no seed of their own.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
-    start_sigma
-        Standard deviations to start with, by variable, in the unconstrained space.
+    model, random_seed, start, start_sigma
+        As of `taut.ADVI`.
     draws
         Of the noise.
     antithetic
@@ -82,8 +77,9 @@ class DADVI(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _name = "DADVI"
-    _longest, _second_order = 200, True
+    title = "DADVI"
+    longest = 200
+    needs = Needs(rows_in_memory=True)
 
     def __init__(
         self,
@@ -102,8 +98,7 @@ class DADVI(DirectInference):
         if antithetic and self._draws % 2:
             raise ArgumentError(f"Antithetic draws come in pairs: draws must be even, got {draws}.")
         self._antithetic, self._order = antithetic, order
-        group = Group(None, "mf", start=start, start_sigma=start_sigma)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start, start_sigma), "mf")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         family, target = self._approx.family, problem.gradients.target
@@ -117,14 +112,13 @@ class DADVI(DirectInference):
             steps = _trust(objective, begin)
         else:
             steps = _quasi(objective, begin, problem.random)
-        while True:
-            try:
-                parameters, value = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            mean, log_std = np.split(parameters, 2)
-            rho = inverse_softplus(np.exp(log_std))
-            yield Iterate(MeanField(mean.astype(target.dtype), rho.astype(target.dtype)), value)
+        return (yield from iterates(steps, lambda at: _iterate(*at, target.dtype)))
+
+
+def _iterate(parameters: Vector, value: float, dtype: str) -> Iterate:
+    mean, log_std = np.split(parameters, 2)
+    rho = inverse_softplus(np.exp(log_std))
+    return Iterate(MeanField(mean.astype(dtype), rho.astype(dtype)), value)
 
 
 def balanced(random: np.random.Generator, draws: int, dim: int) -> Float[np.ndarray, "draws dim"]:
@@ -185,12 +179,8 @@ def curvatures_at(
 def _quasi(
     objective: _Objective, begin: Vector, random: np.random.Generator
 ) -> Generator[tuple[Vector, float], None, str]:
-    steps = descend(objective, begin, random, tolerance=1e-12)
-    while True:
-        try:
-            yield next(steps)
-        except StopIteration as stop:
-            return _CONVERGED if stop.value else _NOT_CONVERGED
+    converged = yield from descend(objective, begin, random, tolerance=1e-12)
+    return _CONVERGED if converged else _NOT_CONVERGED
 
 
 def _trust(objective: _Objective, begin: Vector) -> Generator[tuple[Vector, float], None, str]:

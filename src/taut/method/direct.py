@@ -5,8 +5,8 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -17,9 +17,10 @@ from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
 from taut.engine import accounted, building, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
-from taut.family import AbstractFamily
 from taut.frontend import NOT_EVALUATED
-from taut.gradients import AbstractGradients, Draft, gradients_of
+from taut.gradients import Draft, gradients_of
+from taut.method.problem import Iterate, Needs, Problem
+from taut.method.setup import Setup
 from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
 from taut.rows import AbstractRows
@@ -30,86 +31,26 @@ from taut.target import Batching, Stepping, Target
 _MANY_ROWS, _BATCH_ROWS = 200_000, 500
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What a direct method works on.
-
-    Parameters
-    ----------
-    gradients
-        The log density and its gradient; `gradients.target` is what is approximated.
-    start
-        Where to begin, in the unconstrained space.
-    random
-        Decides all that is random.
-    longest
-        Iterations after which it is ended.
-    begun
-        When the fit began, by `time.perf_counter`.
-    deadline
-        When it is ended, by the same clock.
-    starts
-        Where paths begin, if the method follows several.
-    draft
-        A part of the rows to look at first, if there is one.
-    journal
-        Where a method writes down what it did.
-    """
-
-    gradients: AbstractGradients
-    start: np.ndarray
-    random: np.random.Generator
-    longest: int
-    begun: float
-    deadline: float
-    starts: Starts
-    draft: Draft | None = None
-    journal: Journal = field(default_factory=Journal)
-
-    @property
-    def is_late(self) -> bool:
-        """Whether there is no time left."""
-        return not self.has_time_for(0)
-
-    def has_time_for(self, gradients: int) -> bool:
-        """Whether there is time left for so many gradients."""
-        seconds = gradients * self.gradients.seconds_each if gradients else 0.0
-        return time.perf_counter() + seconds < self.deadline
-
-
-@dataclass(frozen=True)
-class Iterate:
-    """What a direct method has reached.
-
-    Parameters
-    ----------
-    family
-        The best approximation so far.
-    loss
-        Negative ELBO, or what else the method minimises, of this iteration.
-    """
-
-    family: AbstractFamily
-    loss: float
-
-
 class DirectInference(ABC):
     """A fit that is run once, looks at all rows, and says itself when it is done."""
 
-    _approx: Approximation
     # What results call it.
-    _name: str
+    title: ClassVar[str]
     # Iterations after which it ends in any case.
-    _longest: int
+    longest: ClassVar[int]
+    needs: ClassVar[Needs] = Needs()
+    _approx: Approximation
     # Whether the user says where to begin.
-    _is_start_given = False
-    # Whether the density has to be finite where it begins, whether it judges its fits, looks at a
-    # part of the rows first, and takes second derivatives.
-    _needs_start, _judges, _drafts, _second_order = True, False, False, False
+    _is_start_given: bool
 
     @abstractmethod
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
-        """Give what is reached after each iteration; return why it ends."""
+        """Yield what is reached after each iteration; return why it ends."""
+
+    def _begin(self, setup: Setup, vfam: str, **group: Any) -> None:
+        """Make the approximation it starts from; what every constructor does."""
+        self._approx = setup.approximation(vfam, **group)
+        self._is_start_given = setup.start is not None
 
     @property
     def approx(self) -> Approximation:
@@ -177,7 +118,7 @@ class DirectInference(ABC):
             batch_size, rows, shuffle=shuffle, require_total_size=require_total_size
         )
         self._check_batching(batching)
-        longest = self._longest if n is None else as_positive("n", n)
+        longest = self.longest if n is None else as_positive("n", n)
         shown = as_flag("include_transformed", include_transformed)
         begun = time.perf_counter()
         deadline = begun + as_seconds("max_seconds", max_seconds)
@@ -187,11 +128,11 @@ class DirectInference(ABC):
                 target = self._approx.source.target()
             self._approx.publish(replace(self._approx.state, target=target))
             problem = self._problem(longest, begun, deadline, batching)
-            self._note(method=self._name, journal=problem.journal, include_transformed=shown)
+            self._note(method=self.title, journal=problem.journal, include_transformed=shown)
             # A method that judges its fits has stages of its own.
-            stage = problem.journal.stage(self._name, problem.gradients)
+            stage = problem.journal.stage(self.title, problem.gradients)
             threads = single_threaded(self._approx.target.largest_matrix)
-            with nullcontext() if self._judges else stage, threads:
+            with nullcontext() if self.needs.judgement else stage, threads:
                 self._run(problem, progress)
         self._conclude(problem.journal)
         return self._approx
@@ -202,7 +143,7 @@ class DirectInference(ABC):
 
     def _conclude(self, journal: Journal) -> None:
         """Warn of a fit that is not to be trusted, if the method judges its fits."""
-        if self._judges and journal.outcome is None:
+        if self.needs.judgement and journal.outcome is None:
             interrupted = self._approx.stopped == INTERRUPTED
             journal.conclude(Outcome.INTERRUPTED if interrupted else Outcome.UNCHECKED)
         if journal.outcome is not None and not journal.verdict.trusted:
@@ -210,12 +151,12 @@ class DirectInference(ABC):
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__
-        if batching.source is not None and self._second_order:
+        if batching.source is not None and self.needs.rows_in_memory:
             raise ArgumentError(
                 f"{name} takes second derivatives, which needs all rows in memory, and these are "
                 'read from a source. Leave method out, or choose method="batch_match".'
             )
-        if batching.batch_size is not None and batching.source is None and not self._drafts:
+        if batching.batch_size is not None and batching.source is None and not self.needs.draft:
             raise ArgumentError(
                 f"{name} reads all rows in every step: it does not take batch_size. Leave that "
                 'out, or choose a method that takes steps, such as method="advi".'
@@ -225,17 +166,17 @@ class DirectInference(ABC):
         approx = self._approx
         with approx.target.precision():
             start = np.asarray(approx.family.mean(), float)
-        check_start(approx, start, finite=self._needs_start)
+        check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
         stepping = self._stepping(batching, start)
         approx.publish(replace(approx.state, stepping=stepping))
         draft = None
-        if stepping is not None and self._drafts:
+        if stepping is not None and self.needs.draft:
             draft = Draft.of(stepping, len(start), approx.timing)
         gradients = gradients_of(approx.target, stepping, approx.timing)
         starts = Starts(start, self._prior_points, is_given=self._is_start_given)
         with building(approx.timing, "lift"):
-            journal = Journal(jumps=approx.source.discontinuities() if self._judges else ())
+            journal = Journal(jumps=approx.source.discontinuities() if self.needs.judgement else ())
         return Problem(gradients, start, random, longest, begun, deadline, starts, draft, journal)
 
     def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
@@ -245,11 +186,13 @@ class DirectInference(ABC):
     def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
-        in_batches = self._drafts and not isinstance(target.batches, AllRows)
+        in_batches = self.needs.draft and not isinstance(target.batches, AllRows)
         with building(approx.timing, "lift"):
             if batching.batch_size is not None or in_batches:
                 return approx.source.stepping(target, batching, start, approx.random_seed)
-            return self._unasked(batching, start) if self._drafts and _are_many(target) else None
+            return (
+                self._unasked(batching, start) if self.needs.draft and _are_many(target) else None
+            )
 
     def _unasked(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""

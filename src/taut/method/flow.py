@@ -6,7 +6,7 @@ from typing import Any, final
 import jax
 import numpy as np
 
-from taut.approximation import Approximation, Group
+from taut.approximation import Approximation
 from taut.errors import ArgumentError
 from taut.family import (
     AbstractFamily,
@@ -20,7 +20,7 @@ from taut.family import (
     inverse_softplus,
 )
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.setup import Setup
 from taut.objective import AbstractObjective, Gradient, as_elbo, as_objective
 from taut.optimizer import adam
 
@@ -126,10 +126,9 @@ class FlowVI(Inference):
             raise ArgumentError("base is where the flow begins: leave start and start_sigma out.")
         if model is None and isinstance(base, Approximation):
             model = base.target if base.model is None else base.model
-        group = Group(None, "mf", start=start, start_sigma=start_sigma)
-        approx = Approximation([group], model=model, random_seed=random_seed)
+        approx = Setup(model, random_seed, start, start_sigma).approximation("mf")
         approx.update(Flow.around(_base(base, approx), shape, nu=nu))
-        self._session = Session("FlowVI", approx)
+        self._begin(approx)
         self._optimizer, self._max_norm = adam(learning_rate=_RATE), _MAX_NORM
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:

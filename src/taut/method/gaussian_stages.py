@@ -16,7 +16,7 @@ from taut.matching import (
     draws_for,
     leap_and_patch,
 )
-from taut.method.direct import Problem
+from taut.method.problem import Problem
 from taut.modes import Basin, Modes, Search, counts, is_apart, laplace_at
 
 # Dimensions up to which a covariance is written out, and from which on few directions come first,

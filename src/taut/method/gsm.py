@@ -5,11 +5,12 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
 from taut.gaussian import Gaussian
 from taut.matching import match_draws, match_scores
-from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.direct import DirectInference
+from taut.method.problem import Iterate, Problem, matched
+from taut.method.setup import Setup
 
 # Dimensions up to which it goes on until a Gaussian is found exactly.
 _EXACT = 128
@@ -34,14 +35,8 @@ class GSM(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides the batches, and the draws that are given no seed of their own.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
-    start_sigma
-        Standard deviations to start with, by variable, in the unconstrained space.
+    model, random_seed, start, start_sigma
+        As of `taut.ADVI`.
     draws
         In a batch.
 
@@ -67,8 +62,8 @@ class GSM(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _name = "Gaussian score matching"
-    _longest = 3000
+    title = "Gaussian score matching"
+    longest = 3000
 
     def __init__(
         self,
@@ -80,8 +75,7 @@ class GSM(DirectInference):
         draws: int = 32,
     ) -> None:
         self._draws = as_positive("draws", draws)
-        group = Group(None, "fr", start=start, start_sigma=start_sigma)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start, start_sigma), "fr")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
@@ -92,9 +86,4 @@ class GSM(DirectInference):
         steps = match_scores(
             problem.gradients, begin, problem.random, self._draws, match_draws, holds=holds
         )
-        while True:
-            try:
-                reached = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+        return (yield from matched(steps, target.dtype))

@@ -10,7 +10,7 @@ from taut.approximation import Approximation
 from taut.arguments import as_number
 from taut.family import Particles
 from taut.method.inference import Inference
-from taut.method.session import Session, check_approximation
+from taut.method.session import check_approximation
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel
 
 # PyMC's default for the draws of a step of ASVGD.
@@ -54,7 +54,7 @@ class ImplicitGradient(Inference):
         check_approximation("ImplicitGradient", approx)
         self._kernel = as_kernel(kernel)
         self._temperature = np.asarray(as_number("temperature", temperature))
-        self._session = Session("ImplicitGradient", approx)
+        self._begin(approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         particles = isinstance(self.approx.family, Particles)

@@ -43,6 +43,10 @@ class Inference(ABC):
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         """Give the objective, estimated from so many draws a step; `None` for its default."""
 
+    def _begin(self, approx: Approximation) -> None:
+        """Take up what is fitted; what every constructor ends with."""
+        self._session = Session(type(self).__name__, approx)
+
     @property
     def approx(self) -> Approximation:
         """The approximation; before the fit, the one it starts from."""

@@ -6,7 +6,7 @@ from taut.approximation import Approximation
 from taut.errors import ArgumentError
 from taut.family import has_density
 from taut.method.inference import Inference
-from taut.method.session import Session, check_approximation
+from taut.method.session import check_approximation
 from taut.objective import AbstractObjective, Gradient, as_objective
 
 
@@ -54,7 +54,7 @@ class KLqp(Inference):
                 "Fit them by taut.SVGD or taut.ImplicitGradient."
             )
         self._chosen = as_objective(objective, beta, gradient)
-        self._session = Session("KLqp", approx)
+        self._begin(approx)
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         return self._chosen.with_draws(n_mc)

@@ -6,12 +6,13 @@ from typing import Any, final
 import numpy as np
 
 from taut import errors
-from taut.approximation import Approximation, Group
 from taut.errors import ArgumentError
 from taut.family import FullRank
 from taut.gaussian import Gaussian
 from taut.gradients import AbstractGradients, hessian_at
-from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.direct import DirectInference
+from taut.method.problem import Iterate, Needs, Problem
+from taut.method.setup import Setup
 from taut.modes import Function, Point, descend, newton_step, scaled_eigen
 
 # Beyond, the Hessian alone takes minutes.
@@ -40,12 +41,8 @@ class Laplace(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides where the search begins anew if it fails, and draws without a seed of their own.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
+    model, random_seed, start
+        As of `taut.ADVI`; the seed decides where the search begins anew if it fails.
 
     Raises
     ------
@@ -68,8 +65,9 @@ class Laplace(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _name = "Laplace"
-    _longest, _second_order = 500, True
+    title = "Laplace"
+    longest = 500
+    needs = Needs(rows_in_memory=True)
 
     def __init__(
         self,
@@ -78,9 +76,8 @@ class Laplace(DirectInference):
         random_seed: Any = None,
         start: Mapping[str, Any] | None = None,
     ) -> None:
-        group = Group(None, "mf", start=start)
         # Mean field is enough to hold a start, and does not fill the memory before the check.
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start), "mf")
         if self._approx.ndim > _LARGEST:
             raise ArgumentError(
                 f"The model has {self._approx.ndim:,d} dimensions, and Laplace's approximation "

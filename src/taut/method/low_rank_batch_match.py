@@ -5,11 +5,12 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
 from taut.family import LowRank
 from taut.matching import LowRankGaussian, leap_and_patch
-from taut.method.direct import DirectInference, Iterate, Problem
+from taut.method.direct import DirectInference
+from taut.method.problem import Iterate, Problem, matched
+from taut.method.setup import Setup
 
 
 @final
@@ -38,14 +39,8 @@ class LowRankBatchMatch(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides the batches, and the draws that are given no seed of their own.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
-    start_sigma
-        Standard deviations to start with, by variable, in the unconstrained space.
+    model, random_seed, start, start_sigma
+        As of `taut.ADVI`.
     rank
         Directions; never more than dimensions.
     draws
@@ -73,8 +68,8 @@ class LowRankBatchMatch(DirectInference):
     [3. 3.] [2. 2.]
     """
 
-    _name = "low-rank batch-and-match"
-    _longest = 1000
+    title = "low-rank batch-and-match"
+    longest = 1000
 
     def __init__(
         self,
@@ -88,8 +83,7 @@ class LowRankBatchMatch(DirectInference):
     ) -> None:
         self._draws = as_positive("draws", draws)
         rank = as_positive("rank", rank)
-        group = Group(None, "lr", start=start, start_sigma=start_sigma, rank=rank)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start, start_sigma), "lr", rank=rank)
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
@@ -99,9 +93,4 @@ class LowRankBatchMatch(DirectInference):
         factor = np.asarray(family.factor, float)
         begin = LowRankGaussian(problem.start, variances - np.sum(factor**2, axis=1), factor)
         steps = leap_and_patch(problem.gradients, begin, problem.random, self._draws)
-        while True:
-            try:
-                reached = next(steps)
-            except StopIteration as stop:
-                return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+        return (yield from matched(steps, target.dtype))

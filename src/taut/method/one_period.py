@@ -9,7 +9,7 @@ from taut.chains import OnePeriod, Periods, periods_around
 from taut.family import AbstractFamily, Mixture, Particles, Stretched
 from taut.gaussian import Normal, Structured, as_normal
 from taut.gradients import AbstractGradients
-from taut.method.direct import Iterate, Problem
+from taut.method.problem import Iterate, Problem
 from taut.modes import Points, Prior, Starts, ascend
 
 # Standard deviations up to which an angle spreads alike in z and x; there it is 0.55 radians.

@@ -5,12 +5,13 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_flag, as_number, as_positive
 from taut.diagnose.psis import psis
 from taut.errors import NotFiniteError
 from taut.family import Particles
-from taut.method.direct import DirectInference, Iterate, Problem, check_start
+from taut.method.direct import DirectInference, check_start
+from taut.method.problem import Iterate, Problem
+from taut.method.setup import Setup
 from taut.modes import Candidate, Modes, ascend, best_of_paths
 
 # Draws of each path that are weighed, and particles that are chosen of all of them.
@@ -34,12 +35,8 @@ class Pathfinder(DirectInference):
 
     Parameters
     ----------
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    random_seed
-        Decides where paths begin and all draws.
-    start
-        Values to start from, by variable; the others start at the model's initial point.
+    model, random_seed, start
+        As of `taut.ADVI`; the seed decides where paths begin.
     paths
         How many.
     jitter
@@ -70,8 +67,8 @@ class Pathfinder(DirectInference):
     [3.] [2.]
     """
 
-    _name = "pathfinder"
-    _longest = 3
+    title = "pathfinder"
+    longest = 3
 
     def __init__(
         self,
@@ -86,8 +83,7 @@ class Pathfinder(DirectInference):
         self._paths = as_positive("paths", paths)
         self._jitter = as_number("jitter", jitter, zero=True)
         self._importance = as_flag("importance", importance)
-        group = Group(None, "mf", start=start)
-        self._approx = Approximation([group], model=model, random_seed=random_seed)
+        self._begin(Setup(model, random_seed, start), "mf")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         dtype, random = problem.gradients.target.dtype, problem.random

@@ -6,11 +6,10 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import Array, Scalar
 
-from taut.approximation import Approximation, Group
 from taut.arguments import as_number, as_positive
 from taut.errors import ArgumentError
 from taut.method.inference import Inference
-from taut.method.session import Session
+from taut.method.setup import Setup
 from taut.objective import RBF, AbstractKernel, AbstractObjective, Stein, as_kernel
 
 
@@ -29,12 +28,8 @@ class SVGD(Inference):
         How many.
     jitter
         Standard deviation of their scatter around the start, in the unconstrained space.
-    model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
-    start
-        Values to start around, by variable.
-    random_seed
-        Decides the scatter, the batches, and the draws that are given no seed of their own.
+    model, start, random_seed
+        As of `taut.ADVI`; particles scatter around the start.
     kernel
         `taut.objective.RBF()` with the median heuristic, `taut.objective.IMQ()`, or a JAX function
         of two points.
@@ -69,9 +64,8 @@ class SVGD(Inference):
     ) -> None:
         n_particles = as_positive("n_particles", n_particles)
         self._stein = Stein(as_kernel(kernel), np.asarray(as_number("temperature", temperature)))
-        group = Group(None, "empirical", start=start, size=n_particles, jitter=jitter)
-        approx = Approximation([group], model=model, random_seed=random_seed)
-        self._session = Session("SVGD", approx)
+        setup = Setup(model, random_seed, start)
+        self._begin(setup.approximation("empirical", size=n_particles, jitter=jitter))
 
     def _objective(self, n_mc: int | None) -> AbstractObjective:
         if n_mc is not None:

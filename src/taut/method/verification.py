@@ -21,7 +21,7 @@ from taut.diagnose import (
 )
 from taut.gaussian import Normal, Weights
 from taut.gradients import BLOCK
-from taut.method.direct import Iterate, Problem
+from taut.method.problem import Iterate, Problem
 
 Draws = Float[np.ndarray, "draws dim"]
 

@@ -1,0 +1,119 @@
+"""What a method that ends by itself asks for, works on, and yields."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from taut.diagnose import Journal
+from taut.family import AbstractFamily
+from taut.gradients import AbstractGradients, Draft
+from taut.matching import Matched
+from taut.modes import Starts
+
+
+@final
+@dataclass(frozen=True)
+class Needs:
+    """What a method asks of its driver.
+
+    Parameters
+    ----------
+    finite_start
+        A density that is finite where it begins.
+    judgement
+        A verdict, which it gives itself, in stages of its own.
+    draft
+        A part of the rows to look at first, where there are many or they come in batches.
+    rows_in_memory
+        All rows at once, since it takes second derivatives.
+    """
+
+    finite_start: bool = True
+    judgement: bool = False
+    draft: bool = False
+    rows_in_memory: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """What a direct method works on.
+
+    Parameters
+    ----------
+    gradients
+        The log density and its gradient; `gradients.target` is what is approximated.
+    start
+        Where to begin, in the unconstrained space.
+    random
+        Decides all that is random.
+    longest
+        Iterations after which it is ended.
+    begun
+        When the fit began, by `time.perf_counter`.
+    deadline
+        When it is ended, by the same clock.
+    starts
+        Where paths begin, if the method follows several.
+    draft
+        A part of the rows to look at first, if there is one.
+    journal
+        Where a method writes down what it did.
+    """
+
+    gradients: AbstractGradients
+    start: np.ndarray
+    random: np.random.Generator
+    longest: int
+    begun: float
+    deadline: float
+    starts: Starts
+    draft: Draft | None = None
+    journal: Journal = field(default_factory=Journal)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether there is no time left."""
+        return not self.has_time_for(0)
+
+    def has_time_for(self, gradients: int) -> bool:
+        """Whether there is time left for so many gradients."""
+        seconds = gradients * self.gradients.seconds_each if gradients else 0.0
+        return time.perf_counter() + seconds < self.deadline
+
+
+@final
+@dataclass(frozen=True)
+class Iterate:
+    """What a direct method has reached.
+
+    Parameters
+    ----------
+    family
+        The best approximation so far.
+    loss
+        Negative ELBO, or what else the method minimises, of this iteration.
+    """
+
+    family: AbstractFamily
+    loss: float
+
+
+def iterates[R](
+    steps: Generator[R, None, str], as_iterate: Callable[[R], Iterate]
+) -> Generator[Iterate, None, str]:
+    """Hand on what an algorithm reaches, as iterates; return why it ends."""
+    while True:
+        try:
+            reached = next(steps)
+        except StopIteration as stop:
+            return stop.value
+        yield as_iterate(reached)
+
+
+def matched(steps: Generator[Matched[Any], None, str], dtype: str) -> Generator[Iterate, None, str]:
+    """Hand on Gaussians that are matched to scores, each with the ELBO of the one before."""
+    return iterates(steps, lambda m: Iterate(m.gaussian.family(dtype), -m.elbo))
