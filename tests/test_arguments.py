@@ -255,7 +255,7 @@ def test_the_model_may_stand_first() -> None:
         taut.fit(MODEL, 10_000)  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("method", ["auto", "Auto", "AUTO", taut.Auto])
+@pytest.mark.parametrize("method", ["auto", "Auto", "AUTO", taut.Auto, None])
 def test_all_ways_to_write_the_automatic_method_follow_one_rule(method: Any) -> None:
     """Arguments of steps make it ADVI; without them it is what chooses."""
     seen: list[int] = []

@@ -1,5 +1,8 @@
 """The front door: what it accepts, and what it says to what it does not."""
 
+from typing import Any
+
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pymc as pm
@@ -7,6 +10,8 @@ import pytest
 
 import taut
 from taut import errors
+from taut.batches import RandomRows
+from taut.target import Space
 
 DATA = np.array([1.5, 2.5, 2.0, 3.0])
 
@@ -198,6 +203,30 @@ def test_masked_data_are_imputed() -> None:
     assert float(posterior["mu"].mean()) == pytest.approx(0.997, abs=0.2)
     assert float(posterior["y_unobserved"].mean()) == pytest.approx(0.997, abs=0.2)
     assert posterior["y"].shape == (1, 2000, 4)
+
+
+def test_a_class_that_fits_an_approximation_gets_it_among_its_arguments(model: pm.Model) -> None:
+    approx = taut.MeanField(model=model, random_seed=1)
+    assert taut.fit(5, taut.KLqp, inf_kwargs={"approx": approx}, progressbar=False) is approx
+    with pytest.raises(errors.ArgumentError, match="KLqp needs approx: give it by inf_kwargs"):
+        taut.fit(5, taut.KLqp, progressbar=False)
+
+
+def test_a_model_of_batches_alone_is_built_once_and_fitted_by_steps() -> None:
+    """A generator of seeds would be asked a second time for a second object."""
+
+    def terms(z: Any, data: Any, batch: Any) -> tuple[Any, Any]:
+        likelihood = -0.5 * jnp.sum((batch[0][0] - z) ** 2) if batch else 0.0 * z[0]
+        return -0.5 * z @ z, likelihood
+
+    batches = RandomRows(((np.arange(12.0),),), (4,))
+    target = taut.Target(terms, Space.of({"z": (1,)}), {}, batches, dtype="float64")
+    chosen, steps = (
+        taut.fit(50, model=target, random_seed=np.random.default_rng(1), progressbar=False, **how)
+        for how in ({}, {"method": "advi"})
+    )
+    assert chosen.method == steps.method == "ADVI"
+    np.testing.assert_array_equal(chosen.hist, steps.hist)
 
 
 def test_an_argument_another_method_takes_is_named(model: pm.Model) -> None:

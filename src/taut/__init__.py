@@ -18,22 +18,9 @@ from taut.engine import set_cache_directory as set_cache_directory
 from taut.fit import fit as fit
 from taut.frontend import Minibatch as Minibatch
 from taut.frontend import as_target as as_target
-from taut.method import ADVI as ADVI
-from taut.method import ASVGD as ASVGD
-from taut.method import DADVI as DADVI
-from taut.method import GSM as GSM
-from taut.method import SVGD as SVGD
-from taut.method import Auto as Auto
-from taut.method import BatchMatch as BatchMatch
-from taut.method import FlowVI as FlowVI
-from taut.method import FullRankADVI as FullRankADVI
-from taut.method import ImplicitGradient as ImplicitGradient
 from taut.method import Inference as Inference
-from taut.method import KLqp as KLqp
-from taut.method import Laplace as Laplace
-from taut.method import LowRankADVI as LowRankADVI
-from taut.method import LowRankBatchMatch as LowRankBatchMatch
-from taut.method import Pathfinder as Pathfinder
+from taut.method import registry as _registry
+from taut.method.registry import *  # noqa: F403, each method is exported once, there
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
 from taut.optimizer import adagrad as adagrad
@@ -57,32 +44,17 @@ from taut.target import Target as Target
 __version__ = version("taut")
 
 __all__ = [
-    "ADVI",
-    "ASVGD",
-    "DADVI",
-    "GSM",
-    "SVGD",
     "Approximation",
     "ArrayRows",
-    "Auto",
-    "BatchMatch",
     "Empirical",
-    "FlowVI",
     "FullRank",
-    "FullRankADVI",
     "Group",
-    "ImplicitGradient",
     "Inference",
     "IterableRows",
-    "KLqp",
-    "Laplace",
-    "LowRankADVI",
-    "LowRankBatchMatch",
     "MeanField",
     "Minibatch",
     "Optimizer",
     "ParquetRows",
-    "Pathfinder",
     "Target",
     "ZarrRows",
     "adadelta",
@@ -109,3 +81,4 @@ __all__ = [
     "total_norm_constraint",
     "vsbc",
 ]
+__all__ += _registry.__all__

@@ -1,7 +1,7 @@
 """The front door."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any, Literal
 
 import jax
@@ -13,48 +13,14 @@ from taut.callbacks import as_callbacks
 from taut.engine import never_lost
 from taut.errors import ArgumentError, MethodError
 from taut.frontend import is_model, nearest
-from taut.method import (
-    ADVI,
-    ASVGD,
-    DADVI,
-    GSM,
-    SVGD,
-    Auto,
-    BatchMatch,
-    DirectInference,
-    FlowVI,
-    FullRankADVI,
-    Inference,
-    Laplace,
-    LowRankADVI,
-    LowRankBatchMatch,
-    Pathfinder,
-)
+from taut.method import ADVI, METHODS, AnyInference, Auto, Setup, given, made, not_taken
 from taut.rows import AbstractRows
 from taut.target import Target
-
-AnyInference = Inference | DirectInference
-
-METHODS: dict[str, type[AnyInference]] = {
-    "auto": Auto,
-    "advi": ADVI,
-    "fullrank_advi": FullRankADVI,
-    "lowrank_advi": LowRankADVI,
-    "flow": FlowVI,
-    "svgd": SVGD,
-    "asvgd": ASVGD,
-    "batch_match": BatchMatch,
-    "gsm": GSM,
-    "laplace": Laplace,
-    "pathfinder": Pathfinder,
-    "dadvi": DADVI,
-    "lowrank_batch_match": LowRankBatchMatch,
-}
 
 
 def fit(
     n: Any = None,
-    method: str | type[AnyInference] | AnyInference = "auto",
+    method: str | type[AnyInference] | AnyInference | None = "auto",
     model: Any = None,
     random_seed: Any = None,
     start: Mapping[str, Any] | None = None,
@@ -94,8 +60,8 @@ def fit(
         A name, in any case (an unknown one gets an error that lists all), a class such as
         `taut.ADVI`, or an object of one, which then has its model and start already. Where
         arguments are given that belong to steps, such as `callbacks`, `replace` or
-        `obj_optimizer`, ``"auto"``, which is the default, and `taut.Auto` stand for ``"advi"``,
-        with ``step_size="auto"`` if neither `n` nor an optimizer is given.
+        `obj_optimizer`, ``"auto"``, which is the default, `taut.Auto` and `None` stand for
+        ``"advi"``, with ``step_size="auto"`` if neither `n` nor an optimizer is given.
     model
         A PyMC model, by default the one on the context, or a `taut.Target`.
     random_seed
@@ -151,42 +117,60 @@ def fit(
     """
     if is_model(n):
         model, n = _first_is_model(model, n), None
-    _check_plain(locals())
     # Looked at here, and so used up where it is a generator.
     callbacks = None if callbacks is None else as_callbacks(callbacks)
-    given = {
-        "n": n, "score": score, "callbacks": callbacks, "progressbar_theme": progressbar_theme,
-        "obj_n_mc": obj_n_mc, "obj_optimizer": obj_optimizer,
-        "total_grad_norm_constraint": total_grad_norm_constraint, "step_size": step_size,
-        "backend": backend, "batch_size": batch_size, "rows": rows,
-        "more_replacements": more_replacements, "max_seconds": max_seconds,
-    }  # fmt: skip
-    how = {name: value for name, value in given.items() if value is not None}
-    how |= _unlike(shuffle=(shuffle, True), replace=(replace, False))
-    how |= _unlike(require_total_size=(require_total_size, True))
-    begin, method = _begin(random_seed, start, start_sigma), _as_name(method)
-    if method == "auto" and (start_sigma or inf_kwargs or _not_taken(Auto, how)):
-        method = "advi"
-        how |= _own_step_size(how)
+    how = given(
+        n=n, score=score, callbacks=callbacks, progressbar=progressbar,
+        progressbar_theme=progressbar_theme, obj_n_mc=obj_n_mc, obj_optimizer=obj_optimizer,
+        total_grad_norm_constraint=total_grad_norm_constraint, step_size=step_size,
+        backend=backend, include_transformed=include_transformed, batch_size=batch_size, rows=rows,
+        shuffle=shuffle, replace=replace, more_replacements=more_replacements,
+        require_total_size=require_total_size, max_seconds=max_seconds,
+    )  # fmt: skip
+    _check_plain(how, inf_kwargs)
+    return _fit(method, Setup(model, random_seed, start, start_sigma), how, dict(inf_kwargs or {}))
+
+
+def _fit(
+    method: Any, setup: Setup, how: Mapping[str, Any], own: Mapping[str, Any]
+) -> Approximation:
+    """Fit with the arguments that are given: of the fit, and the method's own."""
+    chosen = method_for(method, setup, how, own)
     with never_lost():
-        inference = _chosen(method, model, how, begin, inf_kwargs)
-        how["include_transformed"] = include_transformed
-        return inference.fit(progressbar=progressbar, **how)
+        inference = _inference(chosen, setup, own)
+        if chosen is Auto and not _has_all_rows(inference.approx.target):
+            # Batches that only steps can read.
+            inference = ADVI.of(inference.approx)
+        if _is_automatic(method) and isinstance(inference, ADVI):
+            how = {**how, **_own_step_size(how)}
+        _check_taken(inference, how)
+        arguments: Any = inference.takes(**how)
+        return inference.fit_with(arguments)
 
 
-def _chosen(
-    method: Any, model: Any, how: dict[str, Any], begin: dict[str, Any], inf_kwargs: Any
-) -> AnyInference:
-    """Build the object of the method, and complete what its `fit` is given."""
-    inference = _inference(method, model, inf_kwargs=inf_kwargs, **begin)
-    if method == "auto" and not _has_all_rows(inference.approx.target):
-        # Batches that only steps can read.
-        lift = inference.approx.timing.lift
-        inference = _inference("advi", model, inf_kwargs=inf_kwargs, **begin)
-        inference.approx.timing.lift += lift
-        how.update(_own_step_size(how))
-    _check_taken(inference, how)
-    return inference
+def method_for(
+    method: Any, setup: Setup, how: Mapping[str, Any], own: Mapping[str, Any]
+) -> type[AnyInference] | AnyInference:
+    """Choose the class, or keep the object that is given.
+
+    The automatic method, however it is written, stands for ADVI where arguments are given that
+    belong to steps.
+
+    Raises
+    ------
+    MethodError
+        There is no such method.
+    """
+    if not _is_automatic(method):
+        return _known(method)
+    steps = setup.start_sigma or own or not_taken(Auto.takes, how)
+    return ADVI if steps else Auto
+
+
+def _is_automatic(method: Any) -> bool:
+    if isinstance(method, str):
+        return method.lower() == Auto.name
+    return method is None or method is Auto
 
 
 def _first_is_model(model: Any, first: Any) -> Any:
@@ -199,30 +183,16 @@ def _first_is_model(model: Any, first: Any) -> Any:
     return first
 
 
-def _check_plain(given: Mapping[str, Any]) -> None:
-    """Refuse flags and collections that are none, before anything is built."""
-    for name in ("progressbar", "include_transformed", "shuffle", "replace", "require_total_size"):
-        as_flag(name, given[name])
-    if given["score"] is not None:
-        as_flag("score", given["score"])
-    check_mapping("inf_kwargs", given["inf_kwargs"], "{'gradient': 'path'}")
-    check_mapping("start", given["start"], "{'mu': 1.0}")
-    check_mapping("start_sigma", given["start_sigma"], "{'mu': 0.1}")
-    as_seconds("max_seconds", given["max_seconds"])
+def _check_plain(how: Mapping[str, Any], inf_kwargs: Any) -> None:
+    """Refuse numbers and collections that are none, before anything is built."""
+    if "score" in how:
+        as_flag("score", how["score"])
+    check_mapping("inf_kwargs", inf_kwargs, "{'gradient': 'path'}")
+    as_seconds("max_seconds", how.get("max_seconds"))
     words = {"n": "n, the number of steps,", "batch_size": "batch_size", "obj_n_mc": "obj_n_mc"}
     for name, said in words.items():
-        if given[name] is not None:
-            as_positive(said, given[name])
-
-
-def _begin(random_seed: Any, start: Any, start_sigma: Any) -> dict[str, Any]:
-    return {"random_seed": random_seed, "start": start, "start_sigma": start_sigma}
-
-
-def _as_name(method: Any) -> Any:
-    """Give "auto" for all ways to write it, so that one rule holds for them."""
-    auto = method is Auto or (isinstance(method, str) and method.lower() == "auto")
-    return "auto" if auto else method
+        if name in how:
+            as_positive(said, how[name])
 
 
 def _has_all_rows(target: Target) -> bool:
@@ -234,18 +204,8 @@ def _own_step_size(how: Mapping[str, Any]) -> dict[str, Any]:
     return {} if {"n", "obj_optimizer", "step_size"} & how.keys() else {"step_size": "auto"}
 
 
-def _unlike(**values: tuple[Any, Any]) -> dict[str, Any]:
-    """Keep what is not its default."""
-    return {name: value for name, (value, default) in values.items() if value != default}
-
-
-def _not_taken(method: type[AnyInference], how: Mapping[str, Any]) -> list[str]:
-    taken = inspect.signature(method.fit).parameters
-    return [name for name in how if name not in taken]
-
-
 def _check_taken(inference: AnyInference, how: Mapping[str, Any]) -> None:
-    unknown = _not_taken(type(inference), how)
+    unknown = not_taken(inference.takes, how)
     if unknown == ["max_seconds"]:
         raise ArgumentError(
             f"{type(inference).__name__} is given a number of steps, not seconds: n=10_000."
@@ -258,37 +218,33 @@ def _check_taken(inference: AnyInference, how: Mapping[str, Any]) -> None:
         )
 
 
-def _inference(method: Any, model: Any, *, inf_kwargs: Any, **given: Any) -> AnyInference:
-    given = {name: value for name, value in given.items() if value is not None}
-    if isinstance(method, AnyInference):
-        ignored = [*given, *(inf_kwargs or ()), *([] if model is None else ["model"])]
-        if ignored:
-            raise ArgumentError(
-                f"method is a {type(method).__name__} object, which has its own "
-                f"{', '.join(ignored)}. Give them where that object is made."
-            )
-        return method
-    build = _class(method)
-    arguments = dict(inf_kwargs or {}) | given
-    taken = inspect.signature(build).parameters
-    unknown = [name for name in arguments if name not in taken]
-    if unknown:
+def _inference(
+    chosen: type[AnyInference] | AnyInference, setup: Setup, own: Mapping[str, Any]
+) -> AnyInference:
+    """Make the object, unless it is there already."""
+    begin = {f.name: getattr(setup, f.name) for f in fields(setup)}
+    arguments = {**own, **{name: value for name, value in begin.items() if value is not None}}
+    if isinstance(chosen, type):
+        return made(chosen, arguments)
+    if arguments:
         raise ArgumentError(
-            f"{getattr(build, '__name__', build)} does not take {', '.join(unknown)}. It takes: "
-            f"{', '.join(taken)}."
+            f"method is a {type(chosen).__name__} object, which has its own "
+            f"{', '.join(arguments)}. Give them where that object is made."
         )
-    return build(model=model, **arguments)
+    return chosen
 
 
-def _class(method: Any) -> Callable[..., AnyInference]:
-    known = ", ".join(repr(name) for name in METHODS)
+def _known(method: Any) -> type[AnyInference] | AnyInference:
+    known = ", ".join(map(repr, sorted(METHODS)))
     if isinstance(method, str):
         if method.lower() in METHODS:
             return METHODS[method.lower()]
         raise MethodError(
             f"There is no method {method!r}{nearest(method, METHODS)}. Methods are: {known}."
         )
-    if isinstance(method, type) and issubclass(method, AnyInference):
+    if isinstance(method, AnyInference) or (
+        isinstance(method, type) and issubclass(method, AnyInference)
+    ):
         return method
     raise MethodError(
         f"method must be one of {known}, a class such as taut.ADVI, or an object of one; got "

@@ -10,13 +10,15 @@ from architecture.source import ROOT, Import, imports, is_package, paths
 from draw_rooms import PAGE as PICTURE
 from draw_rooms import page, upward
 
-# Whose names are those of their modules too, so that a door would hide the one by the other; and
-# the numbers, which are looked up where they may be changed.
+# Whose names are those of their modules too, so that a door would hide the one by the other; the
+# numbers, which are looked up where they may be changed; and the list of methods, all of which are
+# public at the top as well.
 NO_DOOR = {
     "taut.calibration.vsbc",
     "taut.diagnose.criteria",
     "taut.diagnose.psis",
     "taut.engine.operations",
+    "taut.method.registry",
 }
 FILES = re.compile(r"`([a-z_0-9/]+/[a-z_0-9]+\.py)`")
 HOST = ("gaussian", "modes", "matching", "diagnose")

@@ -80,8 +80,18 @@ class ADVI(AbstractADVI):
     3000
     """
 
+    name = "advi"
+
     def _approximation(self, setup: Setup) -> Approximation:
         return setup.approximation("mf")
+
+    @classmethod
+    def of(cls, approx: Approximation) -> "ADVI":
+        """Return the one that fits an approximation which is there, and mean field."""
+        advi = object.__new__(cls)
+        advi._chosen = as_objective(None, 1.0, "total")
+        advi._begin(approx)
+        return advi
 
 
 @final
@@ -111,6 +121,8 @@ class FullRankADVI(AbstractADVI):
     >>> approx.parameters["L_tril"].shape
     (3,)
     """
+
+    name = "fullrank_advi"
 
     def _approximation(self, setup: Setup) -> Approximation:
         return setup.approximation("fr")
@@ -151,6 +163,8 @@ class LowRankADVI(Inference):
     >>> approx.parameters["factor"].shape
     (9, 2)
     """
+
+    name = "lowrank_advi"
 
     def __init__(
         self,

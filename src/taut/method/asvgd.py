@@ -46,6 +46,8 @@ class ASVGD(Inference):
     'FullRank'
     """
 
+    name = "asvgd"
+
     def __init__(
         self,
         approx: Approximation | None = None,

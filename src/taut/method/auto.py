@@ -73,6 +73,7 @@ class Auto(DirectInference):
     'FullRank'
     """
 
+    name = "auto"
     title = "auto"
     longest = 20_000
     needs = Needs(finite_start=False, judgement=True, draft=True)

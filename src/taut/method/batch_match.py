@@ -59,6 +59,7 @@ class BatchMatch(DirectInference):
     'log p and log q differ by a constant: the fit is exact'
     """
 
+    name = "batch_match"
     title = "batch-and-match"
     longest = 1000
 

@@ -77,6 +77,7 @@ class DADVI(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    name = "dadvi"
     title = "DADVI"
     longest = 200
     needs = Needs(rows_in_memory=True)

@@ -19,6 +19,7 @@ from taut.engine import accounted, building, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, gradients_of
+from taut.method.fit_arguments import DirectArguments
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
 from taut.modes import Starts
@@ -34,6 +35,9 @@ _MANY_ROWS, _BATCH_ROWS = 200_000, 500
 class DirectInference(ABC):
     """A fit that is run once, looks at all rows, and says itself when it is done."""
 
+    # What `taut.fit` finds it by; `None` for what needs an approximation to begin with.
+    name: ClassVar[str | None] = None
+    takes: ClassVar[type[DirectArguments]] = DirectArguments
     # What results call it.
     title: ClassVar[str]
     # Iterations after which it ends in any case.
@@ -114,15 +118,24 @@ class DirectInference(ABC):
         ModelError, RowsError
             The likelihood does not factor over rows, or they can not be read.
         """
-        batching = Batching(
-            batch_size, rows, shuffle=shuffle, require_total_size=require_total_size
-        )
+        return self.fit_with(
+            DirectArguments(
+                n=n, progressbar=progressbar, progressbar_theme=progressbar_theme,
+                include_transformed=include_transformed, max_seconds=max_seconds,
+                batch_size=batch_size, rows=rows, shuffle=shuffle,
+                require_total_size=require_total_size,
+            )
+        )  # fmt: skip
+
+    def fit_with(self, given: DirectArguments) -> Approximation:
+        """Do the same with all arguments in one record."""
+        batching = given.batching
         self._check_batching(batching)
-        longest = self.longest if n is None else as_positive("n", n)
-        shown = as_flag("include_transformed", include_transformed)
+        longest = self.longest if given.n is None else as_positive("n", given.n)
+        shown = as_flag("include_transformed", given.include_transformed)
         begun = time.perf_counter()
-        deadline = begun + as_seconds("max_seconds", max_seconds)
-        progress = as_progress(progressbar, progressbar_theme)
+        deadline = begun + as_seconds("max_seconds", given.max_seconds)
+        progress = as_progress(given.progressbar, given.progressbar_theme)
         with accounted(self._approx.timing):
             with building(self._approx.timing, "lift"):
                 target = self._approx.source.target()

@@ -98,6 +98,8 @@ class FlowVI(Inference):
     'Flow'
     """
 
+    name = "flow"
+
     def __init__(
         self,
         base: Approximation | AbstractLocationScale | None = None,

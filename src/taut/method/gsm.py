@@ -62,6 +62,7 @@ class GSM(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    name = "gsm"
     title = "Gaussian score matching"
     longest = 3000
 

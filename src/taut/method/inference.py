@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import jax
@@ -15,12 +15,12 @@ from taut.descent import AbstractStepper, AutoStep, Descent
 from taut.engine import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
+from taut.method.fit_arguments import StepArguments
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
 from taut.progress import as_progress
 from taut.rows import AbstractRows
-from taut.target import Batching
 
 _STEPS, _CAP = 10_000, 100_000
 # What is scaled by the step size that is found. A short memory of squared gradients, because their
@@ -34,6 +34,9 @@ _ADOPT = as_optimizer(adopt(learning_rate=1.0, b2=0.99))
 class Inference(ABC):
     """A fit that can be run, looked at, and gone on with."""
 
+    # What `taut.fit` finds it by; `None` for what needs an approximation to begin with.
+    name: ClassVar[str | None] = None
+    takes: ClassVar[type[StepArguments]] = StepArguments
     _session: Session
     # Where `fit` is given none of its own; `None` for PyMC's, and for no bound.
     _optimizer: AbstractOptimizer | None = None
@@ -150,27 +153,45 @@ class Inference(ABC):
         RowsError
             Rows can not be read; `approx` keeps the last good parameters.
         """
-        batching = Batching(
-            batch_size, rows, shuffle, replace, more_replacements or {}, require_total_size
-        )
-        if backend not in (None, "jax"):
-            raise ArgumentError(f'taut runs on JAX alone: backend must be "jax", got {backend!r}.')
-        objective = self._objective(None if obj_n_mc is None else as_positive("obj_n_mc", obj_n_mc))
-        max_norm = total_grad_norm_constraint
-        _check_step_size(step_size, obj_optimizer, self.approx.family)
-        stepper = _stepper(
-            objective,
-            self._optimizer if obj_optimizer is None and step_size is None else obj_optimizer,
-            self._max_norm if max_norm is None else max_norm,
-            None if step_size is None else self.approx.family,
-        )
+        return self.fit_with(
+            StepArguments(
+                n=n, score=score, callbacks=callbacks, progressbar=progressbar,
+                progressbar_theme=progressbar_theme, obj_n_mc=obj_n_mc,
+                obj_optimizer=obj_optimizer, step_size=step_size, backend=backend,
+                total_grad_norm_constraint=total_grad_norm_constraint,
+                include_transformed=include_transformed, batch_size=batch_size, rows=rows,
+                shuffle=shuffle, replace=replace, more_replacements=more_replacements,
+                require_total_size=require_total_size,
+            )
+        )  # fmt: skip
+
+    def fit_with(self, given: StepArguments) -> Approximation:
+        """Do the same with all arguments in one record."""
+        batching = given.batching
+        stepper = self._stepper(given)
+        n = given.n
         if n is None:
-            n = _STEPS if step_size is None else _CAP
-        progress = as_progress(progressbar, progressbar_theme)
-        shown = as_flag("include_transformed", include_transformed)
-        scored = score is None or as_flag("score", score)
+            n = _STEPS if given.step_size is None else _CAP
+        progress = as_progress(given.progressbar, given.progressbar_theme)
+        shown = as_flag("include_transformed", given.include_transformed)
+        scored = given.score is None or as_flag("score", given.score)
         with accounted(self.approx.timing):
-            return self._session.fit(stepper, n, callbacks, scored, progress, batching, shown)
+            return self._session.fit(stepper, n, given.callbacks, scored, progress, batching, shown)
+
+    def _stepper(self, given: StepArguments) -> AbstractStepper:
+        """Descend with an optimizer, or with steps that suit the family and whose size is found."""
+        if given.backend not in (None, "jax"):
+            raise ArgumentError(
+                f'taut runs on JAX alone: backend must be "jax", got {given.backend!r}.'
+            )
+        n_mc, max_norm = given.obj_n_mc, given.total_grad_norm_constraint
+        objective = self._objective(None if n_mc is None else as_positive("obj_n_mc", n_mc))
+        max_norm = self._max_norm if max_norm is None else max_norm
+        family, optimizer = self.approx.family, given.obj_optimizer
+        _check_step_size(given.step_size, optimizer, family)
+        if given.step_size is not None:
+            return AutoStep(_descent(objective, _unscaled(family), max_norm))
+        return _descent(objective, self._optimizer if optimizer is None else optimizer, max_norm)
 
     def refine(
         self, n: int, progressbar: bool = True, progressbar_theme: Any = None
@@ -207,15 +228,6 @@ def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> 
             "optax.exponential_decay(0.1, 500, 0.5)), or fit an approximation that has a density, "
             "by taut.ADVI or taut.ASVGD."
         )
-
-
-def _stepper(
-    objective: AbstractObjective, optimizer: Any, max_norm: Any, family: AbstractFamily | None
-) -> AbstractStepper:
-    """Descend with an optimizer, or with steps that suit the family and whose size is found."""
-    if family is None:
-        return _descent(objective, optimizer, max_norm)
-    return AutoStep(_descent(objective, _unscaled(family), max_norm))
 
 
 def _unscaled(family: AbstractFamily) -> AbstractOptimizer:

@@ -65,6 +65,7 @@ class Laplace(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    name = "laplace"
     title = "Laplace"
     longest = 500
     needs = Needs(rows_in_memory=True)

@@ -68,6 +68,7 @@ class LowRankBatchMatch(DirectInference):
     [3. 3.] [2. 2.]
     """
 
+    name = "lowrank_batch_match"
     title = "low-rank batch-and-match"
     longest = 1000
 

@@ -67,6 +67,7 @@ class Pathfinder(DirectInference):
     [3.] [2.]
     """
 
+    name = "pathfinder"
     title = "pathfinder"
     longest = 3
 

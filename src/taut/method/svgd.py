@@ -51,6 +51,8 @@ class SVGD(Inference):
     True
     """
 
+    name = "svgd"
+
     def __init__(
         self,
         n_particles: int = 100,
