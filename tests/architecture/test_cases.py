@@ -12,7 +12,7 @@ from architecture.source import classes
 from taut.batches import AbstractBatches, AbstractFeed
 from taut.descent import AbstractStepper
 from taut.family import AbstractFamily
-from taut.method import DirectInference, Inference
+from taut.method import DirectInference, Inference, registry
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, Optimizer
 from taut.rows import AbstractRows
@@ -61,6 +61,13 @@ def rules() -> list[str]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_public_class_has_a_row(kind: type) -> None:
     assert concrete(kind) == made(KINDS[kind])
+
+
+def test_every_method_is_listed() -> None:
+    listed = {getattr(registry, name) for name in registry.__all__}
+    assert concrete(Inference) | concrete(DirectInference) == listed
+    names = [cls.name for cls in listed if cls.name is not None]
+    assert len(set(names)) == len(names)
 
 
 def test_every_rule_of_the_optimizers_has_a_row_of_its_name() -> None:

@@ -85,12 +85,8 @@ class DirectInference(ABC):
         ----------
         n
             Iterations after which it ends in any case; by default what the method needs.
-        progressbar
-            Whether to show one.
-        progressbar_theme
-            A `rich.theme.Theme`.
-        include_transformed
-            Whether ``approx.sample`` puts unconstrained variables into its ``posterior``.
+        progressbar, progressbar_theme, include_transformed, require_total_size
+            As in `taut.ADVI.fit`.
         max_seconds
             Seconds after which it ends, as soon as what is under way is done; compilation counts.
         batch_size
@@ -101,8 +97,6 @@ class DirectInference(ABC):
             them, once for each round of gradients.
         shuffle
             Whether a first look is at rows in random order, or at the first ones.
-        require_total_size
-            As in `taut.ADVI.fit`.
 
         Returns
         -------
