@@ -7,6 +7,7 @@ import numpy as np
 
 from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
+from taut.gaussian import DenseNormal
 from taut.matching import batch_match
 from taut.method.direct import DirectInference, Iterate, Problem
 
@@ -83,13 +84,11 @@ class BatchMatch(DirectInference):
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
         with target.precision():
-            cov = np.asarray(family.cov(), float)
-        steps = batch_match(
-            problem.gradients, problem.start, cov, problem.random, draws=self._draws
-        )
+            begin = DenseNormal.of(problem.start, np.asarray(family.cov(), float))
+        steps = batch_match(problem.gradients, begin, problem.random, draws=self._draws)
         while True:
             try:
                 reached = next(steps)
             except StopIteration as stop:
                 return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+            yield Iterate(reached.normal.family(target.dtype), -reached.elbo)

@@ -7,7 +7,7 @@ import numpy as np
 
 from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
-from taut.gaussian import Gaussian
+from taut.gaussian import DenseNormal
 from taut.matching import match_draws, match_scores
 from taut.method.direct import DirectInference, Iterate, Problem
 
@@ -86,7 +86,7 @@ class GSM(DirectInference):
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
         with target.precision():
-            begin = Gaussian.of(problem.start, np.asarray(family.cov(), float))
+            begin = DenseNormal.of(problem.start, np.asarray(family.cov(), float))
         # Exactness takes iterations in proportion to the dimension, and these its square.
         holds = len(problem.start) <= _EXACT
         steps = match_scores(
@@ -97,4 +97,4 @@ class GSM(DirectInference):
                 reached = next(steps)
             except StopIteration as stop:
                 return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+            yield Iterate(reached.normal.family(target.dtype), -reached.elbo)

@@ -8,7 +8,8 @@ import numpy as np
 from taut.approximation import Approximation, Group
 from taut.arguments import as_positive
 from taut.family import LowRank
-from taut.matching import LowRankGaussian, leap_and_patch
+from taut.gaussian import LowRankNormal
+from taut.matching import leap_and_patch
 from taut.method.direct import DirectInference, Iterate, Problem
 
 
@@ -97,11 +98,11 @@ class LowRankBatchMatch(DirectInference):
         with target.precision():
             variances = np.asarray(family.std(), float) ** 2
         factor = np.asarray(family.factor, float)
-        begin = LowRankGaussian(problem.start, variances - np.sum(factor**2, axis=1), factor)
+        begin = LowRankNormal(problem.start, variances - np.sum(factor**2, axis=1), factor)
         steps = leap_and_patch(problem.gradients, begin, problem.random, self._draws)
         while True:
             try:
                 reached = next(steps)
             except StopIteration as stop:
                 return stop.value
-            yield Iterate(reached.gaussian.family(target.dtype), -reached.elbo)
+            yield Iterate(reached.normal.family(target.dtype), -reached.elbo)
