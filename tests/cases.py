@@ -45,8 +45,8 @@ from taut.family import (
     Product,
     Stretched,
     StudentT,
-    inverse_softplus,
 )
+from taut.gaussian import DenseNormal, LowRankNormal, Normal, ScaledLowRankNormal
 from taut.method import DirectInference
 from taut.objective import ELBO, IWELBO, AbstractObjective, Renyi, Stein, path, total
 from taut.optimizer import AbstractOptimizer, as_optimizer
@@ -102,9 +102,34 @@ def flow(dim: int, nu: float | None = None, **shape: Any) -> Flow:
 
 def full_rank_of(mean: np.ndarray, cov: np.ndarray) -> FullRank:
     """The member with this mean and covariance."""
-    cholesky = np.linalg.cholesky(cov)
-    diagonal = np.diag(inverse_softplus(np.diag(cholesky)))
-    return FullRank(np.asarray(mean), np.tril(cholesky, -1) + diagonal)
+    return FullRank.of(mean, np.linalg.cholesky(cov))
+
+
+def dense_normal(dim: int) -> DenseNormal:
+    """One whose root is no triangle."""
+    rng = np.random.default_rng(dim)
+    return DenseNormal(rng.normal(size=dim), rng.normal(size=(dim, dim)) - 2.0 * np.eye(dim))
+
+
+def triangular_normal(dim: int) -> DenseNormal:
+    """One by its covariance."""
+    root = dense_normal(dim).root
+    return DenseNormal.of(np.arange(dim) / 2.0, root @ root.T + np.eye(dim))
+
+
+def scaled_low_rank_normal(dim: int) -> ScaledLowRankNormal:
+    """One that is wider along one direction and narrower along another, if there is another."""
+    rng = np.random.default_rng(dim)
+    directions = np.linalg.qr(rng.normal(size=(dim, min(dim, 2))))[0]
+    mean, scale = rng.normal(size=dim), np.exp(rng.normal(size=dim))
+    return ScaledLowRankNormal(mean, scale, directions, np.array([3.0, 0.2])[: min(dim, 2)])
+
+
+def low_rank_normal(dim: int) -> LowRankNormal:
+    """One with directions as large as the diagonal."""
+    rng = np.random.default_rng(dim)
+    diagonal, factor = np.exp(rng.normal(size=dim)), 2.0 * rng.normal(size=(dim, 2))
+    return LowRankNormal(rng.normal(size=dim), diagonal, factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,6 +263,18 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
 # Those with a density, and those whose density is a Gaussian's.
 DENSE = [name for name in FAMILIES if not name.startswith("particles")]
 GAUSSIAN = [n for n in DENSE if n.startswith(("mean field", "full rank", "low rank", "product"))]
+
+# Gaussians on the host.
+NORMALS: dict[str, Callable[[], Normal]] = {
+    "dense, 1-d": lambda: dense_normal(1),
+    "dense, 5-d": lambda: dense_normal(5),
+    "dense, triangular, 5-d": lambda: triangular_normal(5),
+    "diagonal, 5-d": lambda: ScaledLowRankNormal.diagonal(np.arange(5.0), np.exp(np.arange(5.0))),
+    "scaled low rank, 1-d": lambda: scaled_low_rank_normal(1),
+    "scaled low rank, 5-d": lambda: scaled_low_rank_normal(5),
+    "low rank, 1-d": lambda: low_rank_normal(1),
+    "low rank, 5-d": lambda: low_rank_normal(5),
+}
 
 OBJECTIVES: dict[str, Callable[[], AbstractObjective]] = {
     "elbo, total, 1 draw": lambda: ELBO(1, np.asarray(1.0), total),

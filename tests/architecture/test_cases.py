@@ -12,6 +12,7 @@ from architecture.source import classes
 from taut.batches import AbstractBatches, AbstractFeed
 from taut.descent import AbstractStepper
 from taut.family import AbstractFamily
+from taut.gaussian import Normal
 from taut.method import DirectInference, Inference, registry
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, Optimizer
@@ -20,6 +21,7 @@ from taut.rows import AbstractRows
 Table = Mapping[str, Callable[[], Any]]
 KINDS: dict[type, Table] = {
     AbstractFamily: cases.FAMILIES,
+    Normal: cases.NORMALS,
     AbstractObjective: cases.OBJECTIVES,
     AbstractStepper: cases.STEPPERS,
     Inference: cases.METHODS,

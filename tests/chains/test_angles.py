@@ -10,7 +10,7 @@ import taut
 from taut.chains import OnePeriod, Periods, Room, periods_around
 from taut.chains.angles import TURN, seam_jumps
 from taut.engine import Timing
-from taut.gaussian import Dense
+from taut.gaussian import DenseNormal
 from taut.gradients import Gradients
 from taut.target import Space
 
@@ -69,7 +69,7 @@ def test_gradients_and_volume_are_those_of_the_map() -> None:
 
 
 def test_a_gaussian_is_the_same_in_both_near_its_mean() -> None:
-    normal = Dense.of(np.array([2.6, 1.0, -39.5]), np.diag([1e-4, 4.0, 1e-4]))
+    normal = DenseNormal.of(np.array([2.6, 1.0, -39.5]), np.diag([1e-4, 4.0, 1e-4]))
     draws = normal.draw(np.random.default_rng(1), 4000)[0]
     inside = PERIODS.stretched(normal, draws)
     back = PERIODS.shrunk(inside)
@@ -87,7 +87,7 @@ def test_a_density_that_jumps_at_the_seam_is_told_from_one_that_goes_on() -> Non
 
     gradients = Gradients(target_of(density, 2, (0, 1)), Timing())
     np.testing.assert_array_equal(seam_jumps(gradients, np.zeros(2)), [True, False])
-    room = Room.of(gradients, Dense.of(np.zeros(2), np.eye(2)), np.full((10, 2), [3.0, 6.0]))
+    room = Room.of(gradients, DenseNormal.of(np.zeros(2), np.eye(2)), np.full((10, 2), [3.0, 6.0]))
     assert room.periods is not None
     np.testing.assert_allclose(room.periods.centre, [0.0, 0.0], atol=TURN / 16)
 
@@ -102,7 +102,7 @@ def test_a_period_is_cut_where_the_density_is_lowest() -> None:
 
 def test_without_circular_elements_there_is_nothing_to_do() -> None:
     gradients = Gradients(target_of(angles, 3, ()), Timing())
-    normal, draws = Dense.of(np.zeros(3), np.eye(3)), np.zeros((5, 3))
+    normal, draws = DenseNormal.of(np.zeros(3), np.eye(3)), np.zeros((5, 3))
     room = Room.of(gradients, normal, draws)
     assert room.gradients is gradients
     assert room.normal is normal

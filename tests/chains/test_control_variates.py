@@ -9,7 +9,7 @@ from cases import regression
 from taut.chains import Chains, Linear
 from taut.chains.control_variates import Correction, Said, Tally
 from taut.engine import Timing
-from taut.gaussian import Structured
+from taut.gaussian import ScaledLowRankNormal
 from taut.gradients import Gradients
 
 pytestmark = pytest.mark.statistical
@@ -18,7 +18,7 @@ Points = np.ndarray
 
 
 def identity(dim: int) -> Linear:
-    return Linear(Structured.diagonal(np.zeros(dim), np.ones(dim)))
+    return Linear(ScaledLowRankNormal.diagonal(np.zeros(dim), np.ones(dim)))
 
 
 def said(x: Points, slopes: Points, chains: int = 10) -> Said:
@@ -112,7 +112,7 @@ def test_chains_of_a_gaussian_are_exact_after_a_few_transitions() -> None:
     target = regression(5)
     std = np.sqrt(np.diag(target.posterior_cov))
     random = np.random.default_rng(1)
-    near = Structured.diagonal(target.posterior_mean + 0.2 * std, 1.2 * std)
+    near = ScaledLowRankNormal.diagonal(target.posterior_mean + 0.2 * std, 1.2 * std)
     chains = Chains(
         Gradients(target.target(), Timing()), Linear(near), near.draw(random, 64)[0], random
     )

@@ -8,7 +8,7 @@ import pytest
 from taut.chains import Linear
 from taut.chains.coordinates import Composed, Coordinates, Coupled
 from taut.chains.heavy_tails import Tailed
-from taut.gaussian import Dense, Structured
+from taut.gaussian import DenseNormal, ScaledLowRankNormal
 
 DIM = 4
 
@@ -16,7 +16,7 @@ DIM = 4
 def linear() -> Linear:
     rng = np.random.default_rng(1)
     half = rng.normal(size=(DIM, DIM))
-    return Linear(Dense.of(rng.normal(size=DIM), half @ half.T + np.eye(DIM)))
+    return Linear(DenseNormal.of(rng.normal(size=DIM), half @ half.T + np.eye(DIM)))
 
 
 def coupled() -> Coupled:
@@ -34,7 +34,7 @@ def tailed() -> Tailed:
 
 
 def composed() -> Composed:
-    stretched = Structured.diagonal(np.arange(DIM) / 2.0, np.exp(np.arange(DIM) / 4.0))
+    stretched = ScaledLowRankNormal.diagonal(np.arange(DIM) / 2.0, np.exp(np.arange(DIM) / 4.0))
     return Composed((linear(), Linear(stretched), coupled(), tailed(), linear()))
 
 

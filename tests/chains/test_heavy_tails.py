@@ -5,7 +5,7 @@ import pytest
 
 from taut.chains import Chains, Linear
 from taut.chains.heavy_tails import lighten
-from taut.gaussian import Structured
+from taut.gaussian import ScaledLowRankNormal
 
 pytestmark = pytest.mark.statistical
 
@@ -48,7 +48,7 @@ def test_chains_see_more_of_heavy_tails_in_them() -> None:
     starts = random.standard_t(3.0, size=(CHAINS, 10))
     lighter = lighten(random.standard_t(3.0, size=(DRAWS * CHAINS, 10)), np.full(10, 2560.0))
     assert lighter is not None
-    plain = Linear(Structured.diagonal(np.zeros(10), np.full(10, np.sqrt(3.0))))
+    plain = Linear(ScaledLowRankNormal.diagonal(np.zeros(10), np.full(10, np.sqrt(3.0))))
     effective = [
         Chains(log_density, coordinates, starts, random).run(80).effective.min()  # type: ignore[arg-type]
         for coordinates in (plain, lighter)

@@ -7,7 +7,7 @@ from cases import Gaussian, regression
 from taut.chains import Chains, Linear, Window
 from taut.chains.control_variates import Tally
 from taut.engine import Timing
-from taut.gaussian import Dense, Normal, Structured
+from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 from taut.gradients import Gradients
 
 pytestmark = pytest.mark.statistical
@@ -19,8 +19,8 @@ def gradients_of(model: Gaussian) -> Gradients:
     return Gradients(model.target(), Timing())
 
 
-def exact() -> Dense:
-    return Dense.of(TARGET.posterior_mean, TARGET.posterior_cov)
+def exact() -> DenseNormal:
+    return DenseNormal.of(TARGET.posterior_mean, TARGET.posterior_cov)
 
 
 def chains_from(normal: Normal, count: int = 256, seed: int = 1) -> Chains:
@@ -31,9 +31,9 @@ def chains_from(normal: Normal, count: int = 256, seed: int = 1) -> Chains:
 def wrong() -> dict[str, Normal]:
     mean, std = TARGET.posterior_mean, np.sqrt(np.diag(TARGET.posterior_cov))
     return {
-        "far": Dense.of(mean + 2 * std, TARGET.posterior_cov),
-        "narrow": Dense.of(mean, TARGET.posterior_cov / 9),
-        "uncorrelated": Structured.diagonal(mean, std),
+        "far": DenseNormal.of(mean + 2 * std, TARGET.posterior_cov),
+        "narrow": DenseNormal.of(mean, TARGET.posterior_cov / 9),
+        "uncorrelated": ScaledLowRankNormal.diagonal(mean, std),
     }
 
 
@@ -119,7 +119,7 @@ def test_careful_chains_take_smaller_steps() -> None:
 
 def test_draws_each_is_the_number_of_independent_draws() -> None:
     """64 chains of 40 independent draws: the variance of the chains' means has an error of 18 %."""
-    tally, standard = Tally(64, 1), Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
+    tally, standard = Tally(64, 1), Linear(ScaledLowRankNormal.diagonal(np.zeros(1), np.ones(1)))
     tally.add(np.ones((64, 1)), np.ones((64, 1)))
     drawn = np.random.default_rng(3).normal(size=(40, 64, 1))
     nowhere = np.empty((0, 1)), np.empty((0, 1))
@@ -138,7 +138,7 @@ def test_where_transitions_diverge_is_written_down() -> None:
         return np.where(inside, -0.5 * z[:, 0] ** 2, -np.inf), -z
 
     random = np.random.default_rng(1)
-    standard = Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
+    standard = Linear(ScaledLowRankNormal.diagonal(np.zeros(1), np.ones(1)))
     chains = Chains(half, standard, random.uniform(-1, 1, (64, 1)), random)  # type: ignore[arg-type]
     window = chains.run(50)
     assert len(window.left) == round(window.divergent * 50 * 64) > 0
@@ -157,7 +157,7 @@ def test_a_gradient_that_is_no_number_ends_no_chain() -> None:
         return -0.5 * (z**2).sum(axis=1), np.where(z > 1.0, np.nan, -z)
 
     random = np.random.default_rng(1)
-    standard = Linear(Structured.diagonal(np.zeros(2), np.ones(2)))
+    standard = Linear(ScaledLowRankNormal.diagonal(np.zeros(2), np.ones(2)))
     chains = Chains(lost, standard, random.normal(size=(64, 2)), random)  # type: ignore[arg-type]
     chains.run(20)
     window = chains.run(200)

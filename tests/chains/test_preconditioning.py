@@ -8,7 +8,7 @@ from taut.chains import Chains, Linear, adapted
 from taut.chains.coordinates import Composed, Coupled
 from taut.chains.coupling import couple
 from taut.engine import Timing
-from taut.gaussian import Dense, Structured
+from taut.gaussian import DenseNormal, ScaledLowRankNormal
 from taut.gradients import Gradients
 
 pytestmark = pytest.mark.statistical
@@ -96,7 +96,7 @@ def test_chains_in_learnt_coordinates_see_the_whole_funnel() -> None:
         return value, np.column_stack([slope_v, -np.exp(-v) * rest])
 
     random = np.random.default_rng(1)
-    begin = Linear(Structured.diagonal(np.zeros(DIM), np.ones(DIM)))
+    begin = Linear(ScaledLowRankNormal.diagonal(np.zeros(DIM), np.ones(DIM)))
     chains = Chains(log_density, begin, random.normal(size=(CHAINS, DIM)), random)  # type: ignore[arg-type]
     window = chains.run(40)
     for _ in range(3):
@@ -113,9 +113,9 @@ def test_directions_are_learnt_where_draws_show_them() -> None:
     model = regression(5)
     random = np.random.default_rng(1)
     std = np.sqrt(np.diag(model.posterior_cov))
-    exact = Dense.of(model.posterior_mean, model.posterior_cov)
+    exact = DenseNormal.of(model.posterior_mean, model.posterior_cov)
     visited = exact.draw(random, DRAWS * CHAINS)[0].reshape(DRAWS, CHAINS, 5)
-    learnt = adapted(Linear(Structured.diagonal(model.posterior_mean, std)), visited)
+    learnt = adapted(Linear(ScaledLowRankNormal.diagonal(model.posterior_mean, std)), visited)
     assert isinstance(learnt, Composed)
     assert not any(isinstance(part, Coupled) for part in learnt.parts)
     fresh = learnt.whiten(exact.draw(random, 4000)[0])

@@ -22,7 +22,7 @@ from taut.diagnose import (
 from taut.diagnose.repair import is_stalled, outcome_of
 from taut.diagnose.shift import shift_of
 from taut.engine import Timing
-from taut.gaussian import Dense
+from taut.gaussian import DenseNormal
 from taut.gradients import Gradients
 from taut.target import Space
 
@@ -137,7 +137,7 @@ def test_what_is_passed_and_slightly_off_comes_nearer() -> None:
     """The target is Gaussian, where gradients take nearly all noise from mean and spread."""
     factor = np.array([1.08, 1.0, 1.0, 1.0, 0.93])
     cov = np.outer(factor, factor) * MODEL.posterior_cov
-    off = Dense.of(MODEL.posterior_mean + 0.06 * STD, cov)
+    off = DenseNormal.of(MODEL.posterior_mean + 0.06 * STD, cov)
     judging = judge()
     assert judging.outcome(draws(off.mean, off.cov)) is Outcome.CHECKED
     assert judging.journal.check is not None

@@ -4,7 +4,7 @@ import numpy as np
 
 from taut.chains import Linear, Window
 from taut.chains.control_variates import Correction, Said
-from taut.gaussian import Structured
+from taut.gaussian import ScaledLowRankNormal
 from taut.target import Space
 
 ONE = Space.of({"x": ()})
@@ -45,7 +45,7 @@ def window(
     draws = drawn() if draws is None else draws
     transitions, chains, dim = draws.shape
     mean, nothing = draws.mean(axis=(0, 1)), np.ones(dim)
-    standard = Linear(Structured.diagonal(np.zeros(dim), np.ones(dim)))
+    standard = Linear(ScaledLowRankNormal.diagonal(np.zeros(dim), np.ones(dim)))
     correction = Correction(standard, mean, mean, nothing, draws.mean(axis=0))
     accepted = np.full(chains, 0.8)
     accepted[: round(stuck * chains)] = acceptance

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taut.gaussian import Gaussian
+from taut.gaussian import DenseNormal
 from taut.matching import Matched, batch_match, draws_for, match_draws, match_scores
 from taut.matching import driver as score_matching
 from taut.matching.driver import SAME, match_batch
@@ -30,7 +30,7 @@ def gaussian(dim: int, condition: float, seed: int = 0) -> tuple[np.ndarray, np.
     return mean, precision, gradients
 
 
-def divergence(q: Gaussian, mean: np.ndarray, precision: np.ndarray) -> float:
+def divergence(q: DenseNormal, mean: np.ndarray, precision: np.ndarray) -> float:
     """KL from q to a Gaussian."""
     inner, away = q.root.T @ precision @ q.root, q.mean - mean
     log_det = np.linalg.slogdet(inner)[1]
@@ -62,22 +62,22 @@ def test_a_gaussian_is_found_exactly(dim: int, condition: float, start: str) -> 
         cov = cov + 0.1 * np.trace(cov) / dim**2 * noise @ noise.T
     if start == "far":
         begin = begin + 1000.0
-    reached, why, iterations = run(batch_match(gradients, begin, cov, rng))
+    reached, why, iterations = run(batch_match(gradients, DenseNormal.of(begin, cov), rng))
     assert why == score_matching.SAME
     # Longest where a single wide dimension is approached from 300 of its standard deviations.
     assert iterations <= 100
-    assert divergence(reached.gaussian, mean, precision) < 1e-9
+    assert divergence(reached.normal, mean, precision) < 1e-9
 
 
 @pytest.mark.parametrize("dim", [1, 5, 50, 100])
 def test_the_average_over_draws_finds_a_gaussian_exactly_too(dim: int) -> None:
     """At a linear rate: its strength does not decay while its noise shrinks."""
     mean, precision, gradients = gaussian(dim, 1e4)
-    begin, random = Gaussian.of(np.zeros(dim), np.eye(dim)), np.random.default_rng(1)
+    begin, random = DenseNormal.of(np.zeros(dim), np.eye(dim)), np.random.default_rng(1)
     steps = match_scores(gradients, begin, random, 32, match_draws, holds=True)
     reached, why, count = run(steps, 3000)
     assert why == SAME
-    assert divergence(reached.gaussian, mean, precision) < 1e-10
+    assert divergence(reached.normal, mean, precision) < 1e-10
     # 16 a dimension were measured at 50 and at 100.
     assert count < 100 + 20 * dim
 
@@ -87,7 +87,7 @@ def test_an_update_solves_the_equation_of_the_paper(dim: int, draws: int) -> Non
     """Σ U Σ + Σ = V and the mean that goes with it, in the plain coordinates."""
     rng = np.random.default_rng(2)
     half, strength = rng.normal(size=(dim, dim)), 5.0
-    q = Gaussian.of(rng.normal(size=dim), half @ half.T + np.eye(dim))
+    q = DenseNormal.of(rng.normal(size=dim), half @ half.T + np.eye(dim))
     noise, slopes = rng.normal(size=(draws, dim)), rng.normal(size=(draws, dim))
     new, z, share = match_batch(q, noise, slopes, strength), q.push(noise)[0], strength / 6.0
     away, slope = q.mean - z.mean(0), slopes.mean(0)
@@ -101,9 +101,11 @@ def test_an_update_solves_the_equation_of_the_paper(dim: int, draws: int) -> Non
 
 def test_the_density_of_draws_is_that_of_the_family() -> None:
     mean, precision, gradients = gaussian(4, 10.0)
-    reached, _, _ = run(batch_match(gradients, mean, np.eye(4), np.random.default_rng(3)))
-    family = reached.gaussian.family("float32")
-    z, log_q = reached.gaussian.push(np.random.default_rng(4).normal(size=(5, 4)))
+    reached, _, _ = run(
+        batch_match(gradients, DenseNormal(mean, np.eye(4)), np.random.default_rng(3))
+    )
+    family = reached.normal.family("float32")
+    z, log_q = reached.normal.push(np.random.default_rng(4).normal(size=(5, 4)))
     own = [float(family.log_prob(one.astype("float32"))) for one in z]
     np.testing.assert_allclose(own, log_q, rtol=1e-4)
     np.testing.assert_allclose(family.cov(), np.linalg.inv(precision), atol=1e-5)
@@ -117,18 +119,18 @@ def test_a_start_so_wide_that_nothing_is_finite_is_narrowed() -> None:
         values[np.abs(z - mean).max(axis=1) > 50.0] = np.nan
         return values, slopes
 
-    steps = batch_match(gradients, mean, 1e8 * np.eye(3), np.random.default_rng(5))
+    steps = batch_match(gradients, DenseNormal(mean, 1e4 * np.eye(3)), np.random.default_rng(5))
     reached, why, _ = run(steps)
     assert why == score_matching.SAME
-    assert divergence(reached.gaussian, mean, precision) < 1e-9
+    assert divergence(reached.normal, mean, precision) < 1e-9
 
 
 def test_gradients_that_are_never_finite_end_it() -> None:
     nothing = lambda z: (np.full(len(z), np.nan), np.full(z.shape, np.nan))  # noqa: E731
-    steps = batch_match(nothing, np.zeros(2), np.eye(2), np.random.default_rng(6))
+    steps = batch_match(nothing, DenseNormal(np.zeros(2), np.eye(2)), np.random.default_rng(6))
     reached, why, _ = run(steps)
     assert why == score_matching.NEVER_FINITE
-    assert np.isfinite(reached.gaussian.root).all()
+    assert np.isfinite(reached.normal.root).all()
 
 
 def test_a_heavy_tail_leaves_a_fit_that_settles_near_the_best() -> None:
@@ -148,14 +150,14 @@ def test_a_heavy_tail_leaves_a_fit_that_settles_near_the_best() -> None:
         return float(weights @ values + np.log(scale))
 
     best = max(elbo(scale) for scale in scales)
-    start = np.full(dim, 3.0), np.eye(dim)
-    reached, why, _ = run(batch_match(gradients, *start, np.random.default_rng(7)))
-    std = np.sqrt(np.diag(reached.gaussian.cov))
+    start = DenseNormal(np.full(dim, 3.0), np.eye(dim))
+    reached, why, _ = run(batch_match(gradients, start, np.random.default_rng(7)))
+    std = np.sqrt(np.diag(reached.normal.cov))
     assert why == score_matching.SETTLED
     # Matching scores is not the ELBO's criterion: a few hundredths of a nat a dimension.
     assert max(best - elbo(scale) for scale in std) < 0.05
     # Means of some thousand draws.
-    assert np.abs(reached.gaussian.mean).max() < 0.1
+    assert np.abs(reached.normal.mean).max() < 0.1
 
 
 def test_batches_decide_a_covariance_and_fill_blocks() -> None:

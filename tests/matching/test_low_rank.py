@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from taut.gaussian import Gaussian
-from taut.matching import LowRankGaussian, match_draws, match_scores
+from taut.gaussian import DenseNormal, LowRankNormal
+from taut.matching import match_draws, match_scores
 from taut.matching.driver import SAME
 from taut.matching.low_rank import _Signed, match_and_patch
 
 pytestmark = pytest.mark.statistical
 
 
-def low_rank(dim: int, rank: int, seed: int) -> LowRankGaussian:
+def low_rank(dim: int, rank: int, seed: int) -> LowRankNormal:
     """A member with directions as large as the diagonal."""
     rng = np.random.default_rng(seed)
-    return LowRankGaussian(
+    return LowRankNormal(
         rng.normal(size=dim), np.exp(rng.normal(size=dim)), 2 * rng.normal(size=(dim, rank))
     )
 
 
-def covariance(q: LowRankGaussian) -> np.ndarray:
+def covariance(q: LowRankNormal) -> np.ndarray:
     return np.diag(q.diagonal) + q.factor @ q.factor.T
 
 
@@ -30,7 +30,7 @@ def test_the_density_of_draws_is_the_dense_one() -> None:
     square = np.sum(away * np.linalg.solve(cov, away.T).T, axis=1)
     np.testing.assert_allclose(log_q, -0.5 * (square + np.linalg.slogdet(2 * np.pi * cov)[1]))
     slope = np.arange(6.0)
-    assert q.pull(slope) == pytest.approx(slope @ cov @ slope)
+    assert q.squared_length(slope) == pytest.approx(slope @ cov @ slope)
 
 
 def test_products_with_a_match_are_those_of_the_dense_matrix() -> None:
@@ -61,9 +61,9 @@ def test_two_hundred_dimensions_are_approached_in_linear_memory() -> None:
         slopes = -(z - true.mean) @ precision
         return 0.5 * (np.sum((z - true.mean) * slopes, axis=1) - log_det), slopes
 
-    q = LowRankGaussian(np.zeros(200), np.ones(200), 0.01 * rng.normal(size=(200, 3)))
+    q = LowRankNormal(np.zeros(200), np.ones(200), 0.01 * rng.normal(size=(200, 3)))
     for reached in match_scores(gradients, q, rng, 32, match_and_patch):
-        q = reached.gaussian
+        q = reached.normal
     own = covariance(q)
     away = q.mean - true.mean
     gap = np.trace(precision @ own) - 200 - np.linalg.slogdet(precision @ own)[1]
@@ -94,7 +94,7 @@ def test_score_matching_takes_on_the_score_of_a_draw() -> None:
     """With one draw and the whole way gone, q has the target's score there."""
     rng = np.random.default_rng(10)
     half = rng.normal(size=(4, 4))
-    q = Gaussian.of(rng.normal(size=4), half @ half.T + np.eye(4))
+    q = DenseNormal.of(rng.normal(size=4), half @ half.T + np.eye(4))
     noise, slope = rng.normal(size=(1, 4)), rng.normal(size=(1, 4))
     z, new = q.push(noise)[0], match_draws(q, noise, slope, 1e14)
     np.testing.assert_allclose(-np.linalg.solve(new.cov, (z - new.mean)[0]), slope[0], rtol=1e-6)

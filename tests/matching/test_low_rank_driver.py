@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from taut.matching import LowRankGaussian, leap_and_patch
+from taut.gaussian import LowRankNormal
+from taut.matching import leap_and_patch
 from taut.matching.driver import SAME, SETTLED
 
 pytestmark = pytest.mark.statistical
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.statistical
 class Target:
     """The density of a Gaussian of the form, and its gradient."""
 
-    true: LowRankGaussian
+    true: LowRankNormal
 
     def __call__(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         slopes = -self.solve(z - self.true.mean)
@@ -35,7 +36,7 @@ class Target:
         along = np.linalg.solve(self.inner, (scaled @ self.true.factor).T).T
         return scaled - along @ (self.true.factor / self.true.diagonal[:, None]).T
 
-    def divergence(self, q: LowRankGaussian) -> float:
+    def divergence(self, q: LowRankNormal) -> float:
         """KL from q to the Gaussian."""
         own = self.peak(q) - self.peak(self.true)
         away = q.mean - self.true.mean
@@ -45,7 +46,7 @@ class Target:
         return own + 0.5 * (trace - len(away) + away @ self.solve(away[None])[0])
 
     @staticmethod
-    def peak(q: LowRankGaussian) -> float:
+    def peak(q: LowRankNormal) -> float:
         """Log density of a member at its mean."""
         return float(q.push(np.zeros((1, q.noise_size)))[1][0])
 
@@ -57,24 +58,24 @@ def target(dim: int, rank: int, condition: float, seed: int = 0) -> Target:
     scale = np.exp(spread * rng.uniform(-0.5, 0.5, dim))
     axes = np.linalg.qr(rng.normal(size=(dim, rank)))[0]
     factor = scale[:, None] * axes * np.sqrt(np.geomspace(1.0, condition, rank))
-    return Target(LowRankGaussian(3.0 * rng.normal(size=dim), scale**2, factor))
+    return Target(LowRankNormal(3.0 * rng.normal(size=dim), scale**2, factor))
 
 
 def fit(
     gradients: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], dim: int, rank: int
-) -> tuple[LowRankGaussian, str, int]:
+) -> tuple[LowRankNormal, str, int]:
     """Fit from a standard normal; give what is reached, why it ends, and iterations."""
     rng = np.random.default_rng(1)
-    q = LowRankGaussian(np.zeros(dim), np.ones(dim), 0.01 * rng.normal(size=(dim, rank)))
+    q = LowRankNormal(np.zeros(dim), np.ones(dim), 0.01 * rng.normal(size=(dim, rank)))
     steps, count = leap_and_patch(gradients, q, rng, 32), 0
     while True:
         try:
-            q, count = next(steps).gaussian, count + 1
+            q, count = next(steps).normal, count + 1
         except StopIteration as stop:
             return q, stop.value, count
 
 
-def std(q: LowRankGaussian) -> np.ndarray:
+def std(q: LowRankNormal) -> np.ndarray:
     return np.sqrt(q.diagonal + np.sum(q.factor**2, axis=1))
 
 
@@ -97,7 +98,7 @@ def test_a_gaussian_of_the_form_is_found(dim: int, true: int, rank: int, conditi
 
 def test_a_diagonal_is_found_by_a_fit_with_directions_to_spare() -> None:
     diagonal = target(300, 1, 1e4)
-    none = LowRankGaussian(diagonal.true.mean, diagonal.true.diagonal, np.zeros((300, 1)))
+    none = LowRankNormal(diagonal.true.mean, diagonal.true.diagonal, np.zeros((300, 1)))
     q, why, _ = fit(Target(none), 300, 10)
     assert why == SAME
     assert abs(Target(none).divergence(q)) < 1e-6

@@ -3,26 +3,26 @@
 import numpy as np
 import pytest
 
-from taut.matching import LowRankGaussian
+from taut.gaussian import LowRankNormal
 from taut.matching.low_rank import ScoreBatch
 from taut.matching.low_rank_exact import _Form, _Objective, match_form
 
 pytestmark = pytest.mark.statistical
 
 
-def low_rank(dim: int, rank: int, seed: int) -> LowRankGaussian:
+def low_rank(dim: int, rank: int, seed: int) -> LowRankNormal:
     """A member with directions as large as the diagonal."""
     rng = np.random.default_rng(seed)
-    return LowRankGaussian(
+    return LowRankNormal(
         rng.normal(size=dim), np.exp(rng.normal(size=dim)), 2 * rng.normal(size=(dim, rank))
     )
 
 
-def covariance(q: LowRankGaussian) -> np.ndarray:
+def covariance(q: LowRankNormal) -> np.ndarray:
     return np.diag(q.diagonal) + q.factor @ q.factor.T
 
 
-def batch_of(q: LowRankGaussian, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def batch_of(q: LowRankNormal, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Noise, and gradients of nothing in particular."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(draws, q.noise_size)), rng.normal(size=(draws, len(q.mean)))
@@ -81,7 +81,7 @@ def test_a_gaussian_of_the_form_is_found_by_one_batch(rank: int) -> None:
     true, rng = low_rank(40, rank, seed=8), np.random.default_rng(9)
     diagonal = true.diagonal * np.exp(0.1 * rng.normal(size=40))
     factor = true.factor * (1.0 + 0.1 * rng.normal(size=true.factor.shape))
-    q = LowRankGaussian(true.mean + 0.1 * rng.normal(size=40), diagonal, factor)
+    q = LowRankNormal(true.mean + 0.1 * rng.normal(size=40), diagonal, factor)
     noise = rng.normal(size=(32, q.noise_size))
     slopes = -np.linalg.solve(covariance(true), (q.push(noise)[0] - true.mean).T).T
     new = match_form(q, noise, slopes, 1e9)

@@ -15,7 +15,7 @@ from taut.diagnose import Journal, Outcome
 from taut.engine import Timing
 from taut.errors import NotFiniteError
 from taut.family import FullRank, Mixture, Particles
-from taut.gaussian import Dense
+from taut.gaussian import DenseNormal
 from taut.gradients import Gradients
 from taut.method.gaussian_stages import DENSE, Climb, is_flat
 from taut.modes import Modes, is_apart
@@ -197,11 +197,11 @@ def funnel_density(z):
     return -0.5 * (z[0] / 3) ** 2 - 0.5 * jnp.sum(z[1:] ** 2) * jnp.exp(-z[0]) - 4.5 * z[0]
 
 
-def along_the_funnel(v: float, dim: int = 10) -> Dense:
+def along_the_funnel(v: float, dim: int = 10) -> DenseNormal:
     """A Gaussian that fits where the first element is near v."""
     mean, variances = np.zeros(dim), np.full(dim, np.exp(v))
     mean[0], variances[0] = v, 0.25
-    return Dense.of(mean, np.diag(variances))
+    return DenseNormal.of(mean, np.diag(variances))
 
 
 def gradients_of(density: object, dim: int) -> Gradients:
@@ -224,7 +224,7 @@ def test_modes_are_told_from_places_on_one_slope() -> None:
         return jnp.logaddexp(funnel_density(z), funnel_density(z.at[1].add(-40.0)))
 
     beside = along_the_funnel(-4.0)
-    beside = Dense(beside.mean + 40.0 * np.eye(10)[1], beside.cholesky)
+    beside = DenseNormal(beside.mean + 40.0 * np.eye(10)[1], beside.cholesky)
     places = along_the_funnel(-4.0), beside, along_the_funnel(-8.0)
     for order in itertools.permutations(places):
         found = Modes(order, (0.0, 0.0, 0.0))
@@ -235,7 +235,7 @@ def test_where_the_density_is_not_finite_between_two_gaussians_they_are_modes() 
     def density(z):
         return jnp.where(jnp.abs(z[0]) < 1.0, -jnp.inf, -0.5 * (jnp.abs(z[0]) - 5.0) ** 2)
 
-    sides = tuple(Dense.of(np.array([mean]), np.eye(1)) for mean in (-5.0, 5.0))
+    sides = tuple(DenseNormal.of(np.array([mean]), np.eye(1)) for mean in (-5.0, 5.0))
     assert Modes(sides, (0.0, 0.0)).separate(gradients_of(density, 1)) == 2
 
 

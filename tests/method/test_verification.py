@@ -8,10 +8,10 @@ import pytest
 
 from taut.chains import Linear, Window
 from taut.chains.control_variates import Correction, Said
-from taut.gaussian import Structured
+from taut.gaussian import ScaledLowRankNormal
 from taut.method.verification import _is_sound
 
-NEAR = Structured.diagonal(np.zeros(2), np.ones(2))
+NEAR = ScaledLowRankNormal.diagonal(np.zeros(2), np.ones(2))
 
 
 def window(draws: np.ndarray) -> Window:

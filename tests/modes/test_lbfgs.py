@@ -69,7 +69,7 @@ def test_a_gaussian_along_the_path_is_the_quasi_newton_one() -> None:
     point = paths[0][4]
     normal = gaussian_at(point)
     assert normal is not None
-    root = normal.colour(np.eye(5))
+    root = normal.color(np.eye(5))
     inverse = root.T @ root
     np.testing.assert_allclose(normal.mean, point.position + inverse @ point.slope, rtol=1e-6)
     step, change = point.curvature.pairs[-1]

@@ -10,7 +10,7 @@ from jaxtyping import Array, PyTree
 from taut.approximation.noise import noise_of, words_of
 from taut.arrays import AnyArray
 from taut.engine import map_in_turn, single_threaded
-from taut.family import AbstractFamily, Particles
+from taut.family import AbstractFamily, HostPoints
 from taut.gaussian import as_normal
 from taut.target import Target
 
@@ -81,13 +81,12 @@ def block_for(data: PyTree) -> int:
 
 
 def push_on_host(family: AbstractFamily) -> Callable[[Any], tuple[np.ndarray, np.ndarray]] | None:
-    """Give NumPy's way from noise to draws with their density, if there is one.
-
-    XLA takes longer to compile its own than NumPy to make some thousand draws.
-    """
-    if isinstance(family, Particles):
-        points = np.asarray(family.histogram)
-        return lambda noise: (points[noise], np.full(len(noise), np.nan, points.dtype))
+    """Return NumPy's way from noise to draws with their density, if the family is drawn so."""
+    if not family.drawn_on_host:
+        return None
+    host = family.on_host()
+    if isinstance(host, HostPoints):
+        return host.push
     normal = as_normal(family)
     return None if normal is None else normal.push
 

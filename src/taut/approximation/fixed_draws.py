@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 
 from taut.arrays import AnyArray
 from taut.engine import map_draws
-from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Product, Stretched
+from taut.family import AbstractFamily, HostGaussian
 from taut.target import Target
 
 # Draws from which the curvature of log q is told, which only decides units.
@@ -118,16 +118,8 @@ class FixedDraws:
 
 
 def is_gaussian(family: AbstractFamily) -> bool:
-    """Tell whether a family is one of the Gaussian ones, or a product of them."""
-    if isinstance(family, Product):
-        return all(map(is_gaussian, family.parts))
-    return isinstance(family, MeanField | FullRank | LowRank | Stretched)
-
-
-def _is_dense(family: AbstractFamily) -> bool:
-    if isinstance(family, Product):
-        return any(map(_is_dense, family.parts))
-    return not isinstance(family, MeanField)
+    """Tell whether a family is a Gaussian."""
+    return isinstance(family.on_host(), HostGaussian)
 
 
 def _parts(family: AbstractFamily) -> tuple[PyTree, PyTree]:
@@ -144,7 +136,8 @@ def _noise(
 ) -> np.ndarray:
     """Draw pairs of noise whose second moments are exact, each as one flat vector."""
     dim = zero.size
-    if _is_dense(family):
+    host = family.on_host()
+    if not (isinstance(host, HostGaussian) and host.is_diagonal):
         draws = max(draws, 4 * dim)
     half = random.normal(size=(-(-draws // 2), dim))
     if len(half) >= 2 * dim:

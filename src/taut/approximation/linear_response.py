@@ -14,8 +14,7 @@ from taut.approximation.record import Record
 from taut.approximation.state import State
 from taut.arguments import as_positive
 from taut.errors import ArgumentError, NotFiniteError, RowsError, warn
-from taut.family import AbstractFamily
-from taut.gaussian import Dense
+from taut.family import AbstractFamily, FullRank
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,7 +115,7 @@ class LinearResponse:
             The covariance is not positive definite.
         """
         dtype, root = self._objective.target.dtype, _cholesky(self.cov())
-        return self._wrap(Dense(self.mean, root).family(dtype))
+        return self._wrap(FullRank.of(self.mean, root, dtype))
 
     def __repr__(self) -> str:
         return (

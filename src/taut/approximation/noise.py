@@ -7,14 +7,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut import seed
-from taut.family import (
-    AbstractFamily,
-    AbstractLocationScale,
-    Mixture,
-    Particles,
-    Product,
-    Stretched,
-)
+from taut.family import AbstractFamily
 from taut.target import Target
 
 # Draws that share a generator.
@@ -42,9 +35,11 @@ def noise_of(
     """
     with target.precision():
         shapes = jax.eval_shape(lambda words: family.noise(seed.key(words)), key_words)
-    if not _is_numpys(family):
+    spec = family.noise_spec()
+    if spec is None:
         return target.programs(noise_block, family, key_words, numbers.astype(np.int32))
-    return _by_number(numbers, key_words.tolist(), lambda random: _make(family, shapes, random))
+    make = lambda random: spec.make(random, _TOGETHER, shapes)  # noqa: E731
+    return _by_number(numbers, key_words.tolist(), make)
 
 
 def words_of(key_words: np.ndarray, numbers: np.ndarray, generators: int) -> np.ndarray:
@@ -77,28 +72,3 @@ def noise_block(family: AbstractFamily, key_words: Array, numbers: Array) -> PyT
     """Make noise on the device; a program for `Programs`."""
     key = seed.key(key_words)
     return jax.vmap(lambda number: family.noise(jax.random.fold_in(key, number)))(numbers)
-
-
-def _is_numpys(family: AbstractFamily) -> bool:
-    if isinstance(family, Mixture | Product):
-        return all(map(_is_numpys, family.parts))
-    return isinstance(family, AbstractLocationScale | Stretched | Particles)
-
-
-def _make(family: AbstractFamily, shapes: PyTree, random: np.random.Generator) -> PyTree:
-    """Make the noise of as many draws as share a generator, of the shapes of one draw's noise."""
-    if isinstance(family, Mixture):
-        level, each = shapes
-        return random.random(_TOGETHER, level.dtype), _of_parts(family, each, random)
-    if isinstance(family, Product):
-        return _of_parts(family, shapes, random)
-    if isinstance(family, Particles):
-        return random.integers(len(family.histogram), size=_TOGETHER).astype(shapes.dtype)
-    return random.standard_normal((_TOGETHER, *shapes.shape)).astype(shapes.dtype)
-
-
-def _of_parts(
-    family: Mixture | Product, shapes: PyTree, random: np.random.Generator
-) -> tuple[PyTree, ...]:
-    both = zip(family.parts, shapes, strict=True)
-    return tuple(_make(part, of_part, random) for part, of_part in both)

@@ -163,7 +163,8 @@ def _known(state: State) -> tuple[Moments | None, Normal | None]:
     """Give the moments of q where they are known, and q itself if it is a Gaussian."""
     if not has_exact_moments(state.family):
         return None, None
-    normal = as_normal(state.family)
+    # What is not drawn by NumPy has its chains begin in the Gaussian of its draws.
+    normal = as_normal(state.family) if state.family.drawn_on_host else None
     if normal is not None:
         return Moments.known(normal.mean, normal.std), normal
     with state.target.precision():

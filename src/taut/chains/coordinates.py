@@ -43,7 +43,7 @@ class Linear(Coordinates):
     normal: Normal
 
     def push(self, x: Points) -> tuple[Points, Values]:
-        return self.normal.mean + self.normal.colour(x), np.full(len(x), self.normal.log_det)
+        return self.normal.mean + self.normal.color(x), np.full(len(x), self.normal.log_det)
 
     def pull(self, x: Points, slopes: Points) -> Points:
         return self.normal.pull(slopes)

@@ -7,7 +7,7 @@ from taut.chains.coordinates import Composed, Coordinates, Linear
 from taut.chains.coupling import couple
 from taut.chains.heavy_tails import lighten
 from taut.chains.non_centering import conditioned
-from taut.gaussian import Dense, Normal, Structured
+from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 from taut.gradients import AbstractGradients
 
 Draws = Float[np.ndarray, "draws dim"]
@@ -45,9 +45,9 @@ def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coo
 def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
     """Make some elements of a Gaussian standard, and independent of the others."""
     mean, std = np.where(mask, 0.0, normal.mean), np.where(mask, 1.0, normal.std)
-    if not isinstance(normal, Dense):
-        return Structured.diagonal(mean, std)
-    return Dense.of(mean, np.where(mask | mask[:, None], np.diag(std**2), normal.cov))
+    if not isinstance(normal, DenseNormal):
+        return ScaledLowRankNormal.diagonal(mean, std)
+    return DenseNormal.of(mean, np.where(mask | mask[:, None], np.diag(std**2), normal.cov))
 
 
 def adapted(
@@ -65,7 +65,7 @@ def adapted(
     visited = visited[:: -(-visited.shape[0] * visited.shape[1] // _MOST)]
     x = begin.whiten(visited.reshape(-1, visited.shape[2]))
     effective = effective_draws(x.reshape(visited.shape))
-    scales = Linear(Structured.diagonal(x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)))
+    scales = Linear(ScaledLowRankNormal.diagonal(x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)))
     parts: list[Coordinates] = [begin, scales]
     if x.shape[1] > _DENSE:
         return Composed(tuple(parts))
@@ -94,7 +94,7 @@ def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective
     return np.clip(counts, chains, transitions * chains)
 
 
-def _directions(x: Draws, effective: float) -> Structured:
+def _directions(x: Draws, effective: float) -> ScaledLowRankNormal:
     """Keep the eigenvectors of the covariance that noise does not explain.
 
     Of independent standard normals the eigenvalues of the sample covariance lie within
@@ -104,4 +104,4 @@ def _directions(x: Draws, effective: float) -> Structured:
     values, vectors = np.linalg.eigh(cov)
     roots, noise = np.sqrt(np.maximum(values, 1e-12)), np.sqrt(min(x.shape[1] / effective, 0.95))
     kept = (roots > (1.0 + noise) * _CLEAR) | (roots < (1.0 - noise) / _CLEAR)
-    return Structured(mean, np.ones(len(mean)), vectors[:, kept], roots[kept])
+    return ScaledLowRankNormal(mean, np.ones(len(mean)), vectors[:, kept], roots[kept])

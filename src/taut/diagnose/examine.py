@@ -12,7 +12,7 @@ from taut.diagnose.shift import Moments
 from taut.diagnose.verdict import Outcome
 from taut.engine import single_threaded
 from taut.family import Particles
-from taut.gaussian import Dense, Normal, Structured
+from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 from taut.gradients import AbstractGradients
 
 # Draws of chains that are kept.
@@ -28,9 +28,9 @@ def normal_of(draws: Draws) -> Normal:
     count, dim = draws.shape
     mean, std = draws.mean(axis=0), np.maximum(draws.std(axis=0), 1e-12)
     if dim > _DENSE or count < _DRAWS_EACH * dim:
-        return Structured.diagonal(mean, std)
+        return ScaledLowRankNormal.diagonal(mean, std)
     cov = np.atleast_2d(np.cov(draws.T))
-    return Dense.of(mean, cov + np.diag(1e-9 * std**2))
+    return DenseNormal.of(mean, cov + np.diag(1e-9 * std**2))
 
 
 def particles(

@@ -7,6 +7,13 @@ from taut.family.flow import Layers as Layers
 from taut.family.flow import Transformer as Transformer
 from taut.family.flow import has_exact_moments as has_exact_moments
 from taut.family.full_rank import FullRank as FullRank
+from taut.family.host import Blocks as Blocks
+from taut.family.host import Diagonal as Diagonal
+from taut.family.host import Factor as Factor
+from taut.family.host import HostGaussian as HostGaussian
+from taut.family.host import HostPoints as HostPoints
+from taut.family.host import Stretch as Stretch
+from taut.family.host import Triangle as Triangle
 from taut.family.location_scale import AbstractLocationScale as AbstractLocationScale
 from taut.family.low_rank import LowRank as LowRank
 from taut.family.mean_field import MeanField as MeanField
@@ -26,17 +33,24 @@ __all__ = [
     "AbstractFamily",
     "AbstractLocationScale",
     "Architecture",
+    "Blocks",
+    "Diagonal",
+    "Factor",
     "Flow",
     "FullRank",
+    "HostGaussian",
+    "HostPoints",
     "Layers",
     "LowRank",
     "MeanField",
     "Mixture",
     "Particles",
     "Product",
+    "Stretch",
     "Stretched",
     "StudentT",
     "Transformer",
+    "Triangle",
     "has_density",
     "has_exact_moments",
     "inverse_softplus",

@@ -1,6 +1,6 @@
 """A Gaussian with a dense covariance."""
 
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
+from taut.family.base import OnHost
+from taut.family.host import HostGaussian, Triangle, softplus
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.softplus import inverse_softplus, log_standard_normal
 
 
-class FullRank(AbstractLocationScale):
+class FullRank(AbstractLocationScale, OnHost):
     r"""A Gaussian whose covariance has a Cholesky factor with a softplus diagonal.
 
     .. math:: z = \mu + L \epsilon, \quad L_{ii} = \log(1 + e^{\ell_{ii}}),
@@ -38,6 +40,8 @@ class FullRank(AbstractLocationScale):
     [1.0, 2.0]
     """
 
+    drawn_on_host: ClassVar[bool] = True
+
     mu: Float[AnyArray, " dim"]
     factor: Float[AnyArray, "dim dim"]
 
@@ -45,6 +49,14 @@ class FullRank(AbstractLocationScale):
     def at(cls, mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"]) -> Self:
         """Build the uncorrelated member with this mean and these standard deviations."""
         return cls(mean, np.diag(inverse_softplus(std)))
+
+    @classmethod
+    def of(
+        cls, mean: Float[np.ndarray, " dim"], root: Float[np.ndarray, "dim dim"], dtype: Any = float
+    ) -> Self:
+        """Build the member whose covariance has this Cholesky factor."""
+        factor = np.tril(root, -1) + np.diag(inverse_softplus(np.diag(root)))
+        return cls(np.asarray(mean, dtype), factor.astype(dtype))
 
     @property
     def dim(self) -> int:
@@ -86,3 +98,9 @@ class FullRank(AbstractLocationScale):
         """Give the Cholesky factor of the covariance."""
         diagonal = jnp.diagonal(self.factor)
         return jnp.tril(self.factor, -1) + jnp.diag(jax.nn.softplus(diagonal))
+
+    def _to_host(self) -> HostGaussian:
+        scale = softplus(np.diagonal(self.factor))
+        return HostGaussian(
+            np.asarray(self.mu), Triangle(np.tril(self.factor, -1) + np.diag(scale))
+        )

@@ -4,10 +4,11 @@ from abc import abstractmethod
 
 from jaxtyping import Array, Float, Scalar
 
-from taut.family.base import AbstractFamily
+from taut.family.base import AbstractFamily, NoiseOnHost
+from taut.family.host_noise import HostNoise, NormalNoise
 
 
-class AbstractLocationScale(AbstractFamily):
+class AbstractLocationScale(AbstractFamily, NoiseOnHost):
     r"""A Gaussian with a square root of its covariance that can be applied and solved.
 
     .. math:: z = \mu + A \epsilon, \quad \Sigma = A A^\top, \quad \epsilon \sim \mathcal N(0, I)
@@ -27,3 +28,6 @@ class AbstractLocationScale(AbstractFamily):
     @abstractmethod
     def log_det(self) -> Scalar:
         r"""Give :math:`\log |\det A|`, half the log determinant of the covariance."""
+
+    def _noise_by_numpy(self) -> HostNoise:
+        return NormalNoise()

@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
+from taut.family.base import OnHost
+from taut.family.host import Factor, HostGaussian, softplus
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.softplus import HALF_LOG_2PI, inverse_softplus
 
 
-class LowRank(AbstractLocationScale):
+class LowRank(AbstractLocationScale, OnHost):
     r"""A Gaussian whose covariance is a diagonal and a few directions.
 
     .. math:: z = \mu + \sigma \odot \epsilon + F \eta, \quad \sigma = \log(1 + e^{\rho}),
@@ -117,6 +119,10 @@ class LowRank(AbstractLocationScale):
     def log_det(self) -> Scalar:
         sigma, _, cholesky = self._scaled()
         return _log_det(sigma, cholesky)
+
+    def _to_host(self) -> HostGaussian:
+        root = Factor(softplus(self.rho), np.asarray(self.factor))
+        return HostGaussian(np.asarray(self.mu), root)
 
     def _scaled(self) -> tuple[Array, Array, Array]:
         """Give sigma, U = F / sigma, and the Cholesky factor of I + U'U."""

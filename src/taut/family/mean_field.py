@@ -1,6 +1,6 @@
 """Independent Gaussians."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
+from taut.family.base import OnHost
+from taut.family.host import Diagonal, HostGaussian, softplus
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.softplus import inverse_softplus, log_standard_normal
 
 
-class MeanField(AbstractLocationScale):
+class MeanField(AbstractLocationScale, OnHost):
     r"""Independent Gaussians with a softplus scale, the form of Bayes by backprop.
 
     .. math:: z = \mu + \sigma \odot \epsilon, \quad \sigma = \log(1 + e^{\rho}),
@@ -40,6 +42,8 @@ class MeanField(AbstractLocationScale):
     >>> [round(float(s), 6) for s in q.std()]
     [1.0, 2.0]
     """
+
+    drawn_on_host: ClassVar[bool] = True
 
     mu: Float[AnyArray, " dim"]
     rho: Float[AnyArray, " dim"]
@@ -82,3 +86,6 @@ class MeanField(AbstractLocationScale):
 
     def log_det(self) -> Scalar:
         return jnp.sum(jnp.log(self.std()))
+
+    def _to_host(self) -> HostGaussian:
+        return HostGaussian(np.asarray(self.mu), Diagonal(softplus(self.rho)))

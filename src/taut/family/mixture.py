@@ -10,10 +10,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from taut.arrays import AnyArray
 from taut.errors import ArgumentError
-from taut.family.base import AbstractFamily
+from taut.family.base import AbstractFamily, NoiseOnHost
+from taut.family.host_noise import HostNoise, NoiseOfMixture, NoiseOfParts
 
 
-class Mixture(AbstractFamily):
+class Mixture(AbstractFamily, NoiseOnHost):
     r"""A mixture of families of the same vector.
 
     .. math:: q(z) = \sum_k w_k q_k(z), \quad w = \operatorname{softmax}(\text{logits})
@@ -127,6 +128,10 @@ class Mixture(AbstractFamily):
         within = jnp.stack([part.cov() for part in self.parts])
         away = self._means() - self.mean()
         return jnp.einsum("k,kij->ij", self.weights, within + away[:, :, None] * away[:, None, :])
+
+    def _noise_by_numpy(self) -> HostNoise | None:
+        parts = NoiseOfParts.of(part.noise_spec() for part in self.parts)
+        return None if parts is None else NoiseOfMixture(parts)
 
     def _means(self) -> Float[Array, "parts dim"]:
         return jnp.stack([part.mean() for part in self.parts])

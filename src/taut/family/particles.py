@@ -1,6 +1,6 @@
 """Equally weighted points."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
-from taut.family.base import AbstractFamily
+from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
+from taut.family.host import HostPoints
+from taut.family.host_noise import HostNoise, NumberNoise
 
 
-class Particles(AbstractFamily):
+class Particles(AbstractFamily, OnHost, NoiseOnHost):
     r"""The empirical distribution of some points.
 
     .. math:: q = \frac1n \sum_{i=1}^n \delta_{x_i}
@@ -31,6 +33,8 @@ class Particles(AbstractFamily):
     >>> print(Particles(np.array([[0.0, 1.0], [2.0, 3.0]])).mean())
     [1. 2.]
     """
+
+    drawn_on_host: ClassVar[bool] = True
 
     histogram: Float[AnyArray, "particles dim"]
 
@@ -68,6 +72,12 @@ class Particles(AbstractFamily):
     def cov(self) -> Float[Array, "dim dim"]:
         centred = jnp.subtract(self.histogram, jnp.mean(self.histogram, axis=0))
         return centred.T @ centred / self.histogram.shape[0]
+
+    def _to_host(self) -> HostPoints:
+        return HostPoints(np.asarray(self.histogram))
+
+    def _noise_by_numpy(self) -> HostNoise:
+        return NumberNoise(len(self.histogram))
 
 
 def has_density(family: AbstractFamily) -> bool:

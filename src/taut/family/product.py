@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from taut.arrays import AnyArray
-from taut.family.base import AbstractFamily
+from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
+from taut.family.host import Blocks, HostGaussian
+from taut.family.host_noise import HostNoise, NoiseOfParts
 
 
-class Product(AbstractFamily):
+class Product(AbstractFamily, OnHost, NoiseOnHost):
     r"""A product of independent families.
 
     .. math:: q(z) = \prod_g q_g(z_{I_g})
@@ -73,6 +75,17 @@ class Product(AbstractFamily):
         order = self._order()
         blocks = jax.scipy.linalg.block_diag(*(part.cov() for part in self.parts))
         return blocks[np.ix_(order, order)]
+
+    def _to_host(self) -> HostGaussian | None:
+        parts = tuple(part.on_host() for part in self.parts)
+        gaussians = tuple(part for part in parts if isinstance(part, HostGaussian))
+        if len(gaussians) < len(parts):
+            return None
+        mean = np.concatenate([part.mean for part in gaussians])[self._order()]
+        return HostGaussian(mean, Blocks(gaussians, self.indices))
+
+    def _noise_by_numpy(self) -> HostNoise | None:
+        return NoiseOfParts.of(part.noise_spec() for part in self.parts)
 
     def _join(self, pieces: list[AnyArray]) -> Array:
         return jnp.concatenate(pieces)[self._order()]

@@ -2,14 +2,17 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
-from taut.family.base import AbstractFamily
+from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
+from taut.family.host import HostGaussian, Stretch
+from taut.family.host_noise import HostNoise, NormalNoise
 from taut.family.softplus import log_standard_normal
 
 
-class Stretched(AbstractFamily):
+class Stretched(AbstractFamily, OnHost, NoiseOnHost):
     r"""A Gaussian with scales, and a stretch along a few directions.
 
     .. math:: z = \mu + \sigma \odot (\epsilon + U \operatorname{diag}(h) U^\top \epsilon),
@@ -90,6 +93,15 @@ class Stretched(AbstractFamily):
         root = jnp.eye(self.dim, dtype=weighted.dtype) + weighted @ self.directions.T
         root = jnp.exp(self.rho)[:, None] * root
         return root @ root.T
+
+    def _to_host(self) -> HostGaussian:
+        # In double precision, that exponentials lose none.
+        parts = self.mu, self.rho, self.directions, self.stretch
+        mean, rho, directions, stretch = (np.asarray(part, float) for part in parts)
+        return HostGaussian(mean, Stretch(np.exp(rho), directions, stretch))
+
+    def _noise_by_numpy(self) -> HostNoise:
+        return NormalNoise()
 
     def _inner(self) -> Float[Array, "rank rank"]:
         gram = self.directions.T @ self.directions

@@ -1,25 +1,23 @@
 """Gaussians on the host."""
 
+from taut.gaussian.base import Normal as Normal
+from taut.gaussian.base import Vectors as Vectors
+from taut.gaussian.dense import DenseNormal as DenseNormal
+from taut.gaussian.dense import as_dense as as_dense
 from taut.gaussian.log_ratios import Weights as Weights
-from taut.gaussian.merged import Gaussian as Gaussian
-from taut.gaussian.merged import Vectors as Vectors
-from taut.gaussian.merged import span as span
-from taut.gaussian.merged import within as within
-from taut.gaussian.normal import Dense as Dense
-from taut.gaussian.normal import Normal as Normal
-from taut.gaussian.normal import Structured as Structured
-from taut.gaussian.normal import as_normal as as_normal
-from taut.gaussian.normal import structured as structured
+from taut.gaussian.low_rank import LowRankNormal as LowRankNormal
+from taut.gaussian.mixture import NormalMixture as NormalMixture
+from taut.gaussian.of_family import as_normal as as_normal
+from taut.gaussian.scaled_low_rank import ScaledLowRankNormal as ScaledLowRankNormal
 
 __all__ = [
-    "Dense",
-    "Gaussian",
+    "DenseNormal",
+    "LowRankNormal",
     "Normal",
-    "Structured",
+    "NormalMixture",
+    "ScaledLowRankNormal",
     "Vectors",
     "Weights",
+    "as_dense",
     "as_normal",
-    "span",
-    "structured",
-    "within",
 ]

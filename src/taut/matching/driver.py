@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from taut.gaussian import Gaussian, Vectors, Weights, span, within
+from taut.gaussian import DenseNormal, Normal, Vectors, Weights
 from taut.gradients import BLOCK
+from taut.matching.span import span, within
 
 # Draws that one comparison of ELBOs takes at least, in so many batches at least.
 _WINDOW, _FEWEST = 640, 5
@@ -41,33 +42,19 @@ class ValuesAndSlopes(Protocol):
     def __call__(self, z: Vectors, /) -> tuple[Float[np.ndarray, " draws"], Vectors]: ...
 
 
-class AnyGaussian(Protocol):
-    """What the loop asks of a Gaussian."""
-
-    @property
-    def mean(self) -> Float[np.ndarray, " dim"]: ...
-    @property
-    def noise_size(self) -> int: ...
-    @property
-    def is_finite(self) -> bool: ...
-    def push(self, noise: Vectors) -> tuple[Vectors, Float[np.ndarray, " draws"]]: ...
-    def pull(self, slope: Float[np.ndarray, " dim"]) -> float: ...
-    def scaled(self, by: float) -> Self: ...
-
-
 @dataclass(frozen=True)
-class Matched[G: AnyGaussian]:
+class Matched[N: Normal]:
     """What is reached after a batch.
 
     Parameters
     ----------
-    gaussian
+    normal
         The approximation.
     weights
         Of the batch it was made of, drawn from the Gaussian before.
     """
 
-    gaussian: G
+    normal: N
     weights: Weights
 
     @property
@@ -76,7 +63,7 @@ class Matched[G: AnyGaussian]:
         return self.weights.elbo
 
 
-def match_batch(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -> Gaussian:
+def match_batch(q: DenseNormal, noise: Vectors, slopes: Vectors, strength: float) -> DenseNormal:
     r"""Match the scores of a batch, held back by the distance from `q`.
 
     .. math:: \arg\min_{\tilde q} \frac1B \sum_b \lVert \nabla \log \tilde q(z_b) - g_b
@@ -101,7 +88,7 @@ def match_batch(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -
     Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei, Saul (2024), Batch and match: black-box
     variational inference with a score-based divergence, arXiv 2402.14758.
     """
-    scores, share = slopes @ q.root, strength / (1.0 + strength)
+    scores, share = q.pull(slopes), strength / (1.0 + strength)
     spread = np.sqrt(strength / len(noise))
     drawn = np.vstack([spread * (noise - noise.mean(0)), np.sqrt(share) * noise.mean(0)])
     pulled = np.vstack([spread * (scores - scores.mean(0)), np.sqrt(share) * scores.mean(0)])
@@ -127,7 +114,7 @@ def _solve(
     return outer @ (vectors * np.sqrt(2.0 / (1.0 + np.hypot(1.0, 2.0 * weights))))
 
 
-def match_draws(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -> Gaussian:
+def match_draws(q: DenseNormal, noise: Vectors, slopes: Vectors, strength: float) -> DenseNormal:
     r"""Match the score of each draw by the nearest Gaussian, and average over the draws.
 
     Parameters
@@ -143,7 +130,7 @@ def match_draws(q: Gaussian, noise: Vectors, slopes: Vectors, strength: float) -
     Modi, Margossian, Yao, Gower, Blei, Saul (2023), Variational Inference with Gaussian Score
     Matching.
     """
-    scores, share = slopes @ q.root, strength / (10.0 + strength)
+    scores, share = q.pull(slopes), strength / (10.0 + strength)
     basis = span(np.vstack([noise, scores]))
     e, g = within(basis, noise), within(basis, scores)
     along = np.sum(e * g, axis=1, keepdims=True)
@@ -163,12 +150,11 @@ def draws_for(dim: int) -> int:
 
 def batch_match(
     gradients: ValuesAndSlopes,
-    mean: Float[np.ndarray, " dim"],
-    cov: Float[np.ndarray, "dim dim"],
+    begin: DenseNormal,
     random: np.random.Generator,
     *,
     draws: int | None = None,
-) -> Generator[Matched[Gaussian], None, str]:
+) -> Generator[Matched[DenseNormal], None, str]:
     """Fit a dense Gaussian by batch and match, from any start.
 
     Gives what is reached after each iteration, and returns why it ends.
@@ -177,26 +163,26 @@ def batch_match(
     ----------
     gradients
         Log densities and their gradients at many points.
-    mean, cov
+    begin
         Where to begin.
     random
         Decides the noise.
     draws
         In a batch; by default `draws_for` the dimension.
     """
-    size = draws_for(len(mean)) if draws is None else draws
-    return match_scores(gradients, Gaussian.of(mean, cov), random, size, match_batch)
+    size = draws_for(len(begin.mean)) if draws is None else draws
+    return match_scores(gradients, begin, random, size, match_batch)
 
 
-def match_scores[G: AnyGaussian](
+def match_scores[N: Normal](
     gradients: ValuesAndSlopes,
-    begin: G,
+    begin: N,
     random: np.random.Generator,
     size: int,
-    update: Callable[[G, Vectors, Vectors, float], G],
+    update: Callable[[N, Vectors, Vectors, float], N],
     *,
     holds: bool = False,
-) -> Generator[Matched[G], None, str]:
+) -> Generator[Matched[N], None, str]:
     """Update a Gaussian by batch after batch until the ELBO has settled.
 
     The strength is ``draws · dim / (iteration + 1)``: with more draws than dimensions Gaussian
@@ -209,7 +195,7 @@ def match_scores[G: AnyGaussian](
     gradients, random
         As in `batch_match`.
     begin
-        Where to begin.
+        As in `batch_match`.
     size
         Draws of a batch.
     update
@@ -237,13 +223,13 @@ def match_scores[G: AnyGaussian](
             return end
 
 
-def attempt[G: AnyGaussian](
-    update: Callable[[G, Vectors, Vectors, float], G],
-    q: G,
+def attempt[N: Normal](
+    update: Callable[[N, Vectors, Vectors, float], N],
+    q: N,
     noise: Vectors,
     slopes: Vectors,
     strength: float,
-) -> G | None:
+) -> N | None:
     """Update, or find that it can not be done in floating-point numbers."""
     try:
         new = update(q, noise, slopes, strength)
@@ -253,10 +239,10 @@ def attempt[G: AnyGaussian](
 
 
 @dataclass
-class _Pilot[G: AnyGaussian]:
+class _Pilot[N: Normal]:
     """Where a fit is, how strongly batches pull, and when it ends."""
 
-    q: G
+    q: N
     size: int
     holds: bool
     damping: float = 1.0
@@ -264,11 +250,11 @@ class _Pilot[G: AnyGaussian]:
     flat: int = 0
     reverts: int = 0
     failures: int = 0
-    best: G | None = None
+    best: N | None = None
     best_elbo: float = -np.inf
     least_noise: float = np.inf
     loud: int = 0
-    before: G | None = None
+    before: N | None = None
     last: float = -np.inf
     window: list[np.ndarray] = field(default_factory=list)
 
@@ -280,7 +266,7 @@ class _Pilot[G: AnyGaussian]:
             return self.damping * self.size * min(dim / (self.step + 1), 1.0)
         # From far off, seen from which the target is a slope: what holds the fit back has to be
         # weak, else it creeps. Near the target this is less than 1.
-        far = self.q.pull(slope)
+        far = self.q.squared_length(slope)
         step = 0 if self.holds else self.step
         return self.damping * max(self.size * max(dim, _FEW) / (step + 1), far)
 
@@ -296,7 +282,7 @@ class _Pilot[G: AnyGaussian]:
             self.q, self.before, self.damping = self.before, None, self.damping / 10
         return None
 
-    def go(self, matched: G, weights: np.ndarray) -> str | None:
+    def go(self, matched: N, weights: np.ndarray) -> str | None:
         """Take a step, and judge the window if it is full."""
         elbo = float(weights.mean())
         if self.before is not None and elbo < self.last - _FALL * (

@@ -6,8 +6,7 @@ from typing import Self
 import numpy as np
 from jaxtyping import Float
 
-from taut.family import HALF_LOG_2PI, LowRank, inverse_softplus
-from taut.gaussian import Vectors
+from taut.gaussian import LowRankNormal, Vectors
 
 Vector = Float[np.ndarray, " dim"]
 Columns = Float[np.ndarray, "dim few"]
@@ -15,64 +14,6 @@ Columns = Float[np.ndarray, "dim few"]
 _EM = 20
 # Variance that the diagonal keeps, of that of its element.
 _LEAST = 1e-8
-
-
-@dataclass(frozen=True)
-class LowRankGaussian:
-    r"""A Gaussian with covariance :math:`\Psi + F F^\top`, and no array of dim x dim.
-
-    Parameters
-    ----------
-    mean
-        In the unconstrained space.
-    diagonal
-        The variances :math:`\Psi`.
-    factor
-        The directions `F`.
-    """
-
-    mean: Vector
-    diagonal: Vector
-    factor: Columns
-
-    @property
-    def noise_size(self) -> int:
-        return len(self.mean) + self.factor.shape[1]
-
-    @property
-    def is_finite(self) -> bool:
-        parts = self.mean, self.diagonal, self.factor
-        return all(bool(np.isfinite(part).all()) for part in parts)
-
-    def push(self, noise: Vectors) -> tuple[Vectors, Float[np.ndarray, " draws"]]:
-        """Push standard normal noise forward to draws and their log densities."""
-        dim, scale = len(self.mean), np.sqrt(self.diagonal)
-        away = noise[:, :dim] * scale + noise[:, dim:] @ self.factor.T
-        inner = np.eye(self.factor.shape[1]) + self.factor.T @ (
-            self.factor / self.diagonal[:, None]
-        )
-        along = (away / self.diagonal) @ self.factor
-        square = np.sum(away**2 / self.diagonal, axis=1)
-        square -= np.sum(along * np.linalg.solve(inner, along.T).T, axis=1)
-        log_det = np.log(scale).sum() + 0.5 * np.linalg.slogdet(inner)[1]
-        return self.mean + away, -0.5 * square - log_det - dim * HALF_LOG_2PI
-
-    def pull(self, slope: Vector) -> float:
-        """Measure a gradient in the covariance."""
-        return float(slope**2 @ self.diagonal + np.sum((slope @ self.factor) ** 2))
-
-    def times(self, vector: Vector) -> Vector:
-        """Multiply by the covariance."""
-        return self.diagonal * vector + self.factor @ (vector @ self.factor)
-
-    def scaled(self, by: float) -> "LowRankGaussian":
-        """Scale the standard deviations."""
-        return LowRankGaussian(self.mean, self.diagonal * by**2, self.factor * by)
-
-    def family(self, dtype: str) -> LowRank:
-        """Make the family."""
-        rho = inverse_softplus(np.sqrt(self.diagonal))
-        return LowRank(self.mean.astype(dtype), rho.astype(dtype), self.factor.astype(dtype))
 
 
 @dataclass(frozen=True)
@@ -99,7 +40,7 @@ class ScoreBatch:
     slope: Vector
 
     @classmethod
-    def of(cls, q: LowRankGaussian, noise: Vectors, slopes: Vectors, strength: float) -> Self:
+    def of(cls, q: LowRankNormal, noise: Vectors, slopes: Vectors, strength: float) -> Self:
         """Gather a batch, with the arguments of `taut.matching.driver.match_batch`."""
         z, share = q.push(noise)[0], strength / (1.0 + strength)
         spread, z_mean, slope = np.sqrt(strength / len(z)), z.mean(axis=0), slopes.mean(axis=0)
@@ -113,8 +54,8 @@ class ScoreBatch:
 
 
 def match_and_patch(
-    q: LowRankGaussian, noise: Vectors, slopes: Vectors, strength: float
-) -> LowRankGaussian:
+    q: LowRankNormal, noise: Vectors, slopes: Vectors, strength: float
+) -> LowRankNormal:
     r"""Match the scores of a batch, and find the nearest diagonal and few directions.
 
     The match is a diagonal, plus and minus a few directions, and is never multiplied out. The
@@ -138,7 +79,7 @@ def match_and_patch(
     minus = (v_pulled @ vectors) / (0.5 + np.sqrt(np.maximum(values, 0.0) + 0.25))
     matched = _Signed(q.diagonal, batch.plus, minus)
     mean = batch.mean(q.mean, matched.times(batch.slope[:, None])[:, 0])
-    return LowRankGaussian(mean, *_patch(matched, q.diagonal, q.factor))
+    return LowRankNormal(mean, *_patch(matched, q.diagonal, q.factor))
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taut.gaussian import Weights
+from taut.gaussian import LowRankNormal, Weights
 from taut.gradients import BLOCK
 from taut.matching.driver import SAME, Matched, ValuesAndSlopes, attempt, match_scores
-from taut.matching.low_rank import LowRankGaussian, match_and_patch
+from taut.matching.low_rank import match_and_patch
 from taut.matching.low_rank_exact import match_form
 
 # Draws of a leap, for each direction and the diagonal.
@@ -29,7 +29,7 @@ _NOISE, _NARROWER = 2.0, 0.8
 class _Landed:
     """Where a leap came to, with its ELBO and the standard error of that."""
 
-    gaussian: LowRankGaussian
+    normal: LowRankNormal
     elbo: float
     se: float
 
@@ -40,8 +40,8 @@ class _Landed:
 
 
 def leap_and_patch(
-    gradients: ValuesAndSlopes, begin: LowRankGaussian, random: np.random.Generator, size: int
-) -> Generator[Matched[LowRankGaussian], None, str]:
+    gradients: ValuesAndSlopes, begin: LowRankNormal, random: np.random.Generator, size: int
+) -> Generator[Matched[LowRankNormal], None, str]:
     """Fit a diagonal and a few directions, from any start.
 
     First batches are trusted, and matched within the form: where the target is a Gaussian of the
@@ -66,8 +66,8 @@ def leap_and_patch(
 
 
 def _leap(
-    gradients: ValuesAndSlopes, q: LowRankGaussian, random: np.random.Generator, size: int
-) -> Generator[Matched[LowRankGaussian], None, tuple[LowRankGaussian, bool]]:
+    gradients: ValuesAndSlopes, q: LowRankNormal, random: np.random.Generator, size: int
+) -> Generator[Matched[LowRankNormal], None, tuple[LowRankNormal, bool]]:
     """Leap until it gets no better; give the best, and whether it is the target."""
     size = BLOCK * math.ceil(max(size, _DRAWS_EACH * (q.factor.shape[1] + 1)) / BLOCK)
     best, misses, step = _Landed(q, -math.inf, 0.0), 0, 0
@@ -87,7 +87,7 @@ def _leap(
                 best, misses = landed, 0
             else:
                 misses += 1
-            yield Matched(best.gaussian, weights)
+            yield Matched(best.normal, weights)
             if is_same:
                 return q, True
             strength = size * max(len(q.mean), _FEW) / (step + 1)
@@ -95,4 +95,4 @@ def _leap(
         if new is None:
             break
         q = new
-    return best.gaussian, False
+    return best.normal, False

@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from taut.gaussian import Vectors, span
-from taut.matching.low_rank import Columns, LowRankGaussian, ScoreBatch, Vector
+from taut.gaussian import LowRankNormal, Vectors
+from taut.matching.low_rank import Columns, ScoreBatch, Vector
+from taut.matching.span import span
 
 # Iterations of L-BFGS for one batch, and the pairs that it remembers.
 _LONGEST, _MEMORY = 100, 10
@@ -19,9 +20,7 @@ _BETTER = 1.0
 _LEAST = 1e-12
 
 
-def match_form(
-    q: LowRankGaussian, noise: Vectors, slopes: Vectors, strength: float
-) -> LowRankGaussian:
+def match_form(q: LowRankNormal, noise: Vectors, slopes: Vectors, strength: float) -> LowRankNormal:
     r"""Match the scores of a batch as well as a diagonal and a few directions can.
 
     .. math:: \min_{\Psi, F} \operatorname{tr}(\Sigma U) + \operatorname{tr}(\Sigma^{-1} V)
@@ -47,8 +46,8 @@ def match_form(
     objective, start = _begin(q, batch, 1.0 + strength)
     options = {"maxiter": _LONGEST, "maxcor": _MEMORY, "ftol": _SAME, "gtol": _FLAT}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    new = LowRankGaussian(q.mean, *objective.form.at(found.x))
-    return LowRankGaussian(batch.mean(q.mean, new.times(batch.slope)), new.diagonal, new.factor)
+    new = LowRankNormal(q.mean, *objective.form.at(found.x))
+    return LowRankNormal(batch.mean(q.mean, new.times(batch.slope)), new.diagonal, new.factor)
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class _Objective:
         return float(value) / self.weight, slope / self.weight
 
 
-def _begin(q: LowRankGaussian, batch: ScoreBatch, weight: float) -> tuple[_Objective, Vector]:
+def _begin(q: LowRankNormal, batch: ScoreBatch, weight: float) -> tuple[_Objective, Vector]:
     """Choose where L-BFGS begins: with the directions of `q`, or with those of the batch.
 
     Directions of a batch fit its noise: they are taken only if they are better clearly.
@@ -165,7 +164,7 @@ def _begin(q: LowRankGaussian, batch: ScoreBatch, weight: float) -> tuple[_Objec
     return best
 
 
-def _basis(q: LowRankGaussian, batch: ScoreBatch, diagonal: Vector, *, of_batch: bool) -> Columns:
+def _basis(q: LowRankNormal, batch: ScoreBatch, diagonal: Vector, *, of_batch: bool) -> Columns:
     """Find an orthonormal basis of directions, in units of a diagonal."""
     scale = np.sqrt(diagonal)[:, None]
     if not of_batch:
@@ -174,7 +173,7 @@ def _basis(q: LowRankGaussian, batch: ScoreBatch, diagonal: Vector, *, of_batch:
     return np.eye(len(diagonal)) if basis is None else basis
 
 
-def _directions(q: LowRankGaussian, batch: ScoreBatch, diagonal: Vector, basis: Columns) -> Columns:
+def _directions(q: LowRankNormal, batch: ScoreBatch, diagonal: Vector, basis: Columns) -> Columns:
     """Match the batch within a basis, where that has a closed form; keep what is widest."""
     scale, rank = np.sqrt(diagonal)[:, None], q.factor.shape[1]
     drawn, pulled = basis.T @ (batch.plus / scale), basis.T @ (batch.pulled * scale)

@@ -6,6 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from taut.arguments import as_positive
+from taut.gaussian import DenseNormal
 from taut.matching import batch_match
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Problem, matched
@@ -78,8 +79,6 @@ class BatchMatch(DirectInference):
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
         with target.precision():
-            cov = np.asarray(family.cov(), float)
-        steps = batch_match(
-            problem.gradients, problem.start, cov, problem.random, draws=self._draws
-        )
+            begin = DenseNormal.of(problem.start, np.asarray(family.cov(), float))
+        steps = batch_match(problem.gradients, begin, problem.random, draws=self._draws)
         return (yield from matched(steps, target.dtype))

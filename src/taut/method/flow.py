@@ -17,8 +17,8 @@ from taut.family import (
     Layers,
     LowRank,
     Transformer,
-    inverse_softplus,
 )
+from taut.gaussian import as_dense, as_normal
 from taut.method.inference import Inference
 from taut.method.setup import Setup
 from taut.objective import AbstractObjective, Gradient, as_elbo, as_objective
@@ -161,6 +161,8 @@ def _gaussian(family: AbstractFamily) -> AbstractLocationScale:
         return family
     if not isinstance(family, AbstractFamily):
         raise ArgumentError(f"base must be an approximation, got {family!r}.")
+    normal = as_normal(family)
+    if normal is not None:
+        return FullRank.of(normal.mean, as_dense(normal).root)
     cholesky = np.linalg.cholesky(np.asarray(family.cov(), float))
-    diagonal = np.diag(inverse_softplus(np.diag(cholesky)))
-    return FullRank(np.asarray(family.mean()), np.tril(cholesky, -1) + diagonal)
+    return FullRank.of(np.asarray(family.mean()), cholesky)

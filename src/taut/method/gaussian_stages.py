@@ -7,15 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import criteria
-from taut.gaussian import Dense, Normal, Structured, Weights, structured
-from taut.matching import (
-    AnyGaussian,
-    LowRankGaussian,
-    Matched,
-    batch_match,
-    draws_for,
-    leap_and_patch,
-)
+from taut.gaussian import LowRankNormal, Normal, ScaledLowRankNormal, Weights, as_dense
+from taut.matching import Matched, batch_match, draws_for, leap_and_patch
 from taut.method.problem import Problem
 from taut.modes import Basin, Modes, Search, counts, is_apart, laplace_at
 
@@ -125,12 +118,14 @@ class Climb:
             if search.is_empty:
                 return
             # Where nothing falls off anywhere: begin with a Gaussian around the start.
-            best = Structured.diagonal(self._problem.start, np.ones(len(self._problem.start)))
+            best = ScaledLowRankNormal.diagonal(
+                self._problem.start, np.ones(len(self._problem.start))
+            )
             if search.basins:
                 best = search.basins[0].normal
                 stage.elbo = search.basins[0].candidate.elbo
-        if isinstance(best, Structured) and len(best.mean) <= DENSE:
-            best = best.dense()
+        if len(best.mean) <= DENSE:
+            best = as_dense(best)
         self._compete(best)
         self._at = search.basins[0] if search.basins else None
         self._count_starts(best)
@@ -201,25 +196,24 @@ class Climb:
         """Fit a Gaussian from another one."""
         with np.errstate(all="ignore"):
             normal = fit(begin)
-        return normal if np.isfinite(normal.std).all() else begin
+        return normal if normal.is_finite else begin
 
     def _dense(self, begin: Normal) -> Normal:
-        root = begin.colour(np.eye(len(begin.mean)))
         draws = max(draws_for(len(begin.mean)), self._gradients.together)
-        steps = batch_match(self._gradients, begin.mean, root.T @ root, self._random, draws=draws)
-        reached = self._last(steps, until_flat=True).gaussian
-        return Dense.of(reached.mean, reached.cov) if np.isfinite(reached.cov).all() else begin
+        steps = batch_match(self._gradients, as_dense(begin), self._random, draws=draws)
+        reached = self._last(steps, until_flat=True).normal
+        return reached.triangular() if reached.is_finite else begin
 
     def _patched(self, begin: Normal) -> Normal:
         """Never write a covariance out."""
         directions = 1e-2 * self._random.normal(size=(len(begin.mean), _RANK))
-        wide = LowRankGaussian(begin.mean, begin.std**2, begin.std[:, None] * directions)
+        wide = LowRankNormal(begin.mean, begin.std**2, begin.std[:, None] * directions)
         steps = leap_and_patch(self._gradients, wide, self._random, self._gradients.together)
         # A dense Gaussian comes after it, or nothing does.
-        reached = self._last(steps, until_flat=len(begin.mean) <= DENSE).gaussian
-        return structured(reached.mean, reached.diagonal, reached.factor)
+        reached = self._last(steps, until_flat=len(begin.mean) <= DENSE).normal
+        return reached.squared()
 
-    def _last[G: AnyGaussian](self, steps: Iterator[Matched[G]], *, until_flat: bool) -> Matched[G]:
+    def _last[N: Normal](self, steps: Iterator[Matched[N]], *, until_flat: bool) -> Matched[N]:
         """Go on to the end, or until it is enough."""
         reached, elbos, before = next(steps), list[float](), np.inf
         most = self._gradients.count + _MATCHED

@@ -6,7 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from taut.arguments import as_positive
-from taut.gaussian import Gaussian
+from taut.gaussian import DenseNormal
 from taut.matching import match_draws, match_scores
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Problem, matched
@@ -81,7 +81,7 @@ class GSM(DirectInference):
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         target, family = problem.gradients.target, self._approx.family
         with target.precision():
-            begin = Gaussian.of(problem.start, np.asarray(family.cov(), float))
+            begin = DenseNormal.of(problem.start, np.asarray(family.cov(), float))
         # Exactness takes iterations in proportion to the dimension, and these its square.
         holds = len(problem.start) <= _EXACT
         steps = match_scores(

@@ -8,7 +8,7 @@ import numpy as np
 from taut import errors
 from taut.errors import ArgumentError
 from taut.family import FullRank
-from taut.gaussian import Gaussian
+from taut.gaussian import DenseNormal
 from taut.gradients import AbstractGradients, hessian_at
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Needs, Problem
@@ -108,11 +108,10 @@ class Laplace(DirectInference):
     def _family(self, point: Point, precision: np.ndarray | None) -> FullRank:
         dtype = self._approx.target.dtype
         if precision is None:
-            dim = len(point.z)
-            return Gaussian(point.z, np.eye(dim), 0.0).family(dtype)
+            return FullRank.of(point.z, np.eye(len(point.z)), dtype)
         values, vectors, scale = scaled_eigen(precision)
         root = vectors / np.sqrt(np.maximum(values, _CLIP)) / scale[:, None]
-        return Gaussian(point.z, root, float(np.linalg.slogdet(root)[1])).family(dtype)
+        return DenseNormal(point.z, root).family(dtype)
 
 
 def _negative(gradients: AbstractGradients) -> Function:

@@ -7,7 +7,8 @@ import numpy as np
 
 from taut.arguments import as_positive
 from taut.family import LowRank
-from taut.matching import LowRankGaussian, leap_and_patch
+from taut.gaussian import LowRankNormal
+from taut.matching import leap_and_patch
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Problem, matched
 from taut.method.setup import Setup
@@ -92,6 +93,6 @@ class LowRankBatchMatch(DirectInference):
         with target.precision():
             variances = np.asarray(family.std(), float) ** 2
         factor = np.asarray(family.factor, float)
-        begin = LowRankGaussian(problem.start, variances - np.sum(factor**2, axis=1), factor)
+        begin = LowRankNormal(problem.start, variances - np.sum(factor**2, axis=1), factor)
         steps = leap_and_patch(problem.gradients, begin, problem.random, self._draws)
         return (yield from matched(steps, target.dtype))

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from taut.chains import OnePeriod, Periods, periods_around
-from taut.family import AbstractFamily, Mixture, Particles, Stretched
-from taut.gaussian import Normal, Structured, as_normal
+from taut.family import AbstractFamily, Mixture, Particles
+from taut.gaussian import Normal, NormalMixture, as_normal
 from taut.gradients import AbstractGradients
 from taut.method.problem import Iterate, Problem
 from taut.modes import Points, Prior, Starts, ascend
@@ -88,17 +88,12 @@ def family_outside(
     if all((normal.std[periods.elements] < _NARROW).all() for normal in normals):
         moved = [periods.shrunk(normal).family(dtype) for normal in normals]
         return Mixture.of(moved, weights) if isinstance(family, Mixture) else moved[0]
-    sizes = random.multinomial(_DRAWS, weights / weights.sum())
-    drawn = [normal.draw(random, size)[0] for normal, size in zip(normals, sizes, strict=True)]
-    return Particles(periods.push(random.permutation(np.concatenate(drawn)))[0].astype(dtype))
+    mixture = NormalMixture(tuple(normals), weights / weights.sum())
+    return Particles(periods.push(mixture.draw(random, _DRAWS))[0].astype(dtype))
 
 
 def _normal_of(family: AbstractFamily) -> Normal:
     """Read a Gaussian of a stage."""
-    if isinstance(family, Stretched):
-        parts = (np.asarray(part, float) for part in (family.mu, family.rho, family.directions))
-        mean, rho, directions = parts
-        return Structured(mean, np.exp(rho), directions, 1.0 + np.asarray(family.stretch, float))
     normal = as_normal(family)
     assert normal is not None
     return normal

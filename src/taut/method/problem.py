@@ -116,4 +116,4 @@ def iterates[R](
 
 def matched(steps: Generator[Matched[Any], None, str], dtype: str) -> Generator[Iterate, None, str]:
     """Hand on Gaussians that are matched to scores, each with the ELBO of the one before."""
-    return iterates(steps, lambda m: Iterate(m.gaussian.family(dtype), -m.elbo))
+    return iterates(steps, lambda m: Iterate(m.normal.family(dtype), -m.elbo))

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from taut.gaussian import Dense
+from taut.gaussian import DenseNormal
 from taut.gradients import AbstractGradients
 
 # Steps of the differences in standard deviations: the error of central ones is then 1e-8.
@@ -14,7 +14,7 @@ _FLAT = 1e-12
 
 def laplace_at(
     gradients: AbstractGradients, mode: Float[np.ndarray, " dim"], scale: Float[np.ndarray, " dim"]
-) -> Dense | None:
+) -> DenseNormal | None:
     """Fit a Gaussian to the curvature at a mode, by two gradients for each dimension.
 
     Parameters
@@ -28,7 +28,7 @@ def laplace_at(
 
     Returns
     -------
-    Dense or None
+    DenseNormal or None
         None where the density does not fall in every direction.
     """
     steps = np.diag(_STEP * scale)
@@ -42,4 +42,4 @@ def laplace_at(
     values, vectors = np.linalg.eigh(curvature)
     if not values[0] > _FLAT * values[-1]:
         return None
-    return Dense.of(mode, (vectors / values) @ vectors.T * scale[:, None] * scale)
+    return DenseNormal.of(mode, (vectors / values) @ vectors.T * scale[:, None] * scale)

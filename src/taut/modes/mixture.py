@@ -1,12 +1,13 @@
 """Modes apart from one another, which no single Gaussian holds."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
-from taut.family import AbstractFamily, Mixture
-from taut.gaussian import Normal, Weights
+from taut.family import AbstractFamily
+from taut.gaussian import Normal, NormalMixture, Weights
 from taut.gradients import AbstractGradients
 
 # How far apart two Gaussians have to be, in standard deviations of the one and by the root of the
@@ -59,11 +60,11 @@ class Modes:
     normals: tuple[Normal, ...]
     elbos: tuple[float, ...]
 
-    @property
-    def masses(self) -> Float[np.ndarray, " modes"]:
-        """Weights, which sum to one."""
+    @cached_property
+    def mixture(self) -> NormalMixture:
+        """The mixture."""
         masses = np.exp(np.array(self.elbos) - max(self.elbos))
-        return masses / masses.sum()
+        return NormalMixture(self.normals, masses / masses.sum())
 
     def separate(self, gradients: AbstractGradients) -> int:
         """Count them, those as one between which the density does not fall."""
@@ -79,17 +80,13 @@ class Modes:
         return len(groups)
 
     def family(self, dtype: str) -> AbstractFamily:
-        """Give the mixture as a family."""
-        return Mixture.of([normal.family(dtype) for normal in self.normals], self.masses)
+        """Return the mixture as a family."""
+        return self.mixture.family(dtype)
 
     def draw(self, random: np.random.Generator, draws: int) -> Float[np.ndarray, "draws dim"]:
         """Draw from the mixture, in a random order."""
-        sizes = random.multinomial(draws, self.masses)
-        drawn = [n.draw(random, size)[0] for n, size in zip(self.normals, sizes, strict=True)]
-        return random.permutation(np.concatenate(drawn))
+        return self.mixture.draw(random, draws)
 
     def weigh(self, gradients: AbstractGradients, z: Float[np.ndarray, "draws dim"]) -> Weights:
         """Find the importance weights of draws of the mixture."""
-        each = np.stack([normal.log_prob(z) for normal in self.normals])
-        log_q = np.logaddexp.reduce(each + np.log(self.masses)[:, None], axis=0)
-        return Weights(gradients(z)[0] - log_q)
+        return Weights(gradients(z)[0] - self.mixture.log_prob(z))

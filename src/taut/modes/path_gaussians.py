@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from taut.gaussian import Normal, Structured
+from taut.gaussian import Normal, ScaledLowRankNormal
 from taut.gradients import BLOCK, AbstractGradients
 from taut.modes.lbfgs import Point
 
@@ -65,7 +65,7 @@ def gaussian_at(point: Point) -> Normal | None:
     mean = mean + wide @ (gamma @ (wide.T @ point.slope))
     if not np.isfinite(mean).all():
         return None
-    return Structured(mean, root, q @ vectors, np.sqrt(values))
+    return ScaledLowRankNormal(mean, root, q @ vectors, np.sqrt(values))
 
 
 def _gamma(
