@@ -120,7 +120,7 @@ def test_careful_chains_take_smaller_steps() -> None:
 def test_draws_each_is_the_number_of_independent_draws() -> None:
     """64 chains of 40 independent draws: the variance of the chains' means has an error of 18 %."""
     tally, standard = Tally(64, 1), Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
-    tally.add(np.ones((64, 1)), np.ones((64, 1)))
+    tally.add(np.ones((1, 64, 1)), np.ones((1, 64, 1)))
     drawn = np.random.default_rng(3).normal(size=(40, 64, 1))
     nowhere = np.empty((0, 1)), np.empty((0, 1))
     window = Window(drawn, np.ones(64), tally.said(standard), *nowhere)

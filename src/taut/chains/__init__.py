@@ -4,11 +4,12 @@ from taut.chains.angles import OnePeriod as OnePeriod
 from taut.chains.angles import Periods as Periods
 from taut.chains.angles import Room as Room
 from taut.chains.angles import periods_around as periods_around
+from taut.chains.compiled_kernel import is_worth_compiling as is_worth_compiling
 from taut.chains.coordinates import Linear as Linear
 from taut.chains.hmc import Chains as Chains
-from taut.chains.hmc import Window as Window
 from taut.chains.preconditioning import adapted as adapted
 from taut.chains.preconditioning import starting_from as starting_from
+from taut.chains.window import Window as Window
 
 __all__ = [
     "Chains",
@@ -18,6 +19,7 @@ __all__ = [
     "Room",
     "Window",
     "adapted",
+    "is_worth_compiling",
     "periods_around",
     "starting_from",
 ]

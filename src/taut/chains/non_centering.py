@@ -1,11 +1,12 @@
 """Coordinates in which elements that are normal given others no longer depend on these."""
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from taut.chains.coordinates import Coordinates, Points, Values
 from taut.gradients import AbstractGradients
@@ -19,6 +20,7 @@ Vector = Float[Array, " dim"]
 
 
 @final
+@jax.tree_util.register_pytree_node_class
 class Conditioned(Coordinates):
     r"""What is left of conditionally normal elements once their prior and some data are known.
 
@@ -39,11 +41,6 @@ class Conditioned(Coordinates):
     precision, pull
         :math:`p` and :math:`h`; 0 for other elements.
 
-    Attributes
-    ----------
-    mask
-        Which elements are meant.
-
     References
     ----------
     Papaspiliopoulos, Roberts, Sköld (2007), A general framework for the parametrization of
@@ -52,8 +49,12 @@ class Conditioned(Coordinates):
 
     def __init__(self, target: Target, precision: Each, pull: Each) -> None:
         self._target, self._data = target, (precision, pull)
-        assert target.conditionals is not None
-        self.mask = np.any(target.conditionals.masks(), axis=0)
+
+    @property
+    def mask(self) -> Bool[np.ndarray, " dim"]:
+        """Which elements are meant."""
+        assert self._target.conditionals is not None
+        return np.any(self._target.conditionals.masks(), axis=0)
 
     def push(self, x: Points) -> tuple[Points, Values]:
         z, log_det = self._call(_push, x)
@@ -61,6 +62,15 @@ class Conditioned(Coordinates):
 
     def pull(self, x: Points, slopes: Points) -> Points:
         return self._call(_pull, x, slopes)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Return the children of the pytree."""
+        return (self._target, *self._data), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "Conditioned":
+        """Return what has such children."""
+        return cls(*children)
 
     def whiten(self, z: Points) -> Points:
         centre, root = self.place(z)
@@ -76,6 +86,8 @@ class Conditioned(Coordinates):
 
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
+        if not isinstance(points[0], np.ndarray):
+            return program(self._target, points, self._data)
         count, blocks = len(points[0]), []
         for first in range(0, count, _BLOCK):
             numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
@@ -149,11 +161,11 @@ def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vec
     return z, log_det
 
 
-def _push(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+def _push(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
     return jax.vmap(lambda x: _placed(target, x, data))(*points)
 
 
-def _pull(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+def _pull(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
     def pulled(x: Vector, slopes: Vector) -> Vector:
         _, back = jax.vjp(lambda x: _placed(target, x, data), x)
         return back((slopes, jnp.ones((), x.dtype)))[0]
@@ -161,7 +173,7 @@ def _pull(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> A
     return jax.vmap(pulled)(*points)
 
 
-def _moments(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+def _moments(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
     assert target.conditionals is not None
     moments = target.conditionals.moments
     return jax.vmap(lambda z: moments(z, target.data, target.whole))(*points)
