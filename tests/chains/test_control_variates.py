@@ -25,7 +25,8 @@ def said(x: Points, slopes: Points, chains: int = 10) -> Said:
     """Count draws in as so many chains do."""
     tally = Tally(chains, x.shape[1])
     shape = (-1, chains, x.shape[1])
-    tally.add(x.reshape(shape), slopes.reshape(shape))
+    for some, theirs in zip(x.reshape(shape), slopes.reshape(shape), strict=True):
+        tally.add(some, theirs)
     return tally.said(identity(x.shape[1]))
 
 

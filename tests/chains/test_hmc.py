@@ -10,6 +10,8 @@ from taut.engine import Timing
 from taut.gaussian import Dense, Normal, Structured
 from taut.gradients import Gradients
 
+from .plain import Plain
+
 pytestmark = pytest.mark.statistical
 
 TARGET = regression(5)
@@ -120,7 +122,7 @@ def test_careful_chains_take_smaller_steps() -> None:
 def test_draws_each_is_the_number_of_independent_draws() -> None:
     """64 chains of 40 independent draws: the variance of the chains' means has an error of 18 %."""
     tally, standard = Tally(64, 1), Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
-    tally.add(np.ones((1, 64, 1)), np.ones((1, 64, 1)))
+    tally.add(np.ones((64, 1)), np.ones((64, 1)))
     drawn = np.random.default_rng(3).normal(size=(40, 64, 1))
     nowhere = np.empty((0, 1)), np.empty((0, 1))
     window = Window(drawn, np.ones(64), tally.said(standard), *nowhere)
@@ -139,7 +141,7 @@ def test_where_transitions_diverge_is_written_down() -> None:
 
     random = np.random.default_rng(1)
     standard = Linear(Structured.diagonal(np.zeros(1), np.ones(1)))
-    chains = Chains(half, standard, random.uniform(-1, 1, (64, 1)), random)  # type: ignore[arg-type]
+    chains = Chains(Plain(half), standard, random.uniform(-1, 1, (64, 1)), random)  # type: ignore[arg-type]
     window = chains.run(50)
     assert len(window.left) == round(window.divergent * 50 * 64) > 0
     assert not len(window.diverged)
@@ -158,7 +160,7 @@ def test_a_gradient_that_is_no_number_ends_no_chain() -> None:
 
     random = np.random.default_rng(1)
     standard = Linear(Structured.diagonal(np.zeros(2), np.ones(2)))
-    chains = Chains(lost, standard, random.normal(size=(64, 2)), random)  # type: ignore[arg-type]
+    chains = Chains(Plain(lost), standard, random.normal(size=(64, 2)), random)  # type: ignore[arg-type]
     chains.run(20)
     window = chains.run(200)
     assert not len(window.diverged)

@@ -4,7 +4,6 @@ from taut.chains.angles import OnePeriod as OnePeriod
 from taut.chains.angles import Periods as Periods
 from taut.chains.angles import Room as Room
 from taut.chains.angles import periods_around as periods_around
-from taut.chains.compiled_kernel import is_worth_compiling as is_worth_compiling
 from taut.chains.coordinates import Linear as Linear
 from taut.chains.hmc import Chains as Chains
 from taut.chains.preconditioning import adapted as adapted
@@ -19,7 +18,6 @@ __all__ = [
     "Room",
     "Window",
     "adapted",
-    "is_worth_compiling",
     "periods_around",
     "starting_from",
 ]

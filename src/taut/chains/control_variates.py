@@ -119,18 +119,14 @@ class Tally:
         # Of each chain: x, s, x s and x².
         self._each = np.zeros((4, chains, dim))
 
-    def add(
-        self,
-        x: Float[np.ndarray, "transitions chains dim"],
-        slopes: Float[np.ndarray, "transitions chains dim"],
-    ) -> None:
-        """Count in draws of each chain."""
+    def add(self, x: Points, slopes: Points) -> None:
+        """Count in a draw of each chain."""
         with np.errstate(all="ignore"):
             product, square = x * slopes, x**2
             terms = (slopes**2, product**2, square * product)
-            self._sums += [term.mean(axis=1).sum(axis=0) for term in terms]
-            self._each += [each.sum(axis=0) for each in (x, slopes, product, square)]
-        self._times += len(x)
+            self._sums += [term.mean(axis=0) for term in terms]
+            self._each += (x, slopes, product, square)
+        self._times += 1
 
     def said(self, coordinates: Coordinates) -> Said:
         """Tell how to move draws in the coordinates that they are in, and whether to believe it."""

@@ -1,22 +1,69 @@
 """Many short Hamiltonian chains side by side, in coordinates near which the target is standard."""
 
-import numpy as np
-from jaxtyping import Bool
+from dataclasses import dataclass
 
-from taut.chains.compiled_kernel import CompiledKernel
+import numpy as np
+from jaxtyping import Bool, Float
+
+from taut.chains.compiled_leapfrog import CompiledIntegrator, can_compile
 from taut.chains.control_variates import Tally
 from taut.chains.coordinates import Coordinates, Points
-from taut.chains.kernel import HostKernel, Kernel, Record, Tuning
-from taut.chains.transition import ChainState, Noise, usable
+from taut.chains.fixed_shape import is_bent
+from taut.chains.leapfrog import AbstractIntegrator, ChainState, HostIntegrator, usable
 from taut.chains.window import Window
 from taut.gradients import AbstractGradients
 
 # Transitions are this long where the target is standard: about a quarter of a turn.
 _TRAVEL = 1.6
-# What Hamiltonian chains should accept, at first and at most.
-_ACCEPTED, _MOST_ACCEPTED = 0.8, 0.99
+_MOST_LEAPS = 64
+# What Hamiltonian chains should accept, at first and at most, and how fast the step size follows.
+_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
+# Gradients around Python after which a program is compiled, which takes as long as a few times as
+# many. Counted apart for linear coordinates and for bent ones.
+_FEW = 8000
+# Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
+_DIVERGENT = 1000.0
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
 _SHORTEST, _LONGEST = 0.4, 1.2
+
+
+@dataclass(frozen=True)
+class End:
+    """How the trajectories of a transition ended.
+
+    Parameters
+    ----------
+    probability
+        Of acceptance.
+    diverged
+        Whether the error of the energy has no bounds.
+    outside
+        Whether the density is zero there.
+    last
+        Where they were last that the density was finite.
+    """
+
+    probability: Float[np.ndarray, " chains"]
+    diverged: Bool[np.ndarray, " chains"]
+    outside: Bool[np.ndarray, " chains"]
+    last: Points
+
+    @classmethod
+    def nowhere(cls, dim: int) -> "End":
+        """Return that of no trajectory."""
+        none = np.empty(0, bool)
+        return cls(np.empty(0), none, none, np.empty((0, dim)))
+
+    @property
+    def acceptance(self) -> float:
+        """Mean probability; no step size keeps those in that leave the support, if they are few."""
+        inside = self.probability[~self.outside]
+        return float((inside if 2 * len(inside) > len(self.outside) else self.probability).mean())
+
+    @property
+    def lost(self) -> tuple[Points, Points]:
+        """Where those were last that diverged within the support, and those that left it."""
+        return self.last[self.diverged & ~self.outside], self.last[self.outside]
 
 
 class Chains:
@@ -54,13 +101,9 @@ class Chains:
     ) -> None:
         self.gradients, self._random = gradients, random
         self.travel, self.acceptance = _TRAVEL, _ACCEPTED
-        self._compiled = False
+        self._around_python = {True: 0, False: 0}
         self.z = self._usable(starts)
         self.precondition(coordinates)
-
-    def compile(self) -> None:
-        """Make transitions by a program of their own, from the next `precondition` on."""
-        self._compiled = True
 
     @property
     def step(self) -> float:
@@ -73,7 +116,6 @@ class Chains:
         x, self.coordinates = coordinates.whiten(self.z), coordinates
         log_det = coordinates.push(x)[1]
         self._state = ChainState(x, self.z, values + log_det, coordinates.pull(x, slopes))
-        self._kernel = self._kernel_of(coordinates)
         self._log_step = float(np.log(0.9 * self.z.shape[1] ** -0.25))
 
     def add(self, starts: Points) -> None:
@@ -90,10 +132,11 @@ class Chains:
         """Take smaller steps from now on: refuse half as many proposals."""
         self.acceptance = min(1.0 - (1.0 - self.acceptance) / 2.0, _MOST_ACCEPTED)
 
-    def _kernel_of(self, coordinates: Coordinates) -> Kernel:
-        if self._compiled:
-            return CompiledKernel(self.gradients, coordinates, len(self.z))
-        return HostKernel(self.gradients, coordinates)
+    def _integrator(self) -> AbstractIntegrator:
+        """Choose what follows trajectories: a program, once those around Python have been many."""
+        worth = self._around_python[is_bent(self.coordinates)] >= _FEW
+        kind = CompiledIntegrator if worth and can_compile(self.gradients) else HostIntegrator
+        return kind(self.gradients, self.coordinates)
 
     def _usable(self, starts: Points) -> Points:
         good = np.isfinite(self.gradients(starts)[0])
@@ -101,32 +144,50 @@ class Chains:
 
     def run(self, transitions: int) -> Window:
         """Make some transitions; the step size is adapted all the while."""
-        draws, tally = np.empty((transitions, *self.z.shape)), Tally(*self.z.shape)
-        accepted, diverged, left = np.zeros(len(self.z)), [], []
-        for first in range(0, transitions, self._kernel.together):
-            record = self._advance(min(self._kernel.together, transitions - first))
-            draws[first : first + len(record.state.z)] = record.state.z
-            tally.add(record.state.x, record.state.slopes)
-            accepted += record.end.probability.sum(axis=0) / transitions
-            diverged.append(record.end.last[record.end.diverged & ~record.end.outside])
-            left.append(record.end.last[record.end.outside])
+        draws = np.empty((transitions, *self.z.shape))
+        accepted, tally = np.zeros(len(self.z)), Tally(*self.z.shape)
+        ends, integrate = [End.nowhere(self.z.shape[1])], self._integrator()
+        for i in range(transitions):
+            end = self._move(integrate)
+            accepted += end.probability / transitions
+            ends.append(end)
+            self._log_step += _RATE * (end.acceptance - self.acceptance)
+            draws[i] = self.z
+            tally.add(self._state.x, self._state.slopes)
         said = tally.said(self.coordinates)
-        return Window(draws, accepted, said, np.concatenate(diverged), np.concatenate(left))
+        diverged, left = (
+            np.concatenate(some) for some in zip(*(e.lost for e in ends), strict=True)
+        )
+        return Window(draws, accepted, said, diverged, left)
 
-    def _advance(self, transitions: int) -> Record:
-        """Move all chains so many times."""
-        noise = [self._noise() for _ in range(transitions)]
-        tuning = Tuning(self._log_step, self.travel, self.acceptance)
-        tuning, record = self._kernel.advance(self._state, tuning, noise)
-        self._state = ChainState(*(each[-1] for each in record.state))
-        self.z, self._log_step = self._state.z, float(tuning.log_step)
-        return record
-
-    def _noise(self) -> Noise:
+    def _move(self, integrate: AbstractIntegrator) -> End:
+        """Move all chains once."""
         count, dim = self.z.shape
-        stretch = self._random.uniform(_SHORTEST, _LONGEST, count)
+        steps = self.step * self._random.uniform(_SHORTEST, _LONGEST, (count, 1))
         momentum = self._random.normal(size=(count, dim))
-        return Noise(momentum, stretch, self._random.random(count))
+        leaps = int(np.clip(np.ceil(self.travel / self.step), 1, _MOST_LEAPS))
+        made = integrate(self._state, momentum, steps, leaps)
+        if isinstance(integrate, HostIntegrator):
+            self._around_python[is_bent(self.coordinates)] += leaps * count
+        with np.errstate(all="ignore"):
+            error = _energy(made.state, made.momentum) - _energy(self._state, momentum)
+            error = np.where(np.isfinite(error), error, np.inf)
+            probability = np.exp(-np.maximum(error, 0.0))
+        self._take(self._random.random(count) < probability, made.state)
+        return End(probability, error > _DIVERGENT, np.isneginf(made.state.values), made.last)
+
+    def _take(self, moved: Bool[np.ndarray, " chains"], state: ChainState) -> None:
+        self._state = ChainState(
+            *(
+                np.where(moved.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+                for new, old in zip(state, self._state, strict=True)
+            )
+        )
+        self.z = self._state.z
+
+
+def _energy(state: ChainState, momentum: Points) -> Float[np.ndarray, " chains"]:
+    return 0.5 * (momentum**2).sum(axis=1) - state.values
 
 
 def _refilled(good: Bool[np.ndarray, " chains"], random: np.random.Generator) -> np.ndarray:

@@ -40,6 +40,8 @@ class Conditioned(Coordinates):
         With conditionals.
     precision, pull
         :math:`p` and :math:`h`; 0 for other elements.
+    mask
+        Which elements are meant; by default, all that are normal given others.
 
     References
     ----------
@@ -47,14 +49,15 @@ class Conditioned(Coordinates):
     hierarchical models.
     """
 
-    def __init__(self, target: Target, precision: Each, pull: Each) -> None:
-        self._target, self._data = target, (precision, pull)
+    def __init__(self, target: Target, precision: Each, pull: Each, mask: Any = None) -> None:
+        if mask is None:
+            mask = _all_of(target)
+        self.mask, self._target, self._data = mask, target, (precision, pull)
 
-    @property
-    def mask(self) -> Bool[np.ndarray, " dim"]:
-        """Which elements are meant."""
-        assert self._target.conditionals is not None
-        return np.any(self._target.conditionals.masks(), axis=0)
+    @classmethod
+    def nothing(cls, target: Target) -> "Conditioned":
+        """Return the map that leaves every element as it is."""
+        return cls(target, np.zeros(target.dim), np.zeros(target.dim), np.zeros(target.dim, bool))
 
     def push(self, x: Points) -> tuple[Points, Values]:
         z, log_det = self._call(_push, x)
@@ -65,7 +68,7 @@ class Conditioned(Coordinates):
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
         """Return the children of the pytree."""
-        return (self._target, *self._data), None
+        return (self._target, *self._data, self.mask), None
 
     @classmethod
     def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "Conditioned":
@@ -87,12 +90,12 @@ class Conditioned(Coordinates):
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
         if not isinstance(points[0], np.ndarray):
-            return program(self._target, points, self._data)
+            return program(self._target, points, self._data, self.mask)
         count, blocks = len(points[0]), []
         for first in range(0, count, _BLOCK):
             numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
             filled = [one[numbers].astype(self._target.dtype) for one in points]
-            made = self._target.programs(program, self._target, filled, self._data)
+            made = self._target.programs(program, self._target, filled, self._data, self.mask)
             blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
@@ -131,6 +134,11 @@ def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:
     return coordinates
 
 
+def _all_of(target: Target) -> Bool[np.ndarray, " dim"]:
+    assert target.conditionals is not None
+    return np.any(target.conditionals.masks(), axis=0)
+
+
 def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, Each]:
     """Fit slopes by lines that do not rise; 0 where they are not finite or no element is meant."""
     mask = np.any(conditionals.masks(), axis=0) & np.isfinite(slopes).all(axis=0)
@@ -148,7 +156,9 @@ def place(mean: Any, std: Any, precision: Any, pull: Any) -> tuple[Any, Any]:
     return (mean + pull * std**2) / share, std / share**0.5
 
 
-def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vector, Array]:
+def _placed(
+    target: Target, x: Vector, data: tuple[Vector, Vector], meant: Bool[Array, " dim"]
+) -> tuple[Vector, Array]:
     """Put one point where it belongs, level by level; the log determinant comes with it."""
     conditionals = target.conditionals
     assert conditionals is not None
@@ -156,24 +166,24 @@ def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vec
     for mask in conditionals.masks():
         moments = conditionals.moments(z, target.data, target.whole)
         centre, root = place(*moments, *data)
-        z = jnp.where(mask, centre + root * x, z)
-        log_det += jnp.sum(jnp.where(mask, jnp.log(root), 0.0))
+        z = jnp.where(mask & meant, centre + root * x, z)
+        log_det += jnp.sum(jnp.where(mask & meant, jnp.log(root), 0.0))
     return z, log_det
 
 
-def _push(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
-    return jax.vmap(lambda x: _placed(target, x, data))(*points)
+def _push(target: Target, points: Sequence[Array], data: Any, meant: Any) -> Any:
+    return jax.vmap(lambda x: _placed(target, x, data, meant))(*points)
 
 
-def _pull(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
+def _pull(target: Target, points: Sequence[Array], data: Any, meant: Any) -> Any:
     def pulled(x: Vector, slopes: Vector) -> Vector:
-        _, back = jax.vjp(lambda x: _placed(target, x, data), x)
+        _, back = jax.vjp(lambda x: _placed(target, x, data, meant), x)
         return back((slopes, jnp.ones((), x.dtype)))[0]
 
     return jax.vmap(pulled)(*points)
 
 
-def _moments(target: Target, points: Sequence[Array], data: tuple[Vector, Vector]) -> Any:
+def _moments(target: Target, points: Sequence[Array], *_: Any) -> Any:
     assert target.conditionals is not None
     moments = target.conditionals.moments
     return jax.vmap(lambda z: moments(z, target.data, target.whole))(*points)

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from taut.chains import Chains, Linear, Window, adapted, is_worth_compiling, starting_from
+from taut.chains import Chains, Linear, Window, adapted, starting_from
 from taut.diagnose import criteria
 from taut.diagnose.finding import Finding, at_most, failed
 from taut.diagnose.shift import ChainCheck, of_chains
@@ -32,8 +32,6 @@ def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
     assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
     chains.keep(_CHAINS)
-    if is_worth_compiling(chains.gradients):
-        chains.compile()
     while True:
         start = starting_from(chains.gradients, begin.normal, window.pooled)
         chains.precondition(adapted(start, window.draws))
