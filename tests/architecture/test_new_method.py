@@ -22,6 +22,7 @@ from typing import Any, final
 
 import numpy as np
 
+from taut.gaussian import DenseNormal
 from taut.matching import batch_match
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Problem, matched
@@ -40,8 +41,8 @@ class MatchAgain(DirectInference):
         self._begin(Setup(model, random_seed, start), "fr")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
-        cov = np.eye(len(problem.start))
-        steps = batch_match(problem.gradients, problem.start, cov, problem.random)
+        begin = DenseNormal.of(problem.start, np.eye(len(problem.start)))
+        steps = batch_match(problem.gradients, begin, problem.random)
         return (yield from matched(steps, problem.gradients.target.dtype))
 '''
 STEPPING = '''"""ADVI, once more."""

@@ -10,6 +10,8 @@ from taut.engine import Timing
 from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 from taut.gradients import Gradients
 
+from .plain import Plain
+
 pytestmark = pytest.mark.statistical
 
 TARGET = regression(5)
@@ -139,7 +141,7 @@ def test_where_transitions_diverge_is_written_down() -> None:
 
     random = np.random.default_rng(1)
     standard = Linear(ScaledLowRankNormal.diagonal(np.zeros(1), np.ones(1)))
-    chains = Chains(half, standard, random.uniform(-1, 1, (64, 1)), random)  # type: ignore[arg-type]
+    chains = Chains(Plain(half), standard, random.uniform(-1, 1, (64, 1)), random)  # type: ignore[arg-type]
     window = chains.run(50)
     assert len(window.left) == round(window.divergent * 50 * 64) > 0
     assert not len(window.diverged)
@@ -158,7 +160,7 @@ def test_a_gradient_that_is_no_number_ends_no_chain() -> None:
 
     random = np.random.default_rng(1)
     standard = Linear(ScaledLowRankNormal.diagonal(np.zeros(2), np.ones(2)))
-    chains = Chains(lost, standard, random.normal(size=(64, 2)), random)  # type: ignore[arg-type]
+    chains = Chains(Plain(lost), standard, random.normal(size=(64, 2)), random)  # type: ignore[arg-type]
     chains.run(20)
     window = chains.run(200)
     assert not len(window.diverged)

@@ -11,6 +11,8 @@ from taut.engine import Timing
 from taut.gaussian import DenseNormal, ScaledLowRankNormal
 from taut.gradients import Gradients
 
+from .plain import Plain
+
 pytestmark = pytest.mark.statistical
 
 DRAWS, CHAINS, DIM = 40, 64, 8
@@ -97,7 +99,7 @@ def test_chains_in_learnt_coordinates_see_the_whole_funnel() -> None:
 
     random = np.random.default_rng(1)
     begin = Linear(ScaledLowRankNormal.diagonal(np.zeros(DIM), np.ones(DIM)))
-    chains = Chains(log_density, begin, random.normal(size=(CHAINS, DIM)), random)  # type: ignore[arg-type]
+    chains = Chains(Plain(log_density), begin, random.normal(size=(CHAINS, DIM)), random)  # type: ignore[arg-type]
     window = chains.run(40)
     for _ in range(3):
         chains.precondition(adapted(begin, window.draws))

@@ -6,9 +6,9 @@ from taut.chains.angles import Room as Room
 from taut.chains.angles import periods_around as periods_around
 from taut.chains.coordinates import Linear as Linear
 from taut.chains.hmc import Chains as Chains
-from taut.chains.hmc import Window as Window
 from taut.chains.preconditioning import adapted as adapted
 from taut.chains.preconditioning import starting_from as starting_from
+from taut.chains.window import Window as Window
 
 __all__ = [
     "Chains",

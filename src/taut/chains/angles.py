@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from taut.chains.coordinates import Coordinates, Points, Values
+from taut.chains.coordinates import Coordinates, Points, Values, as_pytree
 from taut.gaussian import Normal
 from taut.gradients import BLOCK, AbstractGradients
 
@@ -27,6 +27,7 @@ Each = Float[np.ndarray, " dim"]
 
 
 @final
+@as_pytree
 @dataclass(frozen=True)
 class Periods(Coordinates):
     r"""One period of each circular element, stretched to the whole line.
@@ -48,15 +49,13 @@ class Periods(Coordinates):
     centre: Float[np.ndarray, " circular"]
 
     def push(self, x: Points) -> tuple[Points, Values]:
-        z, share = x.copy(), _sigmoid(x[:, self.elements])
-        z[:, self.elements] = self.centre + TURN * (share - 0.5)
-        return z, self._log_slope(x).sum(axis=1)
+        angles = self.centre + TURN * (_sigmoid(x[:, self.elements]) - 0.5)
+        return self._with(x, angles), self._log_slope(x).sum(axis=1)
 
     def pull(self, x: Points, slopes: Points) -> Points:
-        pulled, share = slopes.copy(), _sigmoid(x[:, self.elements])
+        share = _sigmoid(x[:, self.elements])
         stretched = TURN * share * (1.0 - share) * slopes[:, self.elements]
-        pulled[:, self.elements] = stretched + 1.0 - 2.0 * share
-        return pulled
+        return self._with(slopes, stretched + 1.0 - 2.0 * share)
 
     def whiten(self, z: Points) -> Points:
         x = z.copy()
@@ -87,9 +86,15 @@ class Periods(Coordinates):
         factor[self.elements] = np.exp(log_slope)
         return normal.moved(mean, factor)
 
+    def _with(self, points: Points, columns: Float[np.ndarray, "points circular"]) -> Points:
+        """Return points with other columns in the place of the circular elements."""
+        which = self.elements[:, None] == np.arange(points.shape[1])
+        spread = columns[:, which.argmax(axis=0)]
+        return points.__array_namespace__().where(which.any(axis=0), spread, points)
+
     def _log_slope(self, x: Points) -> Float[np.ndarray, "points circular"]:
-        part = x[:, self.elements]
-        return np.log(TURN) - np.logaddexp(0.0, part) - np.logaddexp(0.0, -part)
+        xp, part = x.__array_namespace__(), x[:, self.elements]
+        return np.log(TURN) - xp.logaddexp(0.0, part) - xp.logaddexp(0.0, -part)
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,33 @@ class OnePeriod(AbstractGradients):
         values, slopes = self._inner(inside)
         self._quickest, self.operations = self._inner.seconds_each, self._inner.operations
         return values + log_det, self._periods.pull(z, slopes)
+
+    @property
+    def traced(self) -> "TracedPeriod | None":
+        inner = self._inner.traced
+        return None if inner is None else TracedPeriod(inner, self._periods)
+
+
+@as_pytree
+@dataclass(frozen=True)
+class TracedPeriod:
+    """Gradients in one period of each circular element, for programs that move points.
+
+    Parameters
+    ----------
+    inner
+        In z.
+    periods
+        The coordinates.
+    """
+
+    inner: Callable[[Any], tuple[Any, Any]]
+    periods: Periods
+
+    def __call__(self, x: Any) -> tuple[Any, Any]:
+        z, log_det = self.periods.push(x)
+        values, slopes = self.inner(z)
+        return values + log_det, self.periods.pull(x, slopes)
 
 
 @dataclass(frozen=True)
@@ -222,4 +254,5 @@ def _along(
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0.0, -x))
+    xp = x.__array_namespace__()
+    return xp.exp(-xp.logaddexp(0.0, -x))

@@ -1,13 +1,17 @@
-"""Coordinates in which a posterior is nearer to a standard Gaussian, for chains to move in."""
+"""Coordinates in which a posterior is nearer to a standard Gaussian, for chains to move in.
+
+They are pytrees, and written for arrays of NumPy and for those that JAX traces alike.
+"""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, fields
+from typing import Any, final
 
+import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from taut.gaussian import Normal
+from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 
 Points = Float[np.ndarray, "points dim"]
 Values = Float[np.ndarray, " points"]
@@ -29,8 +33,19 @@ class Coordinates(ABC):
         """Find the x of points."""
 
 
+def as_pytree[T](cls: type[T]) -> type[T]:
+    """Make a pytree of a dataclass, whose fields are its children."""
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    return jax.tree_util.register_dataclass(cls, data_fields=names, meta_fields=[])
+
+
+# The room of host Gaussians does not know JAX.
+as_pytree(DenseNormal)
+as_pytree(ScaledLowRankNormal)
+
+
 @final
-@dataclass(frozen=True)
+@jax.tree_util.register_pytree_node_class
 class Linear(Coordinates):
     """The standard coordinates of a Gaussian.
 
@@ -38,12 +53,25 @@ class Linear(Coordinates):
     ----------
     normal
         The Gaussian.
+    log_det
+        Of its root, where that is known.
     """
 
-    normal: Normal
+    def __init__(self, normal: Normal, log_det: Any = None) -> None:
+        self.normal, self._log_det = normal, normal.log_det if log_det is None else log_det
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Return the children of the pytree."""
+        return (self.normal, np.float64(self._log_det)), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "Linear":
+        """Return what has such children."""
+        return cls(*children)
 
     def push(self, x: Points) -> tuple[Points, Values]:
-        return self.normal.mean + self.normal.color(x), np.full(len(x), self.normal.log_det)
+        log_det = x.__array_namespace__().full(len(x), self._log_det)
+        return self.normal.mean + self.normal.color(x), log_det
 
     def pull(self, x: Points, slopes: Points) -> Points:
         return self.normal.pull(slopes)
@@ -53,6 +81,7 @@ class Linear(Coordinates):
 
 
 @final
+@as_pytree
 @dataclass(frozen=True)
 class Coupled(Coordinates):
     r"""A few elements, the drivers `u`, decide where the others lie and how far they spread.
@@ -84,17 +113,19 @@ class Coupled(Coordinates):
 
     def push(self, x: Points) -> tuple[Points, Values]:
         log_scale = self._log_scale(x)
-        return self._centre(x) + x * np.exp(log_scale), log_scale.sum(axis=1)
+        stretched = x * x.__array_namespace__().exp(log_scale)
+        return self._centre(x) + stretched, log_scale.sum(axis=1)
 
     def pull(self, x: Points, slopes: Points) -> Points:
-        pulled = slopes * np.exp(self._log_scale(x))
+        xp = x.__array_namespace__()
+        pulled = slopes * xp.exp(self._log_scale(x))
         own = 2.0 * x[:, self.drivers] * (slopes @ self.curve.T)
         by_drivers = (pulled * x + 1.0) @ self.slope.T + own
-        pulled[:, self.drivers] += by_drivers
-        return pulled
+        is_driver = self.drivers[:, None] == np.arange(x.shape[1])
+        return pulled + xp.where(is_driver, by_drivers[:, :, None], 0.0).sum(axis=1)
 
     def whiten(self, z: Points) -> Points:
-        return (z - self._centre(z)) * np.exp(-self._log_scale(z))
+        return (z - self._centre(z)) * z.__array_namespace__().exp(-self._log_scale(z))
 
     def _log_scale(self, x: Points) -> Points:
         return self.level + x[:, self.drivers] @ self.slope
@@ -104,6 +135,7 @@ class Coupled(Coordinates):
 
 
 @final
+@as_pytree
 @dataclass(frozen=True)
 class Composed(Coordinates):
     """One map after another.
@@ -117,8 +149,9 @@ class Composed(Coordinates):
     parts: tuple[Coordinates, ...]
 
     def push(self, x: Points) -> tuple[Points, Values]:
-        log_det = np.zeros(len(x))
-        for part in reversed(self.parts):
+        first, *others = reversed(self.parts)
+        x, log_det = first.push(x)
+        for part in others:
             x, added = part.push(x)
             log_det = log_det + added
         return x, log_det

@@ -6,7 +6,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Float
 
-from taut.chains.coordinates import Coordinates, Points, Values
+from taut.chains.coordinates import Coordinates, Points, Values, as_pytree
 
 Each = Float[np.ndarray, " dim"]
 
@@ -17,10 +17,13 @@ _LEVELS = (0.025, 0.25, 0.5, 0.75, 0.975)
 # has to be larger than a Gaussian's; and the weights from which on and up to which it matters.
 _ERROR, _CLEAR, _LEAST, _MOST = 1.5, 3.0, 0.4, 2.0
 _GRID = np.linspace(0.0, _MOST, 201)[1:]
+# A weight at which the map is linear, to rounding.
+LINEAR = 1e-6
 _RATIOS = np.sinh(_OUTER * _GRID) / np.sinh(_INNER * _GRID)
 
 
 @final
+@as_pytree
 @dataclass(frozen=True)
 class Tailed(Coordinates):
     r"""Elements with tails heavier than a Gaussian's, as of a Student t.
@@ -45,16 +48,17 @@ class Tailed(Coordinates):
     weight: Each
 
     def push(self, x: Points) -> tuple[Points, Values]:
-        bent = self.weight * x
-        log_slope = np.logaddexp(bent, -bent) - np.log(2.0) + np.log(self.scale)
-        return self.centre + self.scale * np.sinh(bent) / self.weight, log_slope.sum(axis=1)
+        xp, bent = x.__array_namespace__(), self.weight * x
+        log_slope = xp.logaddexp(bent, -bent) - np.log(2.0) + xp.log(self.scale)
+        return self.centre + self.scale * xp.sinh(bent) / self.weight, log_slope.sum(axis=1)
 
     def pull(self, x: Points, slopes: Points) -> Points:
-        bent = self.weight * x
-        return slopes * self.scale * np.cosh(bent) + self.weight * np.tanh(bent)
+        xp, bent = x.__array_namespace__(), self.weight * x
+        return slopes * self.scale * xp.cosh(bent) + self.weight * xp.tanh(bent)
 
     def whiten(self, z: Points) -> Points:
-        return np.arcsinh((z - self.centre) * self.weight / self.scale) / self.weight
+        xp = z.__array_namespace__()
+        return xp.asinh((z - self.centre) * self.weight / self.scale) / self.weight
 
 
 def lighten(x: Points, effective: Each) -> Tailed | None:
@@ -81,7 +85,5 @@ def lighten(x: Points, effective: Each) -> Tailed | None:
         return None
     scale = (high - low) / 2.0 * weight / np.sinh(_INNER * weight)
     return Tailed(
-        np.where(heavy, median, 0.0),
-        np.where(heavy, scale, 1.0),
-        np.where(heavy, weight, _GRID[0] * 1e-4),
+        np.where(heavy, median, 0.0), np.where(heavy, scale, 1.0), np.where(heavy, weight, LINEAR)
     )

@@ -1,11 +1,12 @@
 """Coordinates in which elements that are normal given others no longer depend on these."""
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from taut.chains.coordinates import Coordinates, Points, Values
 from taut.gradients import AbstractGradients
@@ -19,6 +20,7 @@ Vector = Float[Array, " dim"]
 
 
 @final
+@jax.tree_util.register_pytree_node_class
 class Conditioned(Coordinates):
     r"""What is left of conditionally normal elements once their prior and some data are known.
 
@@ -38,11 +40,8 @@ class Conditioned(Coordinates):
         With conditionals.
     precision, pull
         :math:`p` and :math:`h`; 0 for other elements.
-
-    Attributes
-    ----------
     mask
-        Which elements are meant.
+        Which elements are meant; by default, all that are normal given others.
 
     References
     ----------
@@ -50,10 +49,15 @@ class Conditioned(Coordinates):
     hierarchical models.
     """
 
-    def __init__(self, target: Target, precision: Each, pull: Each) -> None:
-        self._target, self._data = target, (precision, pull)
-        assert target.conditionals is not None
-        self.mask = np.any(target.conditionals.masks(), axis=0)
+    def __init__(self, target: Target, precision: Each, pull: Each, mask: Any = None) -> None:
+        if mask is None:
+            mask = _all_of(target)
+        self.mask, self._target, self._data = mask, target, (precision, pull)
+
+    @classmethod
+    def nothing(cls, target: Target) -> "Conditioned":
+        """Return the map that leaves every element as it is."""
+        return cls(target, np.zeros(target.dim), np.zeros(target.dim), np.zeros(target.dim, bool))
 
     def push(self, x: Points) -> tuple[Points, Values]:
         z, log_det = self._call(_push, x)
@@ -61,6 +65,15 @@ class Conditioned(Coordinates):
 
     def pull(self, x: Points, slopes: Points) -> Points:
         return self._call(_pull, x, slopes)
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        """Return the children of the pytree."""
+        return (self._target, *self._data, self.mask), None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "Conditioned":
+        """Return what has such children."""
+        return cls(*children)
 
     def whiten(self, z: Points) -> Points:
         centre, root = self.place(z)
@@ -76,11 +89,13 @@ class Conditioned(Coordinates):
 
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
+        if not isinstance(points[0], np.ndarray):
+            return program(self._target, points, self._data, self.mask)
         count, blocks = len(points[0]), []
         for first in range(0, count, _BLOCK):
             numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
             filled = [one[numbers].astype(self._target.dtype) for one in points]
-            made = self._target.programs(program, self._target, filled, self._data)
+            made = self._target.programs(program, self._target, filled, self._data, self.mask)
             blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
 
@@ -119,6 +134,11 @@ def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:
     return coordinates
 
 
+def _all_of(target: Target) -> Bool[np.ndarray, " dim"]:
+    assert target.conditionals is not None
+    return np.any(target.conditionals.masks(), axis=0)
+
+
 def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, Each]:
     """Fit slopes by lines that do not rise; 0 where they are not finite or no element is meant."""
     mask = np.any(conditionals.masks(), axis=0) & np.isfinite(slopes).all(axis=0)
@@ -136,7 +156,9 @@ def place(mean: Any, std: Any, precision: Any, pull: Any) -> tuple[Any, Any]:
     return (mean + pull * std**2) / share, std / share**0.5
 
 
-def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vector, Array]:
+def _placed(
+    target: Target, x: Vector, data: tuple[Vector, Vector], meant: Bool[Array, " dim"]
+) -> tuple[Vector, Array]:
     """Put one point where it belongs, level by level; the log determinant comes with it."""
     conditionals = target.conditionals
     assert conditionals is not None
@@ -144,24 +166,24 @@ def _placed(target: Target, x: Vector, data: tuple[Vector, Vector]) -> tuple[Vec
     for mask in conditionals.masks():
         moments = conditionals.moments(z, target.data, target.whole)
         centre, root = place(*moments, *data)
-        z = jnp.where(mask, centre + root * x, z)
-        log_det += jnp.sum(jnp.where(mask, jnp.log(root), 0.0))
+        z = jnp.where(mask & meant, centre + root * x, z)
+        log_det += jnp.sum(jnp.where(mask & meant, jnp.log(root), 0.0))
     return z, log_det
 
 
-def _push(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
-    return jax.vmap(lambda x: _placed(target, x, data))(*points)
+def _push(target: Target, points: Sequence[Array], data: Any, meant: Any) -> Any:
+    return jax.vmap(lambda x: _placed(target, x, data, meant))(*points)
 
 
-def _pull(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+def _pull(target: Target, points: Sequence[Array], data: Any, meant: Any) -> Any:
     def pulled(x: Vector, slopes: Vector) -> Vector:
-        _, back = jax.vjp(lambda x: _placed(target, x, data), x)
+        _, back = jax.vjp(lambda x: _placed(target, x, data, meant), x)
         return back((slopes, jnp.ones((), x.dtype)))[0]
 
     return jax.vmap(pulled)(*points)
 
 
-def _moments(target: Target, points: list[Array], data: tuple[Vector, Vector]) -> Any:
+def _moments(target: Target, points: Sequence[Array], *_: Any) -> Any:
     assert target.conditionals is not None
     moments = target.conditionals.moments
     return jax.vmap(lambda z: moments(z, target.data, target.whole))(*points)

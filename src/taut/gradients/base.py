@@ -2,8 +2,10 @@
 
 import math
 from abc import ABC, abstractmethod
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,6 +66,15 @@ class AbstractGradients(ABC):
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         """Evaluate values and slopes at points."""
 
+    @property
+    @abstractmethod
+    def traced(self) -> Callable[[Any], tuple[Any, Any]] | None:
+        """The same as a pytree that larger programs call; `None` where rows come in batches."""
+
+    def add(self, points: int) -> None:
+        """Count points at which a larger program has evaluated."""
+        self.count += points
+
     def _filled(self, block: Points) -> Points:
         """Fill a block up, so that one program serves all."""
         filled = np.zeros((BLOCK, block.shape[1]), self.target.dtype)
@@ -116,6 +127,10 @@ class Gradients(AbstractGradients):
             values[part], slopes[part] = self._block(block)
         return values, slopes
 
+    @property
+    def traced(self) -> "TracedGradients":
+        return TracedGradients(self.target)
+
     def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
         values, slopes, evaluated, operations = self._program(filled, count, timing=self.timing)
@@ -125,6 +140,24 @@ class Gradients(AbstractGradients):
         points = BLOCK if len(block) == BLOCK else int(evaluated)
         self._quickest = min(self._quickest, (self.timing.run - begun) / points)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
+
+
+class TracedGradients(eqx.Module):
+    """The log density and its gradient at points, for programs that move these.
+
+    Parameters
+    ----------
+    target
+        The density.
+    """
+
+    target: Target
+
+    def __call__(
+        self, z: Float[Array, "points dim"]
+    ) -> tuple[Float[Array, " points"], Float[Array, "points dim"]]:
+        values, slopes, _, _ = at_points(self.target, z, jnp.int32(len(z)))
+        return values, slopes
 
 
 def at_points(
@@ -137,7 +170,7 @@ def at_points(
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
     work = jnp.float32(operations_of(both.jaxpr.jaxpr, both.jaxpr.jaxpr.invars))
-    fitting = min(len(z), points_at_once(target.rows_of(target.whole)))
+    fitting = math.gcd(len(z), points_at_once(target.rows_of(target.whole)))
     at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
         return *jax.vmap(both)(z), jnp.int32(len(z)), work

@@ -62,6 +62,10 @@ class BatchGradients(AbstractGradients):
         self._begin(target, timing, together)
         self._parts = parts
 
+    @property
+    def traced(self) -> None:
+        return None
+
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         values, slopes, batches, each = np.zeros(len(z)), np.zeros(z.shape), 0, 0.0
         begun, built = time.perf_counter(), self.timing.compile
