@@ -1,14 +1,15 @@
 """What all tests share."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+from kept_programs import FOLDER, keep_programs, trim
 from shaking import apply_criteria, apply_shake
 
-# Tests neither read nor write the programs of the user who runs them. Set before any import, and
-# for the processes that tests start.
-os.environ["TAUT_CACHE_DIR"] = "off"
+# Set before any import of JAX, and for the processes that tests start.
+keep_programs(os.environ)
 
 
 @pytest.hookimpl
@@ -18,6 +19,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(patch.undo)
     apply_shake(patch)
     apply_criteria(patch)
+    if not hasattr(config, "workerinput"):  # once, and not by each process of xdist
+        trim(Path(os.environ[FOLDER]))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,13 @@ CONFIG = (
     "jax_persistent_cache_min_entry_size_bytes",
 )
 
+# What JAX has where nobody says otherwise.
+KEPT: dict[str, Any] = {
+    "jax_compilation_cache_dir": None,
+    "jax_persistent_cache_min_compile_time_secs": 1.0,
+    "jax_persistent_cache_min_entry_size_bytes": 0,
+}
+
 
 def config() -> dict[str, Any]:
     """JAX's settings as the user sees them."""
@@ -60,6 +67,16 @@ def user_setting(**settings: Any) -> Iterator[None]:
             jax.config.update(name, value)
         # A user's folder stays open until then, as JAX has it.
         compilation_cache.reset_cache()
+
+
+@pytest.fixture(autouse=True)
+def _a_user_who_has_set_nothing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """JAX without the folder in which the tests' own programs are kept."""
+    for name in (name.upper() for name in KEPT):
+        monkeypatch.delenv(name, raising=False)
+    with user_setting(**KEPT):
+        compilation_cache.reset_cache()
+        yield
 
 
 def compile_one() -> None:

@@ -1,9 +1,5 @@
 """The lifted density, its gradient, its split and the constrained variables are PyMC's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,132 +10,10 @@ import pytest
 
 import taut
 
+from .compared import assert_close, by_pymc, by_taut, points
 from .models import MODELS, QUIET
 
 pytestmark = QUIET
-
-# Models for 32 bits: of every transform with a long formula, of data, of every kind of loop.
-IN_FLOAT32 = [
-    "log", "interval", "simplex_matrix", "cholesky_covariance", "covariance", "index_data",
-    "length_data", "sparse_design", "student_t", "scan_innovations", "xarray_transforms",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Values:
-    """What a model says of one point."""
-
-    prior: Any
-    likelihood: Any
-    gradient: Any
-    constrained: Mapping[str, Any]
-
-
-def points(dim: int, count: int = 3) -> np.ndarray:
-    """Draw points in the unconstrained space, some way from its origin."""
-    return np.random.default_rng(7).normal(0.0, 0.8, size=(count, dim))
-
-
-def by_taut(target: taut.Target, zs: np.ndarray) -> list[Values]:
-    """Evaluate a target as fits do: compiled, with the data as arguments."""
-
-    def evaluate(z: jax.Array) -> Any:
-        gradient = jax.grad(target.log_density)(z)
-        return *target.split(z), gradient, target.constrain(z)
-
-    with target.precision():
-        compiled = jax.jit(evaluate)
-        return [Values(*jax.tree.map(np.asarray, compiled(z))) for z in zs.astype(target.dtype)]
-
-
-def by_pymc(model: pm.Model, target: taut.Target, zs: np.ndarray) -> list[Values]:
-    """Evaluate PyMC's own expressions."""
-    names = {rv.name for rv in model.unobserved_RVs}
-    constrained = [v for v in model.unobserved_value_vars if v.name in names]
-    outputs = [model.varlogp, model.datalogp, model.dlogp(), *constrained]
-    function = model.compile_fn(outputs, mode="FAST_COMPILE", on_unused_input="ignore")
-    rows = [function(target.space.unravel(z)) for z in zs]
-    return [Values(*row[:3], _named(constrained, row[3:])) for row in rows]
-
-
-def _named(variables: list[Any], values: list[Any]) -> dict[str, Any]:
-    return {v.name: value for v, value in zip(variables, values, strict=True)}
-
-
-def assert_close(actual: Any, expected: Any, rtol: float = 1e-8) -> None:
-    scale = 1.0 + np.max(np.abs(expected), initial=0.0)
-    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=0.01 * rtol * scale)
-    assert np.shape(actual) == np.shape(expected)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model, and what both say of it at the same points."""
-
-    name: str
-    target: taut.Target
-    taut: list[Values]
-    pymc: list[Values]
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def case(request: pytest.FixtureRequest) -> Case:
-    model = MODELS[request.param]()
-    target = taut.as_target(model)
-    zs = points(target.dim)
-    return Case(request.param, target, by_taut(target, zs), by_pymc(model, target, zs))
-
-
-def test_prior(case: Case) -> None:
-    for ours, theirs in zip(case.taut, case.pymc, strict=True):
-        assert_close(ours.prior, theirs.prior)
-
-
-def test_likelihood(case: Case) -> None:
-    for ours, theirs in zip(case.taut, case.pymc, strict=True):
-        assert_close(ours.likelihood, theirs.likelihood)
-
-
-def test_gradient(case: Case) -> None:
-    for ours, theirs in zip(case.taut, case.pymc, strict=True):
-        assert_close(ours.gradient, theirs.gradient)
-
-
-def test_constrained_variables(case: Case) -> None:
-    for ours, theirs in zip(case.taut, case.pymc, strict=True):
-        assert set(ours.constrained) == set(theirs.constrained)
-        for name, value in theirs.constrained.items():
-            assert_close(ours.constrained[name], value)
-
-
-def test_points_are_inside_of_the_support(case: Case) -> None:
-    """Or else the comparisons above would compare infinities."""
-    if case.name == "sum_to_1":
-        pytest.skip("PyMC's sum_to_1 leaves its points bounded: random ones are outside of it")
-    assert all(np.isfinite(v.prior) and np.isfinite(v.likelihood) for v in case.pymc)
-
-
-def test_dtype(case: Case) -> None:
-    assert case.target.dtype == "float64"
-    for ours in case.taut:
-        assert {np.asarray(v).dtype.name for v in (ours.prior, ours.likelihood, ours.gradient)} == {
-            "float64"
-        }
-
-
-@pytest.mark.parametrize("name", IN_FLOAT32)
-def test_in_32_bits(name: str) -> None:
-    whole = taut.as_target(MODELS[name]())
-    zs = points(whole.dim, 1)
-    with pytensor.config.change_flags(floatX="float32"):
-        target = taut.as_target(MODELS[name]())
-        [half] = by_taut(target, zs)
-    [full] = by_taut(whole, zs)
-    assert target.dtype == "float32"
-    assert half.prior.dtype == half.likelihood.dtype == half.gradient.dtype == np.float32
-    assert_close(half.prior, full.prior, 1e-4)
-    assert_close(half.likelihood, full.likelihood, 1e-4)
-    assert_close(half.gradient, full.gradient, 1e-3)
 
 
 def test_a_change_of_precision_lifts_again() -> None:

@@ -7,16 +7,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
-from pytensor.tensor import as_tensor
 
 import taut
 from taut.frontend import as_source
-from taut.frontend.pymc import Blame
-from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.lift import interpreted, interpreted_function
-from taut.frontend.pymc.start import default_point
 
-from .models import MODELS, QUIET
+from .models import QUIET
 
 pytestmark = QUIET
 
@@ -34,18 +30,6 @@ def test_more_terms_than_numpy_takes(
     with interpreted():
         found = interpreted_function(terms, [join(*terms)], rewrites=rewrites)(*values)
     np.testing.assert_allclose(found[0], expected(values))
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_terms_as_they_are_written_are_those_of_rewrites(name: str) -> None:
-    model = MODELS[name]()
-    graph, point = read_model(model, {}), default_point(model)(0)
-    found = Blame(graph.factors).factors(model, point)
-    tensors = [as_tensor(one, allow_xtensor_conversion=True) for one in graph.factors]
-    with model, interpreted():
-        rewritten = interpreted_function(model.value_vars, tensors)(*point.values())
-    for one, other in zip(found, rewritten, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
 def test_a_mean_of_many_terms_is_evaluated() -> None:

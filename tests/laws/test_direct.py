@@ -1,5 +1,8 @@
 """What holds for every fit that ends by itself."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -17,6 +20,7 @@ pytestmark = pytest.mark.statistical
 
 # Programs of a first fit: the gradients alone by default, and for some second derivatives.
 PROGRAMS = {"laplace": 2}
+FIVE = "regression, 5-d"
 # Those that draw nothing, or what makes no difference where the posterior is Gaussian.
 CERTAIN = ("laplace", "dadvi")
 # How near to the best member of the family, in its standard deviations; exactly by default.
@@ -41,11 +45,37 @@ def best(model: Gaussian, family: Any) -> tuple[np.ndarray, np.ndarray]:
     return model.posterior_mean, np.sqrt(np.diag(model.posterior_cov))
 
 
-@pytest.mark.parametrize("where", ["regression, 1-d", "regression, 5-d", "independent, 5-d"])
+@dataclass(frozen=True)
+class Fitted:
+    """A fit to its end, and how many programs its target had after it and after another one."""
+
+    model: Gaussian
+    target: taut.Target
+    approx: taut.Approximation
+    programs: list[int]
+
+
+@cache
+def fitted(name: str, where: str) -> Fitted:
+    """Fit once for all laws; those of shorter fits take the target, whose programs are there."""
+    model, programs = TARGETS[where](), []
+    target, approxs = model.target(), []
+    for seed in (1, 2) if where == FIVE else (1,):
+        approxs.append(inference(name, target, seed).fit(progressbar=False))
+        programs.append(target.programs.count)
+    return Fitted(model, target, approxs[0], programs)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten_afterwards() -> Iterator[None]:
+    yield
+    fitted.cache_clear()
+
+
+@pytest.mark.parametrize("where", ["regression, 1-d", FIVE, "independent, 5-d"])
 @pytest.mark.parametrize("name", DIRECT)
 def test_it_finds_the_best_member(name: str, where: str) -> None:
-    model = TARGETS[where]()
-    approx = inference(name, model.target()).fit(progressbar=False)
+    model, approx = fitted(name, where).model, fitted(name, where).approx
     mean, std = best(model, type(approx.family))
     with approx.target.precision():
         away = np.abs(approx.family.mean() - mean) / std
@@ -62,7 +92,7 @@ def test_it_finds_the_best_member(name: str, where: str) -> None:
 @pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_the_same_seed_gives_the_same_fit(name: str) -> None:
-    target = TARGETS["regression, 5-d"]().target()
+    target = fitted(name, FIVE).target
     fits = [inference(name, target, seed).fit(3, progressbar=False) for seed in (1, 1, 2)]
     np.testing.assert_array_equal(fits[0].hist, fits[1].hist)
     # Of those that are certain the rounding may differ.
@@ -71,7 +101,7 @@ def test_the_same_seed_gives_the_same_fit(name: str) -> None:
 
 @pytest.mark.parametrize("name", DIRECT)
 def test_it_says_in_words_why_it_ended(name: str) -> None:
-    approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(progressbar=False)
+    approx = fitted(name, FIVE).approx
     assert approx.stopped is not None
     assert len(approx.stopped.split()) >= 3
     assert "reached" not in approx.stopped
@@ -84,7 +114,7 @@ def test_it_says_in_words_why_it_ended(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_one_iteration_leaves_an_approximation(name: str) -> None:
-    approx = inference(name, TARGETS["regression, 5-d"]().target()).fit(1, progressbar=False)
+    approx = inference(name, fitted(name, FIVE).target).fit(1, progressbar=False)
     assert len(approx.hist) == 1
     assert approx.stopped == "reached 1 iterations"
     with approx.target.precision():
@@ -95,7 +125,7 @@ def test_one_iteration_leaves_an_approximation(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:not trusted")
 @pytest.mark.parametrize("name", DIRECT)
 def test_an_interrupt_keeps_what_was_reached(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = TARGETS["regression, 5-d"]().target()
+    target = fitted(name, FIVE).target
     one = inference(name, target).fit(1, progressbar=False)
     fit = inference(name, target)
     solve = type(fit)._solve
@@ -113,11 +143,7 @@ def test_an_interrupt_keeps_what_was_reached(name: str, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", DIRECT)
 def test_programs_are_compiled_once(name: str) -> None:
-    target = TARGETS["regression, 5-d"]().target()
-    inference(name, target).fit(progressbar=False)
-    assert target.programs.count == PROGRAMS.get(name, 1)
-    inference(name, target, seed=2).fit(progressbar=False)
-    assert target.programs.count == PROGRAMS.get(name, 1)
+    assert fitted(name, FIVE).programs == 2 * [PROGRAMS.get(name, 1)]
 
 
 # An automatic fit that is cut short says so.
@@ -125,7 +151,9 @@ def test_programs_are_compiled_once(name: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", DIRECT)
 def test_parameters_have_the_dtype_of_the_target(name: str, dtype: str) -> None:
-    target = TARGETS["regression, 5-d"]().target(dtype)
+    target = (
+        fitted(name, FIVE).target if dtype == "float64" else fitted(name, FIVE).model.target(dtype)
+    )
     approx = inference(name, target).fit(3, progressbar=False)
     assert {value.dtype for value in approx.parameters.values()} == {np.dtype(dtype)}
 
