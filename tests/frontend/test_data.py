@@ -19,11 +19,10 @@ from .zoo.data import linear
 pytestmark = QUIET
 
 LARGE = 64
-# Not among them: a sparse matrix, which PyTensor's JAX backend takes as a constant only.
 WITH_LARGE_DATA = [
     "named_dims", "index_constant", "index_data", "data_x_and_y", "integer_data",
     "deterministic_of_data", "shared_variable", "wide_covariance", "xarray_dims", "hsgp",
-    "bernoulli_logit",
+    "bernoulli_logit", "sparse_design",
 ]  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def evaluate_block(
 
 def evaluate_at(expression: Any, z: Array, own: Array, data: PyTree) -> PyTree:
     """Evaluate expressions at the rows of a matrix, with the key words of each for their noise."""
-    rows = max((leaf.shape[0] for leaf in data if leaf.ndim), default=1)
+    rows = max((leaf.shape[0] for leaf in jax.tree.leaves(data) if leaf.ndim), default=1)
     if not own.size:
         return map_in_turn(lambda one: expression(one, data, own[0]), z, rows)
     return map_in_turn(lambda both: expression(both[0], data, both[1]), (z, own), rows)

@@ -40,7 +40,8 @@ def multi_trace(model: Any, draws: Mapping[str, np.ndarray]) -> MultiTrace:
 def data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
     """Collect a model's data for the groups ``observed_data`` and ``constant_data``.
 
-    Variables observed through `pymc.Minibatch` are given with all their rows.
+    Variables observed through `pymc.Minibatch` are given with all their rows; sparse matrices are
+    left out, which a dataset has no place for.
     """
     batched = {
         rv.name: rows
@@ -50,7 +51,8 @@ def data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
     whole = [rv for rv in model.observed_RVs if rv.name not in batched]
     rest: Any = _Observed(whole, model.rvs_to_values)
     observed = find_observations(rest) | batched
-    return {"observed_data": observed, "constant_data": find_constants(model)}
+    constant = {k: v for k, v in find_constants(model).items() if np.asarray(v).dtype != object}
+    return {"observed_data": observed, "constant_data": constant}
 
 
 class _Observed:

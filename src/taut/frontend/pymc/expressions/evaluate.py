@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytensor
 from jaxtyping import Array, Float, UInt32
-from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.basic import Variable
 
 from taut.engine import Kept, Same
 from taut.frontend.pymc.expressions.nodes import in_values, on_flat_vector, warn_if_constant
@@ -21,7 +20,7 @@ from taut.frontend.pymc.expressions.own_noise import (
     lift_generators,
     numpy_generators,
 )
-from taut.frontend.pymc.graph import DataInputs, lift_data
+from taut.frontend.pymc.graph import DataInputs, lift_data, value_of
 from taut.frontend.pymc.lift import INEXPRESSIBLE, on_device
 from taut.frontend.pymc.lift.jaxify import jaxify
 from taut.target import Space
@@ -167,7 +166,4 @@ def _by_input(replaced: Mapping[Any, Any], given: Mapping[Any, Any]) -> dict[Any
 def _value(source: Any, given: Mapping[Any, Any]) -> Any:
     if source in given:
         return np.asarray(given[source])
-    if isinstance(source, Constant):
-        return source.data
-    assert isinstance(source, SharedVariable)
-    return source.get_value(borrow=True)
+    return value_of(source)

@@ -19,11 +19,17 @@ from taut.frontend.pymc.graph.model_graph import read_model as read_model
 from taut.frontend.pymc.graph.model_graph import total as total
 from taut.frontend.pymc.graph.resize import check_replacements as check_replacements
 from taut.frontend.pymc.graph.resize import replace_loosely as replace_loosely
+from taut.frontend.pymc.graph.sparse import is_sparse as is_sparse
+from taut.frontend.pymc.graph.sparse import value_of as value_of
+from taut.frontend.pymc.graph.sparse_ops import FromTable as FromTable
+from taut.frontend.pymc.graph.sparse_ops import SparseProduct as SparseProduct
 from taut.frontend.pymc.graph.total_size import check_total_sizes as check_total_sizes
 
 __all__ = [
     "DataInputs",
+    "FromTable",
     "ModelGraph",
+    "SparseProduct",
     "check_randomness",
     "check_replacements",
     "check_total_sizes",
@@ -32,6 +38,7 @@ __all__ = [
     "find_minibatches",
     "given_the_observed",
     "is_scaled",
+    "is_sparse",
     "length_of",
     "lift_data",
     "log_factors",
@@ -39,6 +46,7 @@ __all__ = [
     "replace_loosely",
     "total",
     "transforms_of",
+    "value_of",
     "whole_circles",
     "with_all_rows",
     "with_length",

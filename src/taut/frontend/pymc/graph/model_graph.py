@@ -20,6 +20,7 @@ from taut.frontend.pymc.graph.circular import whole_circles
 from taut.frontend.pymc.graph.conditionals import ConditionalNormal, conditional_normals
 from taut.frontend.pymc.graph.minibatch import log_factors, rows_as_inputs, with_all_rows
 from taut.frontend.pymc.graph.resize import check_replacements, replace_loosely
+from taut.frontend.pymc.graph.sparse import sparse_data, value_of
 
 # Constants from this size on are passed at run time instead of being built into the program.
 _LARGE = 64
@@ -124,7 +125,8 @@ class DataInputs:
     inputs
         Those inputs.
     sources
-        What each input stands for: a shared variable or a large constant.
+        What each input stands for: a shared variable, a large constant, or what is computed of
+        sparse matrices and data (`taut.frontend.pymc.graph.value_of`).
     frozen
         Shared variables built into the graph with the value they had.
     """
@@ -140,12 +142,13 @@ class DataInputs:
 
 
 def lift_data(outputs: Sequence[Any], freeze_shapes: bool = False) -> DataInputs:
-    """Turn shared variables and large constants into inputs.
+    """Turn shared variables, large constants and sparse matrices into inputs.
 
     Lengths (shared integer scalars) stay in the graph with their value, since JAX needs shapes
     when it traces; with `freeze_shapes` all integers, booleans and scalars do, for graphs in
     which they decide a shape (``pymc.Data("n", 7)`` is a float).
     """
+    outputs, sparse = sparse_data(outputs)
     found: list[Any] = [
         v for v in graph_inputs(outputs) if isinstance(v, SharedVariable | Constant)
     ]
@@ -154,18 +157,14 @@ def lift_data(outputs: Sequence[Any], freeze_shapes: bool = False) -> DataInputs
     lifted = [v for v in shared if v not in frozen]
     lifted += [v for v in found if isinstance(v, Constant) and _is_large(v, freeze_shapes)]
     inputs = [v.type(name=v.name) for v in lifted]
-    constants = [v.type.filter_variable(v.type.make_constant(_value(v))) for v in frozen]
+    constants = [v.type.filter_variable(v.type.make_constant(value_of(v))) for v in frozen]
     replace: dict[Any, Any] = dict(zip([*lifted, *frozen], [*inputs, *constants], strict=True))
     return DataInputs(
-        clone_replace(list(outputs), replace, rebuild_strict=False),
-        inputs,
-        lifted,
+        clone_replace(outputs, replace, rebuild_strict=False),
+        [*inputs, *sparse],
+        [*lifted, *sparse.values()],
         [(v, np.array(v.get_value())) for v in frozen],
     )
-
-
-def _value(source: Any) -> Any:
-    return source.data if isinstance(source, Constant) else source.get_value(borrow=True)
 
 
 def total(factor: Any) -> Any:

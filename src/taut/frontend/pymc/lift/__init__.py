@@ -10,11 +10,14 @@ from taut.frontend.pymc.lift.lift import Terms as Terms
 from taut.frontend.pymc.lift.lift import conditionals_of as conditionals_of
 from taut.frontend.pymc.lift.lift import data_arrays as data_arrays
 from taut.frontend.pymc.lift.lift import on_device as on_device
+from taut.frontend.pymc.lift.sparse_matrix import SparseMatrix as SparseMatrix
+from taut.frontend.pymc.lift.sparse_matrix import table_of as table_of
 
 __all__ = [
     "INEXPRESSIBLE",
     "Constrain",
     "LiftedModel",
+    "SparseMatrix",
     "Terms",
     "conditionals_of",
     "data_arrays",
@@ -22,4 +25,5 @@ __all__ = [
     "interpreted_function",
     "load_backend",
     "on_device",
+    "table_of",
 ]

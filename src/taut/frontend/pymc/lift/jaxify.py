@@ -14,6 +14,7 @@ from pytensor.tensor import cast
 from pytensor.tensor.elemwise import Elemwise
 
 from taut.frontend.pymc.lift.rewrites import thin_out_sums
+from taut.frontend.pymc.lift.sparse_matrix import ON_JAX
 
 
 def jaxify(
@@ -72,6 +73,9 @@ def load_backend() -> tuple[Callable[..., Any], Any]:
 
     if jax.config.jax_enable_x64 != before:
         jax.config.update("jax_enable_x64", before)
+    known: Any = jax_funcify
+    for op in ON_JAX.keys() - known.registry.keys():
+        known.register(op, ON_JAX[op])
     return jax_funcify, JAX
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytensor
+import scipy.sparse
 from jaxtyping import Array, Float, PyTree, Scalar
 from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.traversal import ancestors
@@ -16,10 +17,11 @@ from pytensor.graph.utils import MissingInputError
 
 from taut.autodiff import guard_selects
 from taut.errors import warn
-from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
+from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data, value_of
 from taut.frontend.pymc.lift.callback import constrain_by_callback, lowered, terms_by_callback
 from taut.frontend.pymc.lift.gradientless import WITHOUT_GRADIENT, no_gradient
 from taut.frontend.pymc.lift.jaxify import jaxify
+from taut.frontend.pymc.lift.sparse_matrix import SparseMatrix
 from taut.target import Conditionals, Space
 
 # What tracing raises where JAX can not express a graph: an op without a JAX version, or a shape
@@ -245,7 +247,7 @@ def data_arrays(
 
     def array(source: Any) -> Array:
         if not isinstance(source, Constant):
-            return on_device(source.get_value(borrow=True))
+            return on_device(value_of(source))
         if source not in copied:
             copied[source] = on_device(source.data)
         return copied[source]
@@ -259,6 +261,8 @@ def on_device(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic | float | int):
         # Put there as it is: jnp.array would compile a small program for each shape.
         return jax.device_put(np.array(value))
+    if scipy.sparse.issparse(value):
+        return SparseMatrix.of(value)
     from pytensor.link.jax.dispatch import jax_typify
 
     return jax_typify(value)

@@ -12,6 +12,7 @@ from taut.batches import AbstractFeed, CircleFeed, Deferred, Endless, RandomRows
 from taut.engine import Kept, Same
 from taut.errors import ArgumentError, warn
 from taut.frontend.pymc import Blame
+from taut.frontend.pymc.graph import is_sparse
 from taut.frontend.pymc.lift import LiftedModel, on_device
 from taut.frontend.pymc.lift.lift import lift
 from taut.frontend.pymc.rows.batch_terms import BatchTerms
@@ -210,7 +211,7 @@ def _two_rows(group: RowGroup) -> list[jax.ShapeDtypeStruct]:
     return [
         jax.ShapeDtypeStruct(
             (2, *array.values().shape[1:]),
-            jax.dtypes.canonicalize_dtype(array.variable.type.dtype),
+            jax.dtypes.canonicalize_dtype(array.kind.dtype),
         )
         for array in group.arrays
     ]
@@ -245,6 +246,11 @@ def _check_source(model: Any, source: AbstractRows, graph: RowGraph) -> None:
             raise ArgumentError(
                 f"The source has {name!r}, which the density of {group.names} does not read. "
                 "Leave it out of the source."
+            )
+        if is_sparse(known[name]):
+            raise ArgumentError(
+                f"{name!r} is a sparse matrix, which no source of rows can feed. Declare it as a "
+                "dense array in the model, or give the model all rows and leave the source out."
             )
         shape = read[known[name]].values().shape[1:]
         if column.shape != shape:

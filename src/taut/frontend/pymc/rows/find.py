@@ -12,7 +12,9 @@ from pytensor.tensor.type import TensorType
 
 from taut.errors import ArgumentError, ModelError
 from taut.frontend import nearest
-from taut.frontend.pymc.graph import find_minibatches, is_scaled, length_of
+from taut.frontend.pymc.graph import find_minibatches, is_scaled, is_sparse, length_of, value_of
+from taut.frontend.pymc.lift import table_of
+from taut.frontend.pymc.rows.sparse_rows import check_table
 
 # For data with rows, the axis of these.
 Axes = Mapping[Any, int]
@@ -47,10 +49,13 @@ class RowArray:
         The shared variable or constant.
     axis
         Its axis of rows.
+    part
+        Of a sparse matrix, which part of its table this is: the columns (0) or the values (1).
     """
 
     variable: Any
     axis: int
+    part: int | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +64,19 @@ class RowArray:
 
     def values(self) -> np.ndarray:
         """Give its values of this moment, with rows along the first axis."""
+        if self.part is not None:
+            return table_of(data_of(self.variable))[self.part]
         return np.moveaxis(data_of(self.variable), self.axis, 0)
+
+    @property
+    def kind(self) -> TensorType:
+        """The type of an input for some of the rows."""
+        if self.part is not None:
+            dtype = "int32" if self.part == 0 else self.variable.type.dtype
+            return TensorType(dtype, shape=(None, None))
+        shape = list(self.variable.type.shape)
+        del shape[self.axis]
+        return self.variable.type.clone(shape=(None, *shape))
 
 
 def find_rows(model: Any, least: int, axes: Axes | None) -> list[Rows]:
@@ -106,13 +123,17 @@ def find_arrays(model: Any, graph: list[Any], rows: Rows, axes: Axes | None) -> 
     An array does if its dims say so, or, where it has none, if its first axis is as long; where
     a user has named the data with rows, those do and no others.
     """
-    found = {}
-    for variable in graph_inputs(graph):
-        if _is_array(variable):
-            axis = _axis(model, variable, rows, axes)
-            if axis is not None:
-                found[variable] = RowArray(variable, axis)
-    return list(found.values())
+    found = []
+    for variable in dict.fromkeys(graph_inputs(graph)):
+        axis = _axis(model, variable, rows, axes) if _is_array(variable) else None
+        if axis is None:
+            continue
+        if is_sparse(variable):
+            check_table(variable.name or "", data_of(variable), axis)
+            found += [RowArray(variable, axis, part) for part in (0, 1)]
+        else:
+            found.append(RowArray(variable, axis))
+    return found
 
 
 def told_axes(model: Any, told: Mapping[str, int]) -> Axes:
@@ -148,11 +169,10 @@ def data_names(model: Any) -> dict[str, Any]:
     return {rv.name: _root(model.rvs_to_values[rv]) for rv in model.observed_RVs} | shared
 
 
-def data_of(variable: Any) -> np.ndarray:
-    """Give the value of a shared variable or a constant."""
-    if isinstance(variable, Constant):
-        return np.asarray(variable.data)
-    return np.asarray(variable.get_value(borrow=True))
+def data_of(variable: Any) -> Any:
+    """Give the value of a shared variable or a constant: an array, or a sparse matrix of SciPy."""
+    value = value_of(variable)
+    return value if is_sparse(variable) else np.asarray(value)
 
 
 def _values(model: Any) -> list[Any]:
@@ -203,8 +223,10 @@ def _axis(model: Any, variable: Any, rows: Rows, axes: Axes | None) -> int | Non
     if isinstance(variable, SharedVariable):
         if rows.dims and own:
             return next((i for i, dim in enumerate(own) if dim in rows.dims), None)
-        return 0 if shape[0] == rows.count else None
-    # A constant can not be named, and PyMC may have put axes in front of its rows.
+        if not is_sparse(variable):
+            return 0 if shape[0] == rows.count else None
+    # A constant can not be named, and PyMC may have put axes in front of its rows; a sparse matrix
+    # may be transposed.
     return shape.index(rows.count) if shape.count(rows.count) else None
 
 

@@ -12,6 +12,7 @@ from pytensor.tensor.math import variadic_add
 
 from taut.errors import ArgumentError, ModelError
 from taut.frontend.pymc.graph import (
+    FromTable,
     ModelGraph,
     check_randomness,
     factors_with,
@@ -21,7 +22,7 @@ from taut.frontend.pymc.graph import (
     total,
     with_length,
 )
-from taut.frontend.pymc.rows.find import Axes, RowArray, Rows, find_arrays
+from taut.frontend.pymc.rows.find import Axes, RowArray, Rows, data_of, find_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,11 +160,8 @@ def _group(
     if not arrays:
         named = ", ".join(sorted(str(variable.name) for variable in axes or {}))
         raise ArgumentError(f"rows names {named}, of which no density reads {rows.count} rows.")
-    inputs = [_input_for(array) for array in arrays]
-    replace: dict[Any, Any] = {
-        array.variable: pt.moveaxis(row, 0, array.axis) if array.axis else row
-        for array, row in zip(arrays, inputs, strict=True)
-    }
+    inputs: list[Any] = [array.kind(name=array.name or None) for array in arrays]
+    replace = _in_place_of(arrays, inputs)
     count = inputs[0].shape[0]
     replace |= {length: count} | {model.dim_lengths[dim]: count for dim in rows.dims}
     try:
@@ -192,7 +190,17 @@ def _of_length(rows: int, length: Any) -> Callable[[Apply, list[Any]], list[Any]
     return change_inputs
 
 
-def _input_for(array: RowArray) -> Any:
-    shape = list(array.variable.type.shape)
-    del shape[array.axis]
-    return array.variable.type.clone(shape=(None, *shape))(name=array.name or None)
+def _in_place_of(arrays: Sequence[RowArray], inputs: Sequence[Any]) -> dict[Any, Any]:
+    """Give what takes the place of each array; that of a sparse matrix is made of two inputs."""
+    replace: dict[Any, Any] = {}
+    parts: dict[Any, Any] = {}
+    for array, row in zip(arrays, inputs, strict=True):
+        variable = array.variable
+        if array.part is None:
+            replace[variable] = pt.moveaxis(row, 0, array.axis) if array.axis else row
+        elif variable in parts:
+            made = FromTable(variable.type, data_of(variable).shape[1])
+            replace[variable] = made(parts[variable], row)
+        else:
+            parts[variable] = row
+    return replace
