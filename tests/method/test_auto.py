@@ -224,7 +224,7 @@ def test_modes_are_told_from_places_on_one_slope() -> None:
         return jnp.logaddexp(funnel_density(z), funnel_density(z.at[1].add(-40.0)))
 
     beside = along_the_funnel(-4.0)
-    beside = DenseNormal(beside.mean + 40.0 * np.eye(10)[1], beside.cholesky)
+    beside = DenseNormal(beside.mean + 40.0 * np.eye(10)[1], beside.root)
     places = along_the_funnel(-4.0), beside, along_the_funnel(-8.0)
     for order in itertools.permutations(places):
         found = Modes(order, (0.0, 0.0, 0.0))
