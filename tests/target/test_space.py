@@ -38,8 +38,7 @@ def test_ravel_and_unravel_are_each_others_inverse(shapes: dict[str, tuple[int, 
 
 
 # Each shape compiles a small program.
-@settings(max_examples=20)
-@settings(deadline=None)  # The first example loads JAX.
+@settings(max_examples=20, deadline=None)  # The first example loads JAX.
 @given(SHAPES)
 def test_on_a_device_the_parts_are_the_same(shapes: dict[str, tuple[int, ...]]) -> None:
     space = Space.of(shapes)
