@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
+import pytensor.sparse
 import pytest
+import scipy.sparse
 
 import taut
 from cases import regression
+from frontend.zoo.cube import cube
 from taut.chains import Chains, Room, adapted, hmc, starting_from
 from taut.chains.compiled_leapfrog import CompiledIntegrator, can_compile
 from taut.chains.coordinates import Composed, Coordinates, Coupled, Linear
@@ -36,6 +40,28 @@ def angle() -> pm.Model:
         direction = pm.VonMises("direction", 3.0, 2.0)
         pm.Normal("y", direction, pm.HalfNormal("sigma", 1.0), observed=[2.8, 3.1])
     return model
+
+
+def with_an_op_of_python() -> pm.Model:
+    """A model that PyTensor evaluates in part, from inside the program."""
+    with pm.Model() as model:
+        a, b = pm.Normal("a"), pm.Normal("b")
+        pm.Normal("y", a + cube(b) * np.array([0.5, 1.0, 2.0]), 1.0, observed=[0.2, 0.9, 1.7])
+    return model
+
+
+def sparse() -> pm.Model:
+    rows = scipy.sparse.csr_matrix([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0], [0.0, 0.5, 1.0]])
+    with pm.Model() as model:
+        w = pm.Normal("w", shape=3)
+        product: Any = pytensor.sparse.structured_dot(rows, w[:, None])
+        pm.Normal("y", product[:, 0], 1.0, observed=[0.3, 1.0, -0.5])
+    return model
+
+
+def with_python() -> Gradients:
+    with pytest.warns(UserWarning, match="PyTensor evaluates it"):
+        return Gradients(taut.as_target(with_an_op_of_python()))
 
 
 def in_one_period(gradients: Gradients) -> AbstractGradients:
@@ -97,6 +123,8 @@ CASES = {
     "low rank": Case(lambda: Gradients(regression(70).target()), low_rank),
     "hierarchy": Case(lambda: Gradients(taut.as_target(hierarchy())), bent),
     "hierarchy as it is": Case(lambda: Gradients(taut.as_target(hierarchy())), plain),
+    "op of Python": Case(with_python, plain),
+    "sparse design": Case(lambda: Gradients(taut.as_target(sparse())), bent),
     "angle": Case(lambda: in_one_period(Gradients(taut.as_target(angle()))), bent),
 }
 each_case = pytest.mark.parametrize("name", CASES)

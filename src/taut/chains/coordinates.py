@@ -4,7 +4,7 @@ They are pytrees, and written for arrays of NumPy and for those that JAX traces 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, final
 
 import jax
@@ -35,7 +35,7 @@ class Coordinates(ABC):
 
 def as_pytree[T](cls: type[T]) -> type[T]:
     """Make a pytree of a dataclass, whose fields are its children."""
-    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    names = list(cls.__annotations__)
     return jax.tree_util.register_dataclass(cls, data_fields=names, meta_fields=[])
 
 

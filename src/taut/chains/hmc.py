@@ -20,7 +20,7 @@ _MOST_LEAPS = 64
 _ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
 # Gradients around Python, counted apart for linear coordinates and for bent ones, from which on a
 # program is worth its compilation.
-_FEW = 40_000
+_FEW = 8_000
 # Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
 _DIVERGENT = 1000.0
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.

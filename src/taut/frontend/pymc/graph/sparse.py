@@ -20,7 +20,7 @@ _PRODUCT = SparseProduct()
 
 
 def is_sparse(variable: Any) -> bool:
-    """Tell whether a variable is a sparse matrix."""
+    """Check whether a variable is a sparse matrix."""
     return isinstance(variable.type, SparseTensorType)
 
 
@@ -51,7 +51,7 @@ def sparse_data(outputs: Sequence[Any]) -> tuple[list[Any], dict[Variable, Varia
 
 
 def value_of(source: Any) -> Any:
-    """Give the value, of this moment, of shared data, a constant or what is computed of them."""
+    """Return the value, of this moment, of shared data, a constant or what is computed of them."""
     if isinstance(source, Constant):
         return source.data
     if isinstance(source, SharedVariable):

@@ -85,12 +85,12 @@ def table_of(matrix: Any) -> tuple[Int[np.ndarray, "rows width"], Num[np.ndarray
 
 
 def _row(rows: Any) -> Int[np.ndarray, " entries"]:
-    """Give the row of each entry."""
+    """Return the row of each entry."""
     return np.repeat(np.arange(rows.shape[0], dtype=np.int32), np.diff(rows.indptr))
 
 
 def _product_on_jax(op: SparseProduct, node: Any, **_: Any) -> Callable[..., Array]:
-    """Give the product as a function of JAX, in the type that PyTensor gives it."""
+    """Return the product as a function of JAX, in the type that PyTensor gives it."""
     dtype = node.outputs[0].type.dtype
 
     def product(matrix: SparseMatrix, dense: Array) -> Array:
@@ -100,7 +100,7 @@ def _product_on_jax(op: SparseProduct, node: Any, **_: Any) -> Callable[..., Arr
 
 
 def _from_table_on_jax(op: FromTable, node: Any, **_: Any) -> Callable[..., SparseMatrix]:
-    """Give the matrix as JAX has it."""
+    """Return the matrix as JAX has it."""
     return lambda column, value: SparseMatrix(column, value, None, (len(column), op.columns))
 
 

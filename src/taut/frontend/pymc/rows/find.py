@@ -170,7 +170,7 @@ def data_names(model: Any) -> dict[str, Any]:
 
 
 def data_of(variable: Any) -> Any:
-    """Give the value of a shared variable or a constant: an array, or a sparse matrix of SciPy."""
+    """Return the value of a shared variable or a constant: an array, or SciPy's sparse matrix."""
     value = value_of(variable)
     return value if is_sparse(variable) else np.asarray(value)
 

@@ -191,7 +191,7 @@ def _of_length(rows: int, length: Any) -> Callable[[Apply, list[Any]], list[Any]
 
 
 def _in_place_of(arrays: Sequence[RowArray], inputs: Sequence[Any]) -> dict[Any, Any]:
-    """Give what takes the place of each array; that of a sparse matrix is made of two inputs."""
+    """Return what takes the place of each array; that of a sparse matrix is made of two inputs."""
     replace: dict[Any, Any] = {}
     parts: dict[Any, Any] = {}
     for array, row in zip(arrays, inputs, strict=True):
