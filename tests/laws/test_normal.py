@@ -187,6 +187,8 @@ def test_what_is_not_a_number_is_seen(name: str) -> None:
     assert not normal.moved(np.full(dim, np.nan), np.ones(dim)).is_finite
     with np.errstate(all="ignore"):
         assert not normal.moved(normal.mean, np.full(dim, np.inf)).is_finite
+        # Squares of its draws would be infinite, where nothing has fallen off.
+        assert not normal.moved(normal.mean, np.full(dim, 1e160)).is_finite
 
 
 @pytest.mark.parametrize("name", FAMILIES)

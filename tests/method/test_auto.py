@@ -395,10 +395,12 @@ def test_a_jump_is_right_and_said(seed: int) -> None:
     assert "switch" in str(report)
 
 
-def test_one_program_serves_all_stages() -> None:
+def test_one_program_serves_all_stages_and_one_the_trajectories_of_a_long_repair() -> None:
     target = target_of(lambda z: jnp.sum(z - jnp.exp(z)), 3)
-    auto(target)
+    distrusted(target, n=3)
     assert target.programs.count == 1
+    auto(target)
+    assert target.programs.count == 2
 
 
 def test_every_stage_is_written_down_with_its_cost() -> None:

@@ -13,6 +13,9 @@ Vectors = Float[np.ndarray, "rows dim"]
 Noise = Float[np.ndarray, "rows noise"]
 Values = Float[np.ndarray, " rows"]
 
+# Where nothing falls off, spreads double for ever. Sums of squares of draws have to be numbers.
+_WIDEST = 1e100
+
 
 class Normal(ABC):
     r"""A Gaussian by its mean and a root of its covariance.
@@ -73,8 +76,8 @@ class Normal(ABC):
 
     @property
     def is_finite(self) -> bool:
-        """Whether mean and standard deviations are numbers."""
-        return bool(np.isfinite(self.mean).all() and np.isfinite(self.std).all())
+        """Whether mean and standard deviations are numbers, and so small that squares are, too."""
+        return bool((np.abs(self.mean) < _WIDEST).all() and (self.std < _WIDEST).all())
 
     def scaled(self, by: float) -> Self:
         """Multiply all standard deviations by a number."""
