@@ -129,7 +129,8 @@ class OnePeriod(AbstractGradients):
             parts = tuple(periods.elements.tolist()), tuple(periods.centre.tolist())
             moments = _Moments(target.conditionals.moments, *parts)
             target = replace(target, conditionals=replace(target.conditionals, moments=moments))
-        self._begin(replace(target, circular=()), gradients.timing, gradients.together)
+        timing, together = gradients.timing, gradients.together
+        self._begin(replace(target, circular=()), timing, gradients.deadline, together)
         self._inner, self._periods = gradients, periods
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:

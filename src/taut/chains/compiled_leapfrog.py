@@ -61,6 +61,7 @@ class CompiledIntegrator(AbstractIntegrator):
 
     def _block(self, begin: Any, first: int, leaps: int) -> Any:
         """Follow some chains; the last one fills the block up."""
+        self._gradients.check_time()
         numbers = np.arange(first, first + _BLOCK)
 
         def some(each: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ class Stage:
     seconds
         How long, compilation included.
     elbo
-        What was reached, in nats, from few draws; NaN where there is none.
+        What was reached, in nats, from few draws; not finite where that is not known.
     note
         What else is to be said.
     """
@@ -43,7 +43,7 @@ class Stage:
     note: str = ""
 
     def __str__(self) -> str:
-        elbo = "" if np.isnan(self.elbo) else f", ELBO {self.elbo:.2f}"
+        elbo = "" if not np.isfinite(self.elbo) else f", ELBO {self.elbo:.2f}"
         note = f"; {self.note}" if self.note else ""
         return f"{self.name}: {self.gradients:,d} gradients, {self.seconds:.2f} s{elbo}{note}"
 

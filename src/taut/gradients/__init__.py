@@ -3,6 +3,7 @@
 from taut.gradients.base import BLOCK as BLOCK
 from taut.gradients.base import AbstractGradients as AbstractGradients
 from taut.gradients.base import Gradients as Gradients
+from taut.gradients.base import OutOfTime as OutOfTime
 from taut.gradients.hessian import hessian_at as hessian_at
 from taut.gradients.in_batches import gradients_of as gradients_of
 from taut.gradients.subsample import Draft as Draft
@@ -12,6 +13,7 @@ __all__ = [
     "AbstractGradients",
     "Draft",
     "Gradients",
+    "OutOfTime",
     "gradients_of",
     "hessian_at",
 ]

@@ -1,6 +1,7 @@
 """The log density and its gradient at many points, for algorithms that run on the host."""
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, final
@@ -20,6 +21,10 @@ BLOCK = 32
 Points = Float[np.ndarray, "points dim"]
 
 
+class OutOfTime(Exception):
+    """The time that a fit was given has passed; what it has reached is its result."""
+
+
 class AbstractGradients(ABC):
     """Values and gradients of a log density, counted.
 
@@ -36,6 +41,8 @@ class AbstractGradients(ABC):
     operations
         Of one point, counted (`taut.engine.operations`): what decides how many a fit can afford. It
         is the same on every machine; infinite before the first call.
+    deadline
+        When they end, by `time.perf_counter`: then a call raises `OutOfTime`, but for the first.
     """
 
     target: Target
@@ -43,10 +50,19 @@ class AbstractGradients(ABC):
     count: int
     together: int
     operations: float
+    deadline: float
     _quickest: float
+    _is_called: bool
 
-    def _begin(self, target: Target, timing: Timing | None, together: int = BLOCK) -> None:
+    def _begin(
+        self,
+        target: Target,
+        timing: Timing | None,
+        deadline: float = math.inf,
+        together: int = BLOCK,
+    ) -> None:
         self.target, self.count, self.together = target, 0, together
+        self.deadline, self._is_called = deadline, False
         self.timing = Timing() if timing is None else timing
         self._quickest = self.operations = math.inf
 
@@ -70,6 +86,15 @@ class AbstractGradients(ABC):
     @abstractmethod
     def traced(self) -> Callable[[Any], tuple[Any, Any]] | None:
         """The same as a pytree that larger programs call; `None` where rows come in batches."""
+
+    def check_time(self) -> None:
+        """Raise where there is no time for another program, before it is called.
+
+        The first is always called, so that a fit has something.
+        """
+        if self._is_called and time.perf_counter() >= self.deadline:
+            raise OutOfTime
+        self._is_called = True
 
     def add(self, points: int) -> None:
         """Count points at which a larger program has evaluated."""
@@ -96,6 +121,8 @@ class Gradients(AbstractGradients):
         The density.
     timing
         Is charged with the seconds, if there is one.
+    deadline
+        As in `AbstractGradients`.
 
     Examples
     --------
@@ -109,8 +136,10 @@ class Gradients(AbstractGradients):
     [ 1. -1.] 2
     """
 
-    def __init__(self, target: Target, timing: Timing | None = None) -> None:
-        self._begin(target, timing)
+    def __init__(
+        self, target: Target, timing: Timing | None = None, deadline: float = math.inf
+    ) -> None:
+        self._begin(target, timing, deadline)
         self._program = target.programs.bind(at_points, target, quick=True)
 
     @property
@@ -122,6 +151,7 @@ class Gradients(AbstractGradients):
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
         values, slopes = np.empty(len(z)), np.empty(z.shape)
         for first in range(0, len(z), BLOCK):
+            self.check_time()
             block = z[first : first + BLOCK]
             part = slice(first, first + len(block))
             values[part], slopes[part] = self._block(block)

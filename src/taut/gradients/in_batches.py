@@ -1,5 +1,6 @@
 """Gradients on rows that come in batches, for algorithms that run on the host."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, final
@@ -36,7 +37,7 @@ class BatchGradients(AbstractGradients):
         Is charged with the seconds, if there is one.
     parts
         Begins a pass over the batches.
-    together
+    together, deadline
         As in `AbstractGradients`.
 
     Examples
@@ -58,8 +59,9 @@ class BatchGradients(AbstractGradients):
         timing: Timing | None,
         parts: Callable[[], Iterable[Part]],
         together: int = BLOCK,
+        deadline: float = math.inf,
     ) -> None:
-        self._begin(target, timing, together)
+        self._begin(target, timing, deadline, together)
         self._parts = parts
 
     @property
@@ -71,6 +73,7 @@ class BatchGradients(AbstractGradients):
         begun, built = time.perf_counter(), self.timing.compile
         for part in self._parts():
             for first in range(0, len(z), BLOCK):
+                self.check_time()
                 block = z[first : first + BLOCK]
                 which = slice(first, first + len(block))
                 added = self.target.programs(
@@ -88,13 +91,16 @@ class BatchGradients(AbstractGradients):
 
 
 def gradients_of(
-    target: Target, stepping: Stepping | None, timing: Timing | None = None
+    target: Target,
+    stepping: Stepping | None,
+    timing: Timing | None = None,
+    deadline: float = math.inf,
 ) -> AbstractGradients:
     """Return gradients on all rows: those in memory, or those of a source."""
     if stepping is None or stepping.streamed is None:
-        return Gradients(target, timing)
+        return Gradients(target, timing, deadline)
     streamed = stepping.streamed
-    return BatchGradients(streamed.target, timing, streamed.parts, _TOGETHER)
+    return BatchGradients(streamed.target, timing, streamed.parts, _TOGETHER, deadline)
 
 
 def at_points_of_batches(

@@ -39,7 +39,9 @@ class Draft:
         return replace(self, gradients=moves(self.gradients))
 
     @classmethod
-    def of(cls, stepping: Stepping, dim: int, timing: Timing) -> "Draft | None":
+    def of(
+        cls, stepping: Stepping, dim: int, timing: Timing, deadline: float = math.inf
+    ) -> "Draft | None":
         """Take the first batches of a fit; `None` where they would be most of the rows."""
         if _LARGE * stepping.scale < 1.0:
             return None
@@ -51,7 +53,8 @@ class Draft:
         if steps > _LARGE * stepping.scale:
             return None
         part = Part(batches, 0, steps)
-        return cls(BatchGradients(stepping.target, timing, lambda: [part]), steps * width)
+        gradients = BatchGradients(stepping.target, timing, lambda: [part], deadline=deadline)
+        return cls(gradients, steps * width)
 
 
 def _width(batches: AbstractBatches) -> int:

@@ -18,7 +18,7 @@ from taut.diagnose import Journal, Outcome
 from taut.engine import accounted, building, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
 from taut.frontend import NOT_EVALUATED
-from taut.gradients import Draft, gradients_of
+from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.fit_arguments import DirectArguments
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
@@ -88,7 +88,8 @@ class DirectInference(ABC):
         progressbar, progressbar_theme, include_transformed, require_total_size
             As in `taut.ADVI.fit`.
         max_seconds
-            Seconds after which it ends, as soon as what is under way is done; compilation counts.
+            Seconds after which it ends, before the next gradients. To lift and to compile the
+            model counts; so much is done in any case.
         batch_size
             Rows of a batch. `taut.Auto` takes a first look at a few batches, and then at all rows;
             a source of rows is read batch by batch. See `taut.ADVI.fit`.
@@ -127,7 +128,7 @@ class DirectInference(ABC):
         self._check_batching(batching)
         longest = self.longest if given.n is None else as_positive("n", given.n)
         shown = as_flag("include_transformed", given.include_transformed)
-        begun = time.perf_counter()
+        begun = time.perf_counter() - self._approx.timing.lift
         deadline = begun + as_seconds("max_seconds", given.max_seconds)
         progress = as_progress(given.progressbar, given.progressbar_theme)
         with accounted(self._approx.timing):
@@ -179,8 +180,8 @@ class DirectInference(ABC):
         approx.publish(replace(approx.state, stepping=stepping))
         draft = None
         if stepping is not None and self.needs.draft:
-            draft = Draft.of(stepping, len(start), approx.timing)
-        gradients = gradients_of(approx.target, stepping, approx.timing)
+            draft = Draft.of(stepping, len(start), approx.timing, deadline)
+        gradients = gradients_of(approx.target, stepping, approx.timing, deadline)
         starts = Starts(start, self._prior_points, is_given=self._is_start_given)
         with building(approx.timing, "lift"):
             journal = Journal(jumps=approx.source.discontinuities() if self.needs.judgement else ())
@@ -223,10 +224,12 @@ class DirectInference(ABC):
                 approx.update(reached.family)
                 self._note(hist=np.array(losses))
                 progress.update(approx.hist)
-            seconds = f"{time.perf_counter() - problem.begun:.2g} s have passed"
-            self._note(stopped=seconds if problem.is_late else f"reached {longest:,d} iterations")
+            late = problem.is_late
+            self._note(stopped=_passed(problem) if late else f"reached {longest:,d} iterations")
         except StopIteration as stop:
             self._note(stopped=stop.value)
+        except OutOfTime:
+            self._note(stopped=_passed(problem))
         except KeyboardInterrupt:
             # As in the loop: Ctrl-C ends a fit, and what was fitted is kept.
             pass
@@ -238,6 +241,10 @@ class DirectInference(ABC):
             if take_lost():
                 self._note(stopped=INTERRUPTED)
             progress.finish(np.array(losses), approx.stopped)
+
+
+def _passed(problem: Problem) -> str:
+    return f"{time.perf_counter() - problem.begun:.2g} s have passed"
 
 
 def _are_many(target: Target) -> bool:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from taut.diagnose import criteria
 from taut.gaussian import LowRankNormal, Normal, ScaledLowRankNormal, Weights, as_dense
+from taut.gradients import OutOfTime
 from taut.matching import Matched, batch_match, draws_for, leap_and_patch
 from taut.method.problem import Problem
 from taut.modes import Basin, Modes, Search, counts, is_apart, laplace_at
@@ -79,10 +80,15 @@ class Climb:
         """
         self.best = draft
         stages = (self._near() if draft is None else (), self._around(), self._elsewhere())
-        for best in itertools.chain.from_iterable(stages):
-            yield best
-            if self._problem.is_late:
-                return
+        try:
+            for best in itertools.chain.from_iterable(stages):
+                yield best
+                if self._problem.is_late:
+                    return
+        except OutOfTime:
+            if self.best is None:
+                raise
+            yield self.best
 
     def modes(self) -> Modes | None:
         """Give the Gaussians of several modes that count; `None` where there is one."""
@@ -223,7 +229,9 @@ class Climb:
             divergence = reached.weights.divergence
             is_close, before = before / 2 < divergence < _CLOSE, divergence
             is_flat_ = until_flat and is_flat(elbos, len(self._problem.start))
-            if is_close or is_flat_ or self._problem.is_late or self._gradients.count > most:
+            # What is reached has to be weighed in the time that is left.
+            is_late = not self._problem.has_time_for(self._draws)
+            if is_close or is_flat_ or is_late or self._gradients.count > most:
                 break
         return reached
 
@@ -232,11 +240,15 @@ class Climb:
 
         Of those that are next to exact it is noise, and their divergence tells which is nearer.
         """
+        is_first = self.best is None
+        if is_first:
+            # It is kept if there is no time to weigh it.
+            self.best = normal
         weights = self._weigh(normal)
         is_better = weights.elbo > self.elbo
         if is_exact(weights) and self.is_exact:
             is_better = weights.divergence < self.weights.divergence
-        if self.best is None or is_better:
+        if is_first or is_better:
             self.best, self.elbo, self.weights = normal, weights.elbo, weights
         return weights
 

@@ -93,6 +93,7 @@ class Pathfinder(DirectInference):
         paths = ascend(problem.gradients, problem.start + apart)
         found = best_of_paths(problem.gradients, paths, random)
         if not found:
+            problem.gradients.check_time()
             check_start(self._approx, problem.start)
             raise NotFiniteError(
                 "No path has a Gaussian with a finite ELBO: the density rises without an end, or "

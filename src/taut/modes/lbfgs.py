@@ -1,12 +1,13 @@
 """Limited-memory BFGS along many paths at once, with what Pathfinder reads off each iterate."""
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from taut.gradients import AbstractGradients
+from taut.gradients import AbstractGradients, OutOfTime
 
 # Pairs of steps and changes of gradient that are remembered.
 _MEMORY = 6
@@ -173,6 +174,8 @@ def ascend(
 ) -> list[list[Point]]:
     """Follow paths uphill in lock-step, all of them by the same calls of the gradient.
 
+    They end where they are when there is no time left.
+
     Parameters
     ----------
     gradients
@@ -183,8 +186,9 @@ def ascend(
         Iterations of a path at most.
     """
     paths = [Path(start, longest) for start in starts]
-    while asking := [path for path in paths if path.wanted is not None]:
-        values, slopes = gradients(np.stack([p.wanted for p in asking if p.wanted is not None]))
-        for path, value, slope in zip(asking, values, slopes, strict=True):
-            path.tell(float(value), slope)
+    with suppress(OutOfTime):
+        while asking := [path for path in paths if path.wanted is not None]:
+            values, slopes = gradients(np.stack([p.wanted for p in asking if p.wanted is not None]))
+            for path, value, slope in zip(asking, values, slopes, strict=True):
+                path.tell(float(value), slope)
     return [path.points for path in paths]

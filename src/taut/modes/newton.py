@@ -8,6 +8,8 @@ import scipy.linalg
 import scipy.optimize
 from jaxtyping import Float
 
+from taut.gradients import OutOfTime
+
 Vector = Float[np.ndarray, " dim"]
 Function = Callable[[Vector], tuple[float, Vector]]
 # Quasi-Newton iterations between two looks from outside.
@@ -31,7 +33,7 @@ def descend(
     """Minimise by L-BFGS-B; give the best point every few iterations, return whether it converged.
 
     Points where value or gradient are not finite are walls. After a failed line search it begins
-    anew from a point beside the best.
+    anew from a point beside the best. Where there is no time left the best is what comes last.
 
     Parameters
     ----------
@@ -49,9 +51,13 @@ def descend(
     while True:
         seen = _Seen(function, best)
         options = {"maxiter": CHUNK, "maxcor": 20, "ftol": tolerance, "gtol": 1e-8}
-        found = scipy.optimize.minimize(
-            seen, begin, jac=True, method="L-BFGS-B", options={**options, "maxls": 40}
-        )
+        try:
+            found = scipy.optimize.minimize(
+                seen, begin, jac=True, method="L-BFGS-B", options={**options, "maxls": 40}
+            )
+        except OutOfTime:
+            yield seen.best
+            raise
         gained, best = seen.best.value < best.value, seen.best
         begin = best.z
         yield best

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.gaussian import Normal, ScaledLowRankNormal
-from taut.gradients import BLOCK, AbstractGradients
+from taut.gradients import BLOCK, AbstractGradients, OutOfTime
 from taut.modes.lbfgs import Point
 
 # Points of a path that are looked at, and draws at each for a first look.
@@ -88,7 +88,11 @@ def _gamma(
 def best_of_paths(
     gradients: AbstractGradients, paths: list[list[Point]], random: np.random.Generator
 ) -> list[Candidate]:
-    """Find the best Gaussian of each path, the best path first; paths without one are left out."""
+    """Find the best Gaussian of each path, the best path first; paths without one are left out.
+
+    Where there is no time to compare them it is the one at the end of each path, and its ELBO is
+    not known.
+    """
     found = [
         (number, normal)
         for number, points in enumerate(paths)
@@ -97,14 +101,26 @@ def best_of_paths(
     ]
     if not found:
         return []
-    elbos = elbos_of(gradients, [normal for _, normal in found], random, _FIRST_DRAWS)
-    again = [i for i in np.argsort(-elbos)[:_AGAIN] if np.isfinite(elbos[i])]
-    elbos[again] = elbos_of(gradients, [found[i][1] for i in again], random, _MORE_DRAWS)
+    try:
+        elbos = _compared(gradients, [normal for _, normal in found], random)
+    except OutOfTime:
+        last = {number: Candidate(normal, number, -np.inf) for number, normal in found}
+        return sorted(last.values(), key=lambda c: -paths[c.path][-1].value)
     best: dict[int, Candidate] = {}
     for (number, normal), elbo in zip(found, elbos, strict=True):
         if np.isfinite(elbo) and (number not in best or elbo > best[number].elbo):
             best[number] = Candidate(normal, number, float(elbo))
     return sorted(best.values(), key=lambda candidate: -candidate.elbo)
+
+
+def _compared(
+    gradients: AbstractGradients, normals: list[Normal], random: np.random.Generator
+) -> Float[np.ndarray, " normals"]:
+    """Estimate the ELBO of each Gaussian by few draws, and those of the best by more."""
+    elbos = elbos_of(gradients, normals, random, _FIRST_DRAWS)
+    again = [i for i in np.argsort(-elbos)[:_AGAIN] if np.isfinite(elbos[i])]
+    elbos[again] = elbos_of(gradients, [normals[i] for i in again], random, _MORE_DRAWS)
+    return elbos
 
 
 def _spread(points: list[Point]) -> list[Point]:
