@@ -123,7 +123,7 @@ def test_points_that_fill_the_block_up_are_left_out_of_a_loop(name: str, count: 
 def test_points_that_read_many_rows_go_a_few_at_a_time(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradients, "points_at_once", lambda rows: 4)
+    monkeypatch.setattr(gradients, "points_at_once", lambda rows, multiplications: 4)
     target = taut.as_target(groups())
     z = points(target)
     with target.precision():

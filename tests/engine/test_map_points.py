@@ -23,7 +23,7 @@ def both(z: Any) -> dict[str, Any]:
 
 
 # Rows so many that all draws go together, that some do, and that each goes by itself.
-ROWS = [0, 1, 1000, 30_000, 99_999, 100_000, 10**7]
+ROWS = [0, 1, 1000, 60_000, 399_999, 400_000, 10**7]
 
 
 @pytest.mark.parametrize("rows", ROWS)
@@ -52,6 +52,28 @@ def test_draws_may_be_a_tree(count: int, rows: int) -> None:
     draws = {"a": jnp.arange(1.0 * count), "b": jnp.ones((count, 2))}
     mapped = map_draws(lambda z: z["a"] + z["b"].sum(), draws, rows)
     np.testing.assert_array_equal(mapped, np.arange(1.0 * count) + 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "at_once"),
+    [(10**5, 3, 4), (10**5, 30, 8), (4 * 10**4, 100, 64), (10**6, 20, 4), (10**7, 1000, 8)],
+)
+def test_a_wide_matrix_is_read_less_often(rows: int, columns: int, at_once: int) -> None:
+    """By a value and a gradient, which multiply twice for each element."""
+    assert points_at_once(rows, 2 * rows * columns) == at_once
+
+
+def test_draws_of_a_wide_matrix_go_together() -> None:
+    def loops(columns: int) -> bool:
+        def mapped(matrix: Any, draws: Any) -> Any:
+            return map_draws(lambda z: jnp.sum(matrix @ z), draws, 200_000)
+
+        shapes = (200_000, columns), (8, columns)
+        jaxpr = jax.make_jaxpr(mapped)(*(jax.ShapeDtypeStruct(s, jnp.float64) for s in shapes))
+        return "scan" in str(jaxpr)
+
+    assert loops(2)
+    assert not loops(150)
 
 
 def test_a_gpu_evaluates_together_what_its_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ from taut.approximation.expressions import (
     varlogp,
 )
 from taut.approximation.groups import Group, assemble
+from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
 from taut.approximation.log_likelihood import log_likelihood
 from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
@@ -94,6 +95,7 @@ class Approximation:
 
     def _begin(self, state: State, record: Record) -> None:
         self._state, self._record, self._calls = state, record, 0
+        self.kept_report = KeptReport()
         self.symbolic = Symbolic(
             self.model, state.target.space, self._read, self._write, self.random_seed
         )

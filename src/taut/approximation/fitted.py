@@ -4,6 +4,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from taut.approximation.kept_report import KeptReport
 from taut.approximation.record import Record
 from taut.approximation.state import State
 from taut.approximation.symbolic import Symbolic
@@ -20,6 +21,7 @@ class Fitted(Protocol):
     """
 
     random_seed: int
+    kept_report: KeptReport
 
     @property
     def source(self) -> AbstractSource:

@@ -42,6 +42,7 @@ def diagnose(
     Fresh draws are weighed against the density. Where the weights are even they are the judge;
     else short Hamiltonian chains start at the draws: what moves was wrong by at least as much.
     An automatic fit has been judged already. What decides is in `taut.diagnose.Criteria`.
+    The report is kept: another call without a number of draws and a seed returns it at once.
 
     Parameters
     ----------
@@ -79,6 +80,11 @@ def diagnose(
     True
     """
     state, record = approx.state, approx.record
+    as_usual = draws is None
+    if as_usual and random_seed is None:
+        kept = approx.kept_report.of(state, record)
+        if kept is not None and (kept.is_judged or not as_flag("chains", chains)):
+            return kept
     if draws is None:
         draws = _WEIGHED if state.rows <= _MANY_ROWS else _FEW_WEIGHED
     draws, chains = as_positive("draws", draws), as_flag("chains", chains)
@@ -93,7 +99,10 @@ def diagnose(
             _judge(state, words, journal).outcome(z, *_known(state))
     steps = 0 if record.journal.stages else len(record.hist)
     ending = Ending(steps, record.skipped, record.stopped, record.timing)
-    return report_on(journal, weighed, log_ratios, state.target.space, ending)
+    report = report_on(journal, weighed, log_ratios, state.target.space, ending)
+    if as_usual:
+        approx.kept_report.keep(state, record, report)
+    return report
 
 
 def repair[AnyFitted: Fitted](

@@ -10,7 +10,7 @@ from taut.diagnose.estimate import Estimate
 from taut.diagnose.journal import Journal
 from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
 from taut.diagnose.shift import ChainCheck
-from taut.diagnose.verdict import Verdict
+from taut.diagnose.verdict import NOT_JUDGED, Verdict
 from taut.engine import Timing
 from taut.progress import INTERRUPTED
 from taut.tables import as_html, as_text
@@ -86,6 +86,11 @@ class Report:
     def trusted(self) -> bool:
         """Whether means and standard deviations can be relied on."""
         return self.verdict.trusted
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether weights, chains or the stages of the fit have judged it."""
+        return self.journal.outcome not in NOT_JUDGED
 
     def __str__(self) -> str:
         return as_text(str(self.verdict), self._rows())

@@ -43,11 +43,14 @@ class Traced:
         Of its result.
     is_one_kernel
         Whether a loop over calls is best.
+    multiplications
+        Of the matrix products in a call.
     """
 
     jaxpr: jex.ClosedJaxpr
     structure: Any
     is_one_kernel: bool
+    multiplications: int
 
     def __call__(self, *args: PyTree) -> PyTree:
         leaves = jex.jaxpr_as_fun(self.jaxpr)(*jax.tree.leaves(args))
@@ -72,21 +75,28 @@ def trace(function: Callable[..., PyTree], *args: PyTree) -> Traced:
     (True, False)
     """
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
-    on_cpu = jax.default_backend() == "cpu"
-    return Traced(jaxpr, jax.tree.structure(shapes), on_cpu and _is_one_kernel(jaxpr.jaxpr))
+    on_cpu, structure = jax.default_backend() == "cpu", jax.tree.structure(shapes)
+    multiplications = _multiplications(jaxpr.jaxpr)
+    is_small = on_cpu and multiplications <= _MANY_PRODUCTS
+    return Traced(jaxpr, structure, is_small and _is_one_kernel(jaxpr.jaxpr), multiplications)
+
+
+def _multiplications(jaxpr: jex.Jaxpr) -> int:
+    return sum(
+        int(calls * products(equation))
+        for equation, calls in equations_of(jaxpr)
+        if equation.primitive.name == "dot_general"
+    )
 
 
 def _is_one_kernel(jaxpr: jex.Jaxpr) -> bool:
-    multiplications = 0
-    for equation, calls in equations_of(jaxpr):
+    for equation, _ in equations_of(jaxpr):
         name = equation.primitive.name
         if name in _CALLED_OUT or (name.startswith("scatter") and _is_at_many(equation)):
             return False
         if any(math.prod(shape_of(made)) > _MANY_ELEMENTS for made in equation.outvars):
             return False
-        if name == "dot_general":
-            multiplications += calls * products(equation)
-    return multiplications <= _MANY_PRODUCTS
+    return True
 
 
 def _is_at_many(scatter: jex.JaxprEqn) -> bool:

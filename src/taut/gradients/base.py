@@ -200,7 +200,8 @@ def at_points(
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
     work = jnp.float32(operations_of(both.jaxpr.jaxpr, both.jaxpr.jaxpr.invars))
-    fitting = math.gcd(len(z), points_at_once(target.rows_of(target.whole)))
+    rows = target.rows_of(target.whole)
+    fitting = math.gcd(len(z), points_at_once(rows, both.multiplications))
     at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
         return *jax.vmap(both)(z), jnp.int32(len(z)), work
