@@ -12,12 +12,12 @@ import pymc
 import jax
 before, x64 = set(sys.modules), jax.config.jax_enable_x64
 import taut
-new = sorted({name.partition(".")[0] for name in set(sys.modules) - before})
+new = sorted(set(sys.modules) - before)
 print(json.dumps({"new": new, "x64": [x64, jax.config.jax_enable_x64]}))
 """
 HEAVY = (
     "arviz_plots", "blackjax", "flowjax", "grain", "matplotlib", "optimistix", "orbax",
-    "pyarrow", "zarr",
+    "pyarrow", "scipy.integrate", "scipy.linalg", "scipy.optimize", "scipy.stats", "zarr",
 )  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.optimize import minimize
 
 from taut.approximation.fitted import Fitted
 from taut.approximation.fixed_draws import FixedDraws, is_gaussian
@@ -229,7 +229,7 @@ def _minimum(objective: FixedDraws) -> np.ndarray:
     """Minimise the negative ELBO on fixed draws, from where the fit ended."""
     start = np.zeros(sum(objective.sizes))
     tolerance = _TOLERANCE[np.dtype(objective.target.dtype).itemsize]
-    found = minimize(
+    found = scipy.optimize.minimize(
         objective.value_and_slope, start, jac=True, hessp=objective.curvature,
         method="trust-ncg", options={"gtol": tolerance, "maxiter": 200},
     )  # fmt: skip

@@ -4,8 +4,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from taut.tables import Rows, as_html, as_text
 from taut.target import Labels, Space
@@ -93,7 +93,7 @@ class Calibration:
         for name, p in self._elements():
             sizes = np.abs(2 * p - 1)
             direction = "too narrow" if sizes.mean() > 0.5 else "too wide"
-            p_value = float(stats.kstest(sizes, "uniform").pvalue)
+            p_value = float(scipy.stats.kstest(sizes, "uniform").pvalue)
             checks[name] = Check(p_value, direction, self._level)
         return checks
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy
 from jaxtyping import Array, Int, UInt32
-from scipy import stats
 
 from taut import seed
 from taut.approximation import Group, assemble, is_gaussian
@@ -119,7 +119,7 @@ def vsbc(
     method = Descent(ELBO(obj_n_mc, estimator=path), adam(learning_rate=rate))
     words = seed.words(number, seed.STEPS)
     mean, std = _fit(simulated, method, family, words, steps)
-    probabilities = stats.norm.cdf((simulated.truths - mean) / std)
+    probabilities = scipy.stats.norm.cdf((simulated.truths - mean) / std)
     return Calibration(probabilities, target.space, target.labels)
 
 

@@ -10,10 +10,11 @@ from jaxtyping import Array, Float, Int
 from taut.chains.coordinates import Coordinates, Points
 from taut.chains.fixed_shape import of_fixed_shape
 from taut.chains.leapfrog import AbstractIntegrator, ChainState, Evaluate, Trajectory, leapfrog
+from taut.engine import Timing, clock, in_parallel, threads_for
 from taut.gradients import AbstractGradients
 
 # Chains of a call of the program.
-_BLOCK = 64
+_BLOCK = 32
 # Operations of a gradient beside which what Python takes for one does not matter.
 _DEAR = 200_000
 
@@ -31,7 +32,7 @@ def can_compile(gradients: AbstractGradients) -> bool:
 
 @final
 class CompiledIntegrator(AbstractIntegrator):
-    """Trajectories as one program, of 64 chains at a time.
+    """Trajectories as one program, of 32 chains at a time, on all cores.
 
     A gradient takes a tenth of what it takes around Python. To compile takes as long as some tens
     of thousands of gradients there, once for a target.
@@ -50,27 +51,28 @@ class CompiledIntegrator(AbstractIntegrator):
         with target.programs.precision():
             fixed = self._cast(of_fixed_shape(coordinates, target))
         self._program = target.programs.bind(trajectories, gradients.traced, fixed, quick=True)
+        self._is_there = False
 
     def __call__(
         self, state: ChainState, momentum: Points, steps: Points, leaps: int
     ) -> Trajectory:
         begin, count = (state, momentum, steps), len(momentum)
-        blocks = [self._block(begin, first, leaps) for first in range(0, count, _BLOCK)]
+
+        def block(first: int, timing: Timing | None = None) -> Any:
+            self._gradients.check_time()
+            numbers = np.minimum(np.arange(first, first + _BLOCK), count - 1)
+            some = jax.tree.map(lambda each: each[numbers].astype(self._dtype), begin)
+            made = self._program(*some, np.int32(leaps), timing=timing)
+            return jax.tree.map(lambda each: np.asarray(each, float), made)
+
+        # The first one compiles the program, if that is not there.
+        blocks = [] if self._is_there else [block(0, self._gradients.timing)]
+        self._is_there = True
+        threads = threads_for(leaps * count * self._gradients.operations)
+        with clock(self._gradients.timing, "run"):
+            blocks += in_parallel(block, range(len(blocks) * _BLOCK, count, _BLOCK), threads)
         self._gradients.add(leaps * count)
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
-
-    def _block(self, begin: Any, first: int, leaps: int) -> Any:
-        """Follow some chains; the last one fills the block up."""
-        self._gradients.check_time()
-        numbers = np.arange(first, first + _BLOCK)
-
-        def some(each: np.ndarray) -> np.ndarray:
-            return each[np.minimum(numbers, len(each) - 1)].astype(self._dtype)
-
-        made = self._program(
-            *jax.tree.map(some, begin), np.int32(leaps), timing=self._gradients.timing
-        )
-        return jax.tree.map(lambda each: np.asarray(each, float), made)
 
     def _cast(self, tree: Any) -> Any:
         """Return numbers in the target's precision."""

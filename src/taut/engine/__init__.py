@@ -13,6 +13,9 @@ from taut.engine.map_points import map_draws as map_draws
 from taut.engine.map_points import map_in_turn as map_in_turn
 from taut.engine.map_points import points_at_once as points_at_once
 from taut.engine.operations import operations_of as operations_of
+from taut.engine.parallel import cores as cores
+from taut.engine.parallel import in_parallel as in_parallel
+from taut.engine.parallel import threads_for as threads_for
 from taut.engine.programs import Programs as Programs
 from taut.engine.timing import Timing as Timing
 from taut.engine.timing import accounted as accounted
@@ -27,6 +30,8 @@ __all__ = [
     "accounted",
     "building",
     "clock",
+    "cores",
+    "in_parallel",
     "map_draws",
     "map_in_turn",
     "never_lost",
@@ -37,5 +42,6 @@ __all__ = [
     "set_cache_directory",
     "single_threaded",
     "take_lost",
+    "threads_for",
     "trace",
 ]

@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any, Self, final
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.linalg import solve_triangular
 
 from taut.family import FullRank
 from taut.gaussian.base import Noise, Normal, Values, Vector, Vectors
@@ -69,7 +69,7 @@ class DenseNormal(Normal):
     def whiten(self, z: Vectors) -> Noise:
         away = (z - self.mean).T
         if self._is_triangle:
-            return solve_triangular(self.root, away, lower=True).T
+            return scipy.linalg.solve_triangular(self.root, away, lower=True).T
         return np.linalg.solve(self.root, away).T
 
     def squared_length(self, slope: Vector) -> float:

@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from taut.engine import Timing, map_draws, operations_of, points_at_once, trace
+from taut.engine import (
+    Timing,
+    clock,
+    in_parallel,
+    map_draws,
+    operations_of,
+    points_at_once,
+    threads_for,
+    trace,
+)
 from taut.target import Target
 
 # Points of one call of the program. One program serves every stage of a fit.
@@ -113,7 +122,8 @@ class Gradients(AbstractGradients):
     """Gradients on all rows, which are in memory.
 
     A small model's program takes as long for 32 points as a call from Python does, and compiles
-    once for all algorithms that are driven from NumPy.
+    once for all algorithms that are driven from NumPy. Calls of a larger one are spread over the
+    cores; their number makes no difference to the numbers.
 
     Parameters
     ----------
@@ -141,6 +151,8 @@ class Gradients(AbstractGradients):
     ) -> None:
         self._begin(target, timing, deadline)
         self._program = target.programs.bind(at_points, target, quick=True)
+        # Points that the program evaluates together, as it says when it is first called.
+        self._at_once = 0
 
     @property
     def is_compiled(self) -> bool:
@@ -149,26 +161,52 @@ class Gradients(AbstractGradients):
         return self.target.programs.has(at_points, self.target, some, np.int32(0))
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
-        values, slopes = np.empty(len(z)), np.empty(z.shape)
-        for first in range(0, len(z), BLOCK):
+        values, slopes, first = np.empty(len(z)), np.empty(z.shape), 0
+
+        def evaluate(part: slice, timing: Timing | None = None) -> None:
             self.check_time()
-            block = z[first : first + BLOCK]
-            part = slice(first, first + len(block))
-            values[part], slopes[part] = self._block(block)
+            values[part], slopes[part] = self._block(z[part], timing)
+
+        if not self._at_once and len(z):
+            # It may have to be compiled.
+            first = min(len(z), BLOCK)
+            evaluate(slice(0, first), self.timing)
+        threads = threads_for((len(z) - first) * self.operations)
+        parts, begun = self._parts(first, len(z), threads), time.perf_counter()
+        with clock(self.timing, "run"):
+            in_parallel(evaluate, parts, threads)
+        evaluated = sum(-(-(p.stop - p.start) // self._at_once) * self._at_once for p in parts)
+        if evaluated:
+            self._quickest = min(self._quickest, (time.perf_counter() - begun) / evaluated)
         return values, slopes
+
+    def _parts(self, first: int, count: int, threads: int) -> list[slice]:
+        """Cut points into blocks, and these into as many parts as keep all threads busy.
+
+        Points that the program evaluates together stay together.
+        """
+        together = max(self._at_once, 1)
+        blocks = max(-(-(count - first) // BLOCK), 1)
+        parts = -(-threads // blocks)
+        size = max(BLOCK // parts // together, 1) * together
+        return [
+            slice(begin, min(begin + size, block + BLOCK, count))
+            for block in range(first, count, BLOCK)
+            for begin in range(block, min(block + BLOCK, count), size)
+        ]
 
     @property
     def traced(self) -> "TracedGradients":
         return TracedGradients(self.target)
 
-    def _block(self, block: Points) -> tuple[Float[np.ndarray, " points"], Points]:
-        filled, count, begun = self._filled(block), np.int32(len(block)), self.timing.run
-        values, slopes, evaluated, operations = self._program(filled, count, timing=self.timing)
-        if self.operations == math.inf:
-            self.operations = float(operations)
-        # Reading a number takes as long as a small program; what a full block took is known.
-        points = BLOCK if len(block) == BLOCK else int(evaluated)
-        self._quickest = min(self._quickest, (self.timing.run - begun) / points)
+    def _block(
+        self, block: Points, timing: Timing | None
+    ) -> tuple[Float[np.ndarray, " points"], Points]:
+        filled, count = self._filled(block), np.int32(len(block))
+        values, slopes, at_once, operations = self._program(filled, count, timing=timing)
+        # Reading a number takes as long as a small program.
+        if not self._at_once:
+            self._at_once, self.operations = int(at_once), float(operations)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 
 
@@ -195,7 +233,7 @@ def at_points(
 ) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""], Float[Array, ""]]:
     """Evaluate value and gradient at the first `count` points; a program for `Programs`.
 
-    The third result is how many points it took: some that only fill the block up are evaluated too.
+    The third result is how many are evaluated together, the last of which may only fill a block up.
     The last is how many operations a point takes.
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
@@ -204,7 +242,7 @@ def at_points(
     fitting = math.gcd(len(z), points_at_once(rows, both.multiplications))
     at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
-        return *jax.vmap(both)(z), jnp.int32(len(z)), work
+        return *jax.vmap(both)(z), jnp.int32(at_once), work
     parts = z.reshape(-1, at_once, z.shape[1])
 
     def add(i: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -216,4 +254,4 @@ def at_points(
     steps = -(-count // at_once)
     empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
     values, slopes = jax.lax.fori_loop(0, steps, add, empty)
-    return values.reshape(-1), slopes.reshape(z.shape), steps * at_once, work
+    return values.reshape(-1), slopes.reshape(z.shape), jnp.int32(at_once), work

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from taut.batches import AbstractBatches, Part
-from taut.engine import Timing, map_in_turn
+from taut.engine import Timing, clock, in_parallel, map_in_turn, threads_for
 from taut.engine.operations import operations
 from taut.gradients.base import BLOCK, AbstractGradients, Gradients, Points
 from taut.target import Stepping, Target
@@ -72,17 +72,24 @@ class BatchGradients(AbstractGradients):
         values, slopes, batches, each = np.zeros(len(z)), np.zeros(z.shape), 0, 0.0
         begun, built = time.perf_counter(), self.timing.compile
         for part in self._parts():
-            for first in range(0, len(z), BLOCK):
+
+            def add(first: int, part: Part = part, timing: Timing | None = None) -> float:
                 self.check_time()
                 block = z[first : first + BLOCK]
                 which = slice(first, first + len(block))
                 added = self.target.programs(
                     at_points_of_batches, self.target, part.batches, self._filled(block),
-                    np.int32(part.first), np.int32(part.steps), timing=self.timing,
+                    np.int32(part.first), np.int32(part.steps), timing=timing,
                 )  # fmt: skip
                 values[which] += np.asarray(added[0], float)[: len(block)]
                 slopes[which] += np.asarray(added[1], float)[: len(block)]
-                each = float(added[2])
+                return float(added[2])
+
+            # The first one compiles the program, if that is not there.
+            each = add(0, timing=self.timing)
+            threads = threads_for(len(z) * part.steps * each)
+            with clock(self.timing, "run"):
+                in_parallel(add, range(BLOCK, len(z), BLOCK), threads)
             batches += part.steps
         self.operations = batches * each
         seconds = time.perf_counter() - begun - (self.timing.compile - built)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy.optimize import minimize
 
 from taut.gaussian import LowRankNormal, Vectors
 from taut.matching.low_rank import Columns, ScoreBatch, Vector
@@ -45,7 +45,7 @@ def match_form(q: LowRankNormal, noise: Vectors, slopes: Vectors, strength: floa
     batch = ScoreBatch.of(q, noise, slopes, strength)
     objective, start = _begin(q, batch, 1.0 + strength)
     options = {"maxiter": _LONGEST, "maxcor": _MEMORY, "ftol": _SAME, "gtol": _FLAT}
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
+    found = scipy.optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
     new = LowRankNormal(q.mean, *objective.form.at(found.x))
     return LowRankNormal(batch.mean(q.mean, new.times(batch.slope)), new.diagonal, new.factor)
 

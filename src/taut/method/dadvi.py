@@ -5,7 +5,7 @@ from typing import Any, Literal, final, get_args
 
 import jax
 import numpy as np
-import scipy.optimize
+import scipy
 from jaxtyping import Array, Float
 
 from taut.arguments import as_flag, as_positive

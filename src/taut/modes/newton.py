@@ -4,8 +4,7 @@ from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
-import scipy.optimize
+import scipy
 from jaxtyping import Float
 
 from taut.gradients import OutOfTime

@@ -1,5 +1,6 @@
 """PyTensor's own compiled functions inside a JAX program, for graphs JAX can not express."""
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,9 @@ from taut.frontend.pymc.lift.split_64_bits import (
     to_words,
     words_like,
 )
+
+# Functions of PyTensor have storage of their own, and ops that users write may have, too.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def terms_by_callback(graph: ModelGraph) -> Callable[..., tuple[Array, ...]]:
@@ -94,7 +98,8 @@ class _Host:
             arrays = [from_host_words(w, dtype) for w, dtype in zip(words, sent, strict=True)]
             arrays = [np.asarray(a, d) for a, d in zip(arrays, self._dtypes, strict=True)]
             try:
-                found = self.function(*arrays)
+                with _ONE_AT_A_TIME:
+                    found = self.function(*arrays)
             except KeyboardInterrupt:
                 # XLA makes an error of its own of it.
                 remember()
