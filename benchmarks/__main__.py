@@ -11,6 +11,7 @@ _COMMANDS = {
     "pm-fit": "benchmarks.pm_fit",
     "run": "benchmarks.proving.run_command",
     "odd": "benchmarks.proving.odd_command",
+    "chains": "benchmarks.proving.chains_command",
     "report": "benchmarks.proving.report_command",
     "compare": "benchmarks.proving.compare",
     "references": "benchmarks.references.command",

@@ -29,6 +29,9 @@ class Fitted:
         Whether the library says that the fit can be trusted; `None` where it says nothing.
     verdict
         Why, in its words.
+    effective
+        Called after the clock has stopped: independent draws that would tell the worst mean as
+        well; `None` where `draws` are independent.
     """
 
     draws: Draws
@@ -36,6 +39,7 @@ class Fitted:
     log_weights: Callable[[], np.ndarray] | None = None
     trusted: bool | None = None
     verdict: str = ""
+    effective: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)

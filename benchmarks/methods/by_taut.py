@@ -50,12 +50,15 @@ def _ended(model: pm.Model, seed: int, method: str, **settings: Any) -> Fitted:
     def log_weights() -> np.ndarray:
         return np.ravel(stats["lp"].values - stats["log_q"].values)
 
+    has_density = {"lp", "log_q"} <= set(stats)
+    check = None if has_density else approx.journal.check
     return Fitted(
         merged(model, drawn["posterior"]),
         approx.journal.gradients or (len(approx.hist) if settings else None),
-        log_weights if {"lp", "log_q"} <= set(stats) else None,
+        log_weights if has_density else None,
         None if outcome is None else outcome.verdict.trusted,
         "" if outcome is None else f"{outcome.name}: {approx.journal.verdict}",
+        None if check is None else lambda: float(check.window.effective.min()),
     )
 
 

@@ -2,7 +2,7 @@
 
 A posterior is one `Posterior` in the module of its kind; its place in `_ALL` buys it every test, a
 reference, and a column in every report. Odd densities are a group of their own, with a stricter
-rule: no report counts them among the others.
+rule, and so are models of galleries: no report counts them among the others.
 """
 
 from benchmarks.posteriors import (
@@ -10,6 +10,7 @@ from benchmarks.posteriors import (
     counts,
     covariance,
     differential_equation,
+    gallery,
     gaussian_process,
     gaussians,
     hierarchical,
@@ -47,6 +48,7 @@ _ALL: tuple[Posterior, ...] = (
 )
 POSTERIORS: dict[str, Posterior] = {posterior.name: posterior for posterior in _ALL}
 ODD: dict[str, Posterior] = {name: odd.posterior for name, odd in ZOO.items()}
-EVERY: dict[str, Posterior] = POSTERIORS | ODD
+GALLERY: dict[str, Posterior] = {posterior.name: posterior for posterior in gallery.POSTERIORS}
+EVERY: dict[str, Posterior] = POSTERIORS | ODD | GALLERY
 
-__all__ = ["EVERY", "ODD", "POSTERIORS", "ZOO", "Posterior", "Sampling"]
+__all__ = ["EVERY", "GALLERY", "ODD", "POSTERIORS", "ZOO", "Posterior", "Sampling"]

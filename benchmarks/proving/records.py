@@ -27,7 +27,7 @@ class Record:
     compile_seconds
         Of `seconds`, those in which JAX traced, lowered or compiled, PyTensor rewrote or made code,
         or numba compiled.
-    second_seconds
+    second_seconds, second_cpu_seconds
         Of a second fit of the same model in the same process; where seeds share one, the others
         have this alone.
     imports_seconds
@@ -44,6 +44,8 @@ class Record:
         Whether the library says that the fit can be trusted; `None` where it says nothing.
     verdict
         Why, in its words.
+    effective
+        Independent draws that would tell the worst mean as well.
     errors
         `benchmarks.measures.Errors`, by name.
     """
@@ -57,6 +59,7 @@ class Record:
     cpu_seconds: float | None = None
     compile_seconds: float | None = None
     second_seconds: float | None = None
+    second_cpu_seconds: float | None = None
     imports_seconds: float | None = None
     gradients: int | None = None
     peak_mb: float | None = None
@@ -66,6 +69,7 @@ class Record:
     khat: float | None = None
     trusted: bool | None = None
     verdict: str = ""
+    effective: float | None = None
     errors: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -59,7 +59,7 @@ def work(
     clock = _told_fit(method, posterior, model, first, tell, imports)
     if not others and clock.get("seconds", longest) < longest:
         _, again = _timed(method, model, first + _SECOND_SEED)
-        tell({"second_seconds": again["seconds"]})
+        tell(_as_second(again))
     for seed in others:
         _told_fit(method, posterior, model, seed, tell, {}, again=True)
 
@@ -71,7 +71,7 @@ def _told_fit(
     """Fit and tell; give the clock, empty where there is no fit."""
     try:
         fitted, clock = _timed(method, model, seed)
-        timed = {"second_seconds": clock["seconds"]} if again else clock
+        timed = _as_second(clock) if again else clock
         measured = imports | timed | {"peak_mb": _peak_mb()} | _measured(posterior, fitted)
     except NotFiniteDrawsError as error:
         clock, measured = {}, {"status": NOT_FINITE, "message": str(error)}
@@ -79,6 +79,10 @@ def _told_fit(
         clock, measured = {}, {"status": CRASH, "message": _brief(error)}
     tell({"seed": seed} | measured)
     return clock
+
+
+def _as_second(clock: Mapping[str, float]) -> dict[str, float]:
+    return {f"second_{name}": clock[name] for name in ("seconds", "cpu_seconds")}
 
 
 def _timed(method: Method, model: pm.Model, seed: int) -> tuple[Fitted, dict[str, float]]:
@@ -104,6 +108,7 @@ def _measured(posterior: Posterior, fitted: Fitted) -> dict[str, Any]:
         "khat": khat,
         "trusted": fitted.trusted,
         "verdict": fitted.verdict,
+        "effective": len(values) if fitted.effective is None else fitted.effective(),
         "errors": asdict(distance),
     }
 

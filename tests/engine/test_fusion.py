@@ -113,7 +113,7 @@ def test_points_that_fill_the_block_up_are_left_out_of_a_loop(name: str, count: 
     target = taut.as_target(build())
     z = points(target)
     with target.precision():
-        values, _, at_once, _ = at_points(target, z, jnp.int32(count))
+        values, _, at_once, *_ = at_points(target, z, jnp.int32(count))
         expected = jax.vmap(target.log_density)(z[:count])
     assert int(at_once) == (1 if is_one else BLOCK)
     np.testing.assert_allclose(values[:count], expected, rtol=1e-12)
@@ -127,7 +127,7 @@ def test_points_that_read_many_rows_go_a_few_at_a_time(
     target = taut.as_target(groups())
     z = points(target)
     with target.precision():
-        values, slopes, at_once, _ = at_points(target, z, jnp.int32(count))
+        values, slopes, at_once, *_ = at_points(target, z, jnp.int32(count))
         expected = jax.vmap(jax.value_and_grad(target.log_density))(z[:count])
     assert int(at_once) == 4
     np.testing.assert_allclose(values[:count], expected[0], rtol=1e-12)

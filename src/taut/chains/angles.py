@@ -137,6 +137,7 @@ class OnePeriod(AbstractGradients):
         inside, log_det = self._periods.push(z)
         values, slopes = self._inner(inside)
         self._quickest, self.operations = self._inner.seconds_each, self._inner.operations
+        self.equations = self._inner.equations
         return values + log_det, self._periods.pull(z, slopes)
 
     @property

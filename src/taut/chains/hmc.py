@@ -19,8 +19,8 @@ _MOST_LEAPS = 64
 # What Hamiltonian chains should accept, at first and at most, and how fast the step size follows.
 _ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
 # Gradients around Python, counted apart for linear coordinates and for bent ones, from which on a
-# program is worth its compilation.
-_FEW = 8_000
+# program is worth its compilation; more, by the equation, where that takes longer.
+_FEW, _FEW_EACH = 8_000, 15
 # Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
 _DIVERGENT = 1000.0
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
@@ -134,7 +134,8 @@ class Chains:
 
     def _integrator(self) -> AbstractIntegrator:
         """Choose what follows trajectories: a program, once those around Python have been many."""
-        worth = self._around_python[is_bent(self.coordinates)] >= _FEW
+        few = max(_FEW, _FEW_EACH * self.gradients.equations)
+        worth = self._around_python[is_bent(self.coordinates)] >= few
         kind = CompiledIntegrator if worth and can_compile(self.gradients) else HostIntegrator
         return kind(self.gradients, self.coordinates)
 

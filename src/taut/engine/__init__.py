@@ -2,6 +2,7 @@
 
 from taut.engine.blas_threads import single_threaded as single_threaded
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
+from taut.engine.equations import equations_of as equations_of
 from taut.engine.fusion import trace as trace
 from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
@@ -31,6 +32,7 @@ __all__ = [
     "building",
     "clock",
     "cores",
+    "equations_of",
     "in_parallel",
     "map_draws",
     "map_in_turn",

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from taut.engine import (
     Timing,
     clock,
+    equations_of,
     in_parallel,
     map_draws,
     operations_of,
@@ -50,6 +51,9 @@ class AbstractGradients(ABC):
     operations
         Of one point, counted (`taut.engine.operations`): what decides how many a fit can afford. It
         is the same on every machine; infinite before the first call.
+    equations
+        Of one point's program, which decides how long a larger one compiles; infinite before the
+        first call.
     deadline
         When they end, by `time.perf_counter`: then a call raises `OutOfTime`, but for the first.
     """
@@ -59,6 +63,7 @@ class AbstractGradients(ABC):
     count: int
     together: int
     operations: float
+    equations: float
     deadline: float
     _quickest: float
     _is_called: bool
@@ -73,7 +78,7 @@ class AbstractGradients(ABC):
         self.target, self.count, self.together = target, 0, together
         self.deadline, self._is_called = deadline, False
         self.timing = Timing() if timing is None else timing
-        self._quickest = self.operations = math.inf
+        self._quickest = self.operations = self.equations = math.inf
 
     @property
     def seconds_each(self) -> float:
@@ -203,10 +208,10 @@ class Gradients(AbstractGradients):
         self, block: Points, timing: Timing | None
     ) -> tuple[Float[np.ndarray, " points"], Points]:
         filled, count = self._filled(block), np.int32(len(block))
-        values, slopes, at_once, operations = self._program(filled, count, timing=timing)
+        values, slopes, at_once, *work = self._program(filled, count, timing=timing)
         # Reading a number takes as long as a small program.
         if not self._at_once:
-            self._at_once, self.operations = int(at_once), float(operations)
+            self._at_once, (self.operations, self.equations) = int(at_once), map(float, work)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 
 
@@ -224,25 +229,35 @@ class TracedGradients(eqx.Module):
     def __call__(
         self, z: Float[Array, "points dim"]
     ) -> tuple[Float[Array, " points"], Float[Array, "points dim"]]:
-        values, slopes, _, _ = at_points(self.target, z, jnp.int32(len(z)))
+        values, slopes, *_ = at_points(self.target, z, jnp.int32(len(z)))
         return values, slopes
 
 
 def at_points(
     target: Target, z: Float[Array, "points dim"], count: Int[Array, ""]
-) -> tuple[Float[Array, " points"], Float[Array, "points dim"], Int[Array, ""], Float[Array, ""]]:
+) -> tuple[
+    Float[Array, " points"],
+    Float[Array, "points dim"],
+    Int[Array, ""],
+    Float[Array, ""],
+    Float[Array, ""],
+]:
     """Evaluate value and gradient at the first `count` points; a program for `Programs`.
 
     The third result is how many are evaluated together, the last of which may only fill a block up.
-    The last is how many operations a point takes.
+    The last are how many operations a point takes, and how many equations these are written in.
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
-    work = jnp.float32(operations_of(both.jaxpr.jaxpr, both.jaxpr.jaxpr.invars))
+    jaxpr = both.jaxpr.jaxpr
+    work = (
+        jnp.float32(operations_of(jaxpr, jaxpr.invars)),
+        jnp.float32(sum(1 for _ in equations_of(jaxpr))),
+    )
     rows = target.rows_of(target.whole)
     fitting = math.gcd(len(z), points_at_once(rows, both.multiplications))
     at_once = 1 if both.is_one_kernel else fitting
     if at_once == len(z):
-        return *jax.vmap(both)(z), jnp.int32(at_once), work
+        return *jax.vmap(both)(z), jnp.int32(at_once), *work
     parts = z.reshape(-1, at_once, z.shape[1])
 
     def add(i: Array, found: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -254,4 +269,4 @@ def at_points(
     steps = -(-count // at_once)
     empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
     values, slopes = jax.lax.fori_loop(0, steps, add, empty)
-    return values.reshape(-1), slopes.reshape(z.shape), jnp.int32(at_once), work
+    return values.reshape(-1), slopes.reshape(z.shape), jnp.int32(at_once), *work
