@@ -52,7 +52,7 @@ def scores(name: str) -> tuple[np.ndarray, np.ndarray]:
     target = as_target(model)
     with target.precision():
         gradient = jax.grad(lambda z: target.log_density(z))
-        found = jax.jit(lambda rows: jax.lax.map(gradient, rows))(z)
+        found = jax.jit(lambda rows: jax.lax.map(gradient, rows, batch_size=50))(z)
     return z, np.asarray(found)
 
 

@@ -52,6 +52,7 @@ def test_chains_come_to_the_posterior_from_a_wrong_start(name: str) -> None:
     np.testing.assert_allclose(np.corrcoef(np.corrcoef(pooled.T)), correlation, atol=0.1)
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_that_of_the_mean() -> None:
     """Over 30 runs the mean strays as the standard error says, within a quarter or so."""
     std = np.sqrt(np.diag(TARGET.posterior_cov))

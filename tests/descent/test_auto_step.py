@@ -64,6 +64,7 @@ def test_full_rank_ends_at_the_posterior(gradient: str) -> None:
     assert len(approx.hist) < 25_000
 
 
+@pytest.mark.slow
 def test_full_rank_from_a_cold_start_in_thirty_dimensions() -> None:
     """496 parameters that start at ten times their scale; Adam at a fixed 0.1 diverges here."""
     model = regression(30, rows=60)
@@ -84,6 +85,7 @@ def test_far_from_the_start_where_ten_thousand_default_steps_are_not_enough() ->
     assert_near(approx, np.array([40.0 / precision]), np.array([precision**-0.5]))
 
 
+@pytest.mark.slow
 def test_skewed_gradients_do_not_move_the_best_member() -> None:
     """The gradient of the log of a spread is skewed. Adam's averages settle 0.2 to 0.25 off here.
 

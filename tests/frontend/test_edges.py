@@ -161,6 +161,7 @@ def by_model(model: pm.Model, zs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(values), np.array(slopes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [never_exposed, cutpoints_of_a_simplex, zero_probabilities])
 def test_models(make: Any) -> None:
     """Also far from the origin, where few cutpoints lie near the rows."""

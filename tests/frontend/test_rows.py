@@ -44,6 +44,7 @@ def regression(**data: Any) -> pm.Model:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in MINIBATCHES if n != "potential_of_rows"])
 def test_an_epoch_adds_up_to_all_rows_for_every_likelihood(name: str) -> None:
     assert_epoch_is_whole(MINIBATCHES[name](as_they_are), batch_size=7)
@@ -87,6 +88,7 @@ def observe(name: str, kind: str, x: Any, slope: Any, rng: np.random.Generator) 
         pm.Potential(f"{name} and more", -0.1 * pt.sum((eta - 1.0) ** 2))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(described(), st.integers(1, 20))
 def test_average_gradient_over_an_epoch_is_the_full_gradient(

@@ -152,6 +152,7 @@ def test_a_source_is_read_batch_by_batch(source: taut.ParquetRows) -> None:
     assert exact - 40 < approx.elbo(100, random_seed=1).mean < exact
 
 
+@pytest.mark.slow
 def test_chains_check_and_repair_a_fit_of_a_source(source: taut.ParquetRows) -> None:
     """Mean field's standard deviations are too small where columns are correlated."""
     advi = fit(few_rows(), rows=source, batch_size=700, method="advi", step_size="auto")

@@ -82,11 +82,19 @@ PARAMETERS: dict[str, dict[str, tuple[int, ...]]] = {
 }  # fmt: skip
 
 
+def keys_of_draws() -> jax.Array:
+    return jax.random.split(jax.random.key(3), DRAWS)
+
+
 @cache
+def drawn(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Many draws and their log densities, by one program for all laws about them."""
+    z, log_q = jax.jit(jax.vmap(FAMILIES[name]().sample_and_log_prob))(keys_of_draws())
+    return np.asarray(z), np.asarray(log_q)
+
+
 def draws(name: str) -> np.ndarray:
-    """Many draws, made once for all laws about them."""
-    keys = jax.random.split(jax.random.key(3), DRAWS)
-    return np.asarray(jax.jit(jax.vmap(FAMILIES[name]().sample))(keys))
+    return drawn(name)[0]
 
 
 def cast(family: AbstractFamily, dtype: str) -> AbstractFamily:
@@ -99,9 +107,14 @@ def _inverse_draws(name: str) -> float:
     return 1 / DRAWS + (1 / MOMENT_DRAWS[name] if name in MOMENT_DRAWS else 0.0)
 
 
+@jax.jit
+def _log_prob(q: AbstractFamily, z: Any) -> jax.Array:
+    return jax.vmap(q.log_prob)(z)
+
+
 def log_prob(q: AbstractFamily, z: Any) -> np.ndarray:
-    """The log density at many points."""
-    return np.asarray(jax.jit(jax.vmap(q.log_prob))(z))
+    """The log density at many points, by one program for all members of a shape."""
+    return np.asarray(_log_prob(q, z))
 
 
 def means(dim: int) -> st.SearchStrategy[list[float]]:
@@ -152,10 +165,8 @@ def test_density_is_the_one_of_scipy(name: str) -> None:
 
 @each_density
 def test_push_gives_the_density_at_its_draw(name: str) -> None:
-    q = FAMILIES[name]()
-    keys = jax.random.split(jax.random.key(0), 100)
-    z, log_q = jax.jit(jax.vmap(lambda key: q.push(q.noise(key))))(keys)
-    np.testing.assert_allclose(log_q, log_prob(q, z), rtol=0, atol=1e-10)
+    z, log_q = (of_draws[:100] for of_draws in drawn(name))
+    np.testing.assert_allclose(log_q, log_prob(FAMILIES[name](), z), rtol=0, atol=1e-10)
 
 
 @each_family
@@ -236,10 +247,8 @@ def test_a_compiled_program_gives_the_same(name: str) -> None:
 
 @each_family
 def test_many_at_once_are_the_same_as_one_by_one(name: str) -> None:
-    q = FAMILIES[name]()
-    keys = jax.random.split(jax.random.key(8), 4)
-    together = jax.vmap(q.sample_and_log_prob)(keys)
-    for i, key in enumerate(keys):
+    q, together = FAMILIES[name](), drawn(name)
+    for i, key in enumerate(keys_of_draws()[:4]):
         z, log_q = q.sample_and_log_prob(key)
         np.testing.assert_allclose(together[0][i], z, rtol=1e-12)
         np.testing.assert_allclose(together[1][i], log_q, rtol=1e-12)

@@ -12,7 +12,7 @@ from pytensor.tensor import as_tensor
 
 import taut
 from frontend.compared import Values, assert_close, by_pymc, by_taut, points
-from frontend.models import MODELS, QUIET
+from frontend.models import FEW, MODELS, QUIET
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.lift import interpreted, interpreted_function
@@ -21,12 +21,6 @@ from taut.method import direct
 from taut.target import Batching
 
 pytestmark = QUIET
-
-# Models for 32 bits: of every transform with a long formula, of data, of every kind of loop.
-IN_FLOAT32 = [
-    "log", "interval", "simplex_matrix", "cholesky_covariance", "covariance", "index_data",
-    "length_data", "sparse_design", "student_t", "scan_innovations", "xarray_transforms",
-]  # fmt: skip
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -121,7 +115,7 @@ def test_a_model_is_batched_or_left_as_it_is(name: str, monkeypatch: pytest.Monk
     assert stepping is None or stepping.scale >= 1.0
 
 
-@pytest.mark.parametrize("name", IN_FLOAT32)
+@pytest.mark.parametrize("name", FEW)
 def test_in_32_bits(name: str) -> None:
     case = case_of(name)
     with pytensor.config.change_flags(floatX="float32"):
