@@ -66,7 +66,10 @@ def proportions() -> pm.Model:
 
 
 POSTERIORS = (
-    Posterior("varying_slopes", "20 groups, LKJ, 300 rows", ("gallery",), varying_slopes),
+    Posterior(
+        "varying_slopes", "20 groups, LKJ, 300 rows", ("gallery",), varying_slopes,
+        sampling=Sampling(draws=6000),
+    ),
     Posterior(
         "crossed_factors", "40 subjects by 25 items", ("gallery",), crossed_factors,
         scales={"sd": "log"},
@@ -74,6 +77,6 @@ POSTERIORS = (
     Posterior("growth_curves", "30 lines, centred", ("gallery",), growth_curves),
     Posterior(
         "proportions", "18 betas", ("gallery",), proportions,
-        scales={"kappa": "log"}, sampling=Sampling(target_accept=0.97),
+        scales={"kappa": "log"}, sampling=Sampling(draws=8000, target_accept=0.97),
     ),
 )  # fmt: skip

@@ -67,9 +67,15 @@ def rasch() -> pm.Model:
 POSTERIORS = (
     Posterior(
         "latent_gp", "Poisson, 40 points", ("gallery",), latent_gp,
-        sampling=Sampling(target_accept=0.95),
+        sampling=Sampling(draws=8000, target_accept=0.95),
     ),
     Posterior("volatility_walk", "150 days", ("gallery",), volatility_walk, scales={"nu": "log"}),
-    Posterior("factor_model", "100 persons, 6 measures", ("gallery",), factor_model),
-    Posterior("rasch", "120 persons, 20 questions", ("gallery",), rasch, scales={"sd": "log"}),
+    Posterior(
+        "factor_model", "100 persons, 6 measures", ("gallery",), factor_model,
+        sampling=Sampling(draws=8000),
+    ),
+    Posterior(
+        "rasch", "120 persons, 20 questions", ("gallery",), rasch, scales={"sd": "log"},
+        sampling=Sampling(draws=8000),
+    ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 
-from benchmarks.posteriors.base import Posterior
+from benchmarks.posteriors.base import Posterior, Sampling
 
 
 def ordered_answers() -> pm.Model:
@@ -80,5 +80,6 @@ POSTERIORS = (
               scales={"sd": "log"}),
     Posterior("zero_inflated", "20 groups, 400 rows", ("gallery",), zero_inflated),
     Posterior("imputed_cells", "200 rows, a fifth missing", ("gallery",), imputed_cells),
-    Posterior("two_kinds", "mixture, 12 groups, 300 rows", ("gallery",), two_kinds),
+    Posterior("two_kinds", "mixture, 12 groups, 300 rows", ("gallery",), two_kinds,
+              sampling=Sampling(draws=6000)),
 )  # fmt: skip
