@@ -316,7 +316,7 @@ def test_parameters_make_the_same_member_again(name: str) -> None:
     given = {key: np.asarray(value) for key, value in q.parameters().items()}
     back, key = with_parameters(q, given), jax.random.key(12)
     assert eqx.tree_equal(back.parameters(), q.parameters())
-    assert eqx.tree_equal(back.sample_and_log_prob(key), q.sample_and_log_prob(key))
+    np.testing.assert_array_equal(back.sample(key), q.sample(key))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
