@@ -21,7 +21,7 @@ FAMILIES: dict[str, Callable[[], families.AbstractFamily]] = {
     "mean field": lambda: families.MeanField.at(ZEROS, ONES),
     "full rank": lambda: families.FullRank.at(ZEROS, ONES),
     "low rank": lambda: families.LowRank.at(ZEROS, ONES, 2),
-    "stretched": lambda: families.Stretched(ZEROS, ZEROS, np.eye(DIM, 1), np.ones(1)),
+    "scaled low rank": lambda: families.ScaledLowRank(ZEROS, ZEROS, np.eye(DIM, 1), np.ones(1)),
     "student": lambda: families.StudentT.at(ZEROS, ONES),
     "student of full rank": lambda: families.StudentT.around(families.FullRank.at(ZEROS, ONES)),
     "flow": lambda: families.Flow.around(families.FullRank.at(ZEROS, ONES)),
