@@ -28,7 +28,7 @@ def test_a_gaussian_posterior_has_its_exact_covariance(vfam: str) -> None:
     np.testing.assert_allclose(response.mean, model.posterior_mean, atol=1e-3)
 
 
-def test_a_stretched_gaussian_has_it_too() -> None:
+def test_a_scaled_low_rank_gaussian_has_it_too() -> None:
     """From a member that is wide along one direction and narrow along another."""
     model = cases.regression(5)
     approx = beside(model.target(), "mf")

@@ -175,7 +175,7 @@ def test_updates_that_do_not_fit_are_refused_when_they_are_read(model: pm.Model)
 
 
 def test_a_direction_without_width_is_refused(model: pm.Model) -> None:
-    approx = approximation(model, "stretched")
+    approx = approximation(model, "scaled low rank")
     with pytest.raises(ArgumentError, match="stretch must be > -1"):
         approx.shared_params["stretch"].set_value([-1.0])
 

@@ -1,7 +1,6 @@
 """Families of approximations q."""
 
 import warnings
-from typing import Any
 
 from taut.family.base import AbstractFamily as AbstractFamily
 from taut.family.by_name import ByName as ByName
@@ -66,7 +65,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type[AbstractFamily]:
     """Find a family by the name that it had."""
     if name == "Stretched":
         warnings.warn(

@@ -1,7 +1,6 @@
 """Families that a group of variables can get by name, or by the names of parameters."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -10,8 +9,7 @@ from jaxtyping import Float
 
 from taut.errors import GroupError
 from taut.family.base import AbstractFamily
-
-Parameters = Mapping[str, np.ndarray]
+from taut.family.parameters import Parameters
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily, OnHost
-from taut.family.by_name import ByName, Parameters, Start, shaped
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import HostGaussian, Triangle, softplus
 from taut.family.location_scale import AbstractLocationScale
-from taut.family.parameters import with_parameters
+from taut.family.parameters import Parameters, with_parameters
 from taut.family.softplus import inverse_softplus, log_standard_normal
 
 

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import OnHost
-from taut.family.by_name import ByName, Parameters, Start, shaped
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import Factor, HostGaussian, softplus
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.parameters import Parameters
 from taut.family.softplus import HALF_LOG_2PI, inverse_softplus
 
 

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
-from taut.family.by_name import ByName, Parameters, Start, shaped
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import HostPoints
 from taut.family.host_noise import HostNoise, NumberNoise
+from taut.family.parameters import Parameters
 
 
 class Particles(OnHost, NoiseOnHost, ByName):

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from taut.arrays import AnyArray
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
-from taut.family.by_name import ByName, Parameters, Start, shaped
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.mean_field import MeanField
-from taut.family.parameters import of_part, with_parameters
+from taut.family.parameters import Parameters, of_part, with_parameters
 from taut.family.softplus import inverse_softplus
 
 # Degrees of freedom stay above this, so that there is always a variance.
