@@ -43,7 +43,7 @@ from taut.family import (
     Mixture,
     Particles,
     Product,
-    Stretched,
+    ScaledLowRank,
     StudentT,
 )
 from taut.gaussian import DenseNormal, LowRankNormal, Normal, ScaledLowRankNormal
@@ -73,12 +73,12 @@ def low_rank(dim: int) -> LowRank:
     return LowRank(mu, rho, factor)
 
 
-def stretched(dim: int) -> Stretched:
+def scaled_low_rank(dim: int) -> ScaledLowRank:
     """A member that is wider along one direction and narrower along another, not orthogonal."""
     rng = np.random.default_rng(dim)
     mu, rho = rng.normal(0.0, 2.0, dim), rng.normal(size=dim)
     directions = rng.normal(size=(dim, 2)) / np.sqrt(dim)
-    return Stretched(mu, rho, directions, np.array([1.5, -0.3]))
+    return ScaledLowRank(mu, rho, directions, np.array([1.5, -0.3]))
 
 
 def product() -> Product:
@@ -247,8 +247,8 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "low rank, 1-d": lambda: low_rank(1),
     "low rank, 5-d": lambda: low_rank(5),
     "product, 5-d": product,
-    "stretched, 1-d": lambda: stretched(1),
-    "stretched, 5-d": lambda: stretched(5),
+    "scaled low rank, 1-d": lambda: scaled_low_rank(1),
+    "scaled low rank, 5-d": lambda: scaled_low_rank(5),
     "mixture, 1-d": lambda: mixture(1),
     "mixture, 5-d": lambda: mixture(5),
     "student, 1-d": lambda: StudentT.around(mean_field(1), 20.0),
@@ -260,9 +260,10 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "flow, autoregressive, 5-d": lambda: flow(5, architecture="autoregressive"),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
 }
+_GAUSSIAN = "mean field", "full rank", "low rank", "scaled low rank", "product"
 # Those with a density, and those whose density is a Gaussian's.
 DENSE = [name for name in FAMILIES if not name.startswith("particles")]
-GAUSSIAN = [n for n in DENSE if n.startswith(("mean field", "full rank", "low rank", "product"))]
+GAUSSIAN = [n for n in DENSE if n.startswith(_GAUSSIAN)]
 
 # Gaussians on the host.
 NORMALS: dict[str, Callable[[], Normal]] = {

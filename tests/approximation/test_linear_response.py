@@ -28,13 +28,13 @@ def test_a_gaussian_posterior_has_its_exact_covariance(vfam: str) -> None:
     np.testing.assert_allclose(response.mean, model.posterior_mean, atol=1e-3)
 
 
-def test_a_stretched_gaussian_has_it_too() -> None:
+def test_a_scaled_low_rank_gaussian_has_it_too() -> None:
     """From a member that is wide along one direction and narrow along another."""
     model = cases.regression(5)
     approx = beside(model.target(), "mf")
     directions = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
     approx.update(
-        taut.family.Stretched(np.zeros(5), -np.ones(5), directions, np.array([1.0, -0.5]))
+        taut.family.ScaledLowRank(np.zeros(5), -np.ones(5), directions, np.array([1.0, -0.5]))
     )
     response = approx.linear_response(random_seed=1)
     np.testing.assert_allclose(response.cov(), model.posterior_cov, rtol=1e-5, atol=1e-7)
@@ -171,3 +171,22 @@ def test_a_name_that_is_none_is_told() -> None:
     response = beside(cases.regression(2).target(), "mf").linear_response()
     with pytest.raises(errors.ArgumentError, match=r"no variable 'y'.*There are: z"):
         response.std_of("y")
+
+
+@pytest.mark.parametrize("dim", [1, 3, 20])
+def test_the_best_gaussian_of_one_path_has_it(dim: int) -> None:
+    """Exactly, since the posterior is Gaussian, though the path stops before it knows all."""
+    half = np.random.default_rng(dim).normal(size=(dim, dim))
+    cov = half @ half.T + np.eye(dim)
+    with pm.Model():
+        pm.MvNormal("x", np.arange(dim) / 2.0, cov)
+        approx = taut.Pathfinder(paths=1, random_seed=1).fit(progressbar=False)
+    assert type(approx.family) is taut.family.ScaledLowRank
+    found = approx.linear_response(random_seed=1)
+    np.testing.assert_allclose(found.cov(), cov, rtol=1e-3, atol=1e-3 * cov.max())
+    np.testing.assert_allclose(found.mean, np.arange(dim) / 2.0, atol=1e-3)
+
+
+def test_the_old_name_of_a_family_warns() -> None:
+    with pytest.warns(DeprecationWarning, match="ScaledLowRank"):
+        assert taut.family.Stretched is taut.family.ScaledLowRank

@@ -7,15 +7,13 @@ import pytest
 import scipy.stats
 
 import taut
-from cases import FAMILIES
+from cases import FAMILIES, GAUSSIAN
 from taut.approximation.noise import noise_of
 from taut.family import Mixture
 from taut.target import Target
 
 WORDS = np.array([7, 8], np.uint32)
 DRAWS = 2000
-# Of these a program of JAX's generator makes the noise.
-COMPILED = ("student", "flow")
 
 each_family = pytest.mark.parametrize("name", FAMILIES)
 
@@ -66,6 +64,17 @@ def test_the_noise_of_a_draw_depends_on_its_number_alone(name: str, target: Targ
 
 @each_family
 def test_noise_that_is_numpys_compiles_nothing(name: str, target: Target) -> None:
+    family = FAMILIES[name]()
     with target.precision():
-        noise_of(target, FAMILIES[name](), WORDS, np.arange(10))
-    assert target.programs.count == (1 if name.startswith(COMPILED) else 0)
+        noise_of(target, family, WORDS, np.arange(10))
+    assert target.programs.count == (1 if family.noise_spec() is None else 0)
+
+
+@pytest.mark.parametrize("name", [*GAUSSIAN, "mixture, 5-d", "particles, 5-d"])
+def test_normal_noise_numbers_and_choices_are_numpys(name: str) -> None:
+    assert FAMILIES[name]().noise_spec() is not None
+
+
+@pytest.mark.parametrize("name", ["student, 5-d", "flow, 5-d"])
+def test_other_noise_is_not(name: str) -> None:
+    assert FAMILIES[name]().noise_spec() is None

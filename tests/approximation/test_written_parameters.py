@@ -21,7 +21,7 @@ FAMILIES: dict[str, Callable[[], families.AbstractFamily]] = {
     "mean field": lambda: families.MeanField.at(ZEROS, ONES),
     "full rank": lambda: families.FullRank.at(ZEROS, ONES),
     "low rank": lambda: families.LowRank.at(ZEROS, ONES, 2),
-    "stretched": lambda: families.Stretched(ZEROS, ZEROS, np.eye(DIM, 1), np.ones(1)),
+    "scaled low rank": lambda: families.ScaledLowRank(ZEROS, ZEROS, np.eye(DIM, 1), np.ones(1)),
     "student": lambda: families.StudentT.at(ZEROS, ONES),
     "student of full rank": lambda: families.StudentT.around(families.FullRank.at(ZEROS, ONES)),
     "flow": lambda: families.Flow.around(families.FullRank.at(ZEROS, ONES)),
@@ -175,7 +175,7 @@ def test_updates_that_do_not_fit_are_refused_when_they_are_read(model: pm.Model)
 
 
 def test_a_direction_without_width_is_refused(model: pm.Model) -> None:
-    approx = approximation(model, "stretched")
+    approx = approximation(model, "scaled low rank")
     with pytest.raises(ArgumentError, match="stretch must be > -1"):
         approx.shared_params["stretch"].set_value([-1.0])
 

@@ -9,6 +9,7 @@ from architecture.rooms import PAGE, RANKS, floors, room_of
 from architecture.source import ROOT, Import, imports, is_package, paths
 from draw_rooms import PAGE as PICTURE
 from draw_rooms import page, upward
+from taut import family
 from taut.method import registry
 
 # Whose names are those of their modules too, so that a door would hide the one by the other; the
@@ -139,15 +140,17 @@ def test_rooms_of_the_host_do_without_jax(room: str) -> None:
 
 
 def test_the_page_names_every_module_once() -> None:
-    """But for files of methods, which it may leave to the reference."""
+    """But for files of methods and families, which it may leave to the reference."""
     on_page = named(PAGE.read_text())
     methods = {getattr(registry, name).__module__ for name in registry.__all__}
+    kinds = [thing for thing in vars(family).values() if isinstance(thing, type)]
+    listed = methods | {k.__module__ for k in kinds if issubclass(k, family.AbstractFamily)}
     there: dict[str, list[str]] = {}
     for name, path in paths().items():
         if path.stem != "__init__" and not path.stem.startswith("_"):
             folder = path.parent.relative_to(ROOT).as_posix()
             room = "the root" if folder == "." else f"`{folder}/`"
-            if name not in methods or path.stem in on_page.get(room, ()):
+            if name not in listed or path.stem in on_page.get(room, ()):
                 there.setdefault(room, []).append(path.stem)
     assert on_page == {room: sorted(modules) for room, modules in there.items()}
 

@@ -4,16 +4,16 @@ Methods are added to a copy of the repository in these five places and no other.
 that asks for one more fails the laws, the lists or the fit there.
 """
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
-COPIED = ("src", "tests", "docs", "scripts", "CHANGELOG.md", "README.md", "pyproject.toml")
+from architecture.additions import (
+    ELSEWHERE,
+    add_change,
+    copy_repository,
+    insert,
+    insert_row,
+    run_in_copy,
+)
 
 DIRECT = '''"""Batch and match, once more."""
 
@@ -92,27 +92,6 @@ CHECKS = (
     "tests/laws/test_direct.py::test_programs_are_compiled_once[match_again]",
     "tests/laws/test_method.py::test_the_same_seed_gives_the_same_fit[step_again]",
 )
-# It names files that are not copied, and none that a method is in.
-ELSEWHERE = "test_pages_for_developers_name_files_that_are_there"
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the repository."""
-    for name in COPIED:
-        if (ROOT / name).is_dir():
-            # With what Python has compiled of it, which saves seconds.
-            shutil.copytree(ROOT / name, tmp_path / name)
-        else:
-            shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
-
-
-def insert(file: Path, before: str, line: str) -> None:
-    """Write a line before the first place that begins with some text."""
-    head, found, tail = file.read_text().partition(before)
-    assert found, f"{file} has no {before!r}"
-    file.write_text(f"{head}{line}\n{found}{tail}")
 
 
 def add(root: Path, cls: str, name: str, text: str, before: str | None, table: str) -> None:
@@ -121,24 +100,14 @@ def add(root: Path, cls: str, name: str, text: str, before: str | None, table: s
     registry = root / "src/taut/method/registry.py"
     insert(registry, "\n__all__", f"from taut.method.{name} import {cls} as {cls}")
     insert(registry, f'    "{before}",\n' if before else "]\n", f'    "{cls}",')
-    cases = root / "tests/cases.py"
-    head, found, tail = cases.read_text().partition(f"\n{table}")
-    opened, brace, rows = tail.partition("= {\n")
-    assert found, table
-    assert brace
-    cases.write_text(f'{head}{found}{opened}{brace}    "{name}": lambda: taut.{cls},\n{rows}')
+    insert_row(root, table, f'"{name}": lambda: taut.{cls},')
     insert(root / "docs/reference.md", "| `taut.KLqp`", f"| `taut.{cls}` | Once more. |")
-    with (root / "CHANGELOG.md").open("a") as changes:
-        changes.write(f"- `taut.{cls}`: once more.\n")
+    add_change(root, f"`taut.{cls}`: once more.")
 
 
-def test_a_new_method_needs_five_places(copy: Path) -> None:
+def test_a_new_method_needs_five_places(tmp_path: Path) -> None:
+    copy_repository(tmp_path)
     for method in METHODS:
-        add(copy, *method)
-    (copy / "tests/test_found.py").write_text(FOUND.format(root=str(copy)))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([f"{copy}/src", f"{copy}/tests"])}
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n0", "-q", "-k", f"not {ELSEWHERE}", *CHECKS],
-        cwd=copy, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+        add(tmp_path, *method)
+    (tmp_path / "tests/test_found.py").write_text(FOUND.format(root=str(tmp_path)))
+    run_in_copy(tmp_path, "-k", f"not {ELSEWHERE}", *CHECKS)

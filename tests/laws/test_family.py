@@ -22,13 +22,16 @@ from taut.errors import ArgumentError
 from taut.family import (
     AbstractFamily,
     AbstractLocationScale,
+    ByName,
     Flow,
     FullRank,
     Layers,
     LowRank,
     MeanField,
     Mixture,
+    Start,
     StudentT,
+    with_parameters,
 )
 
 # Estimates are compared at five standard errors: by chance one number in 1.7 million is farther
@@ -49,8 +52,8 @@ PARAMETERS: dict[str, dict[str, tuple[int, ...]]] = {
     "mean field, 5-d": {"mu": (5,), "rho": (5,)},
     "full rank, 1-d": {"mu": (1,), "L_tril": (1,)},
     "full rank, 5-d": {"mu": (5,), "L_tril": (15,)},
-    "stretched, 1-d": {"mu": (1,), "rho": (1,), "directions": (1, 2), "stretch": (2,)},
-    "stretched, 5-d": {"mu": (5,), "rho": (5,), "directions": (5, 2), "stretch": (2,)},
+    "scaled low rank, 1-d": {"mu": (1,), "rho": (1,), "directions": (1, 2), "stretch": (2,)},
+    "scaled low rank, 5-d": {"mu": (5,), "rho": (5,), "directions": (5, 2), "stretch": (2,)},
     "low rank, 1-d": {"mu": (1,), "rho": (1,), "factor": (1, 2)},
     "low rank, 5-d": {"mu": (5,), "rho": (5,), "factor": (5, 2)},
     "product, 5-d": {"mu_0": (2,), "rho_0": (2,), "mu_1": (3,), "L_tril_1": (6,)},
@@ -84,6 +87,12 @@ PARAMETERS: dict[str, dict[str, tuple[int, ...]]] = {
 
 def keys_of_draws() -> jax.Array:
     return jax.random.split(jax.random.key(3), DRAWS)
+
+
+def named_kinds() -> list[type[ByName]]:
+    """The families that a group can name."""
+    kinds = {type(row()) for row in FAMILIES.values()}
+    return sorted((k for k in kinds if issubclass(k, ByName)), key=lambda kind: kind.__name__)
 
 
 @cache
@@ -302,11 +311,47 @@ def test_a_member_is_built_in_single_precision_too(family: Any, std: float) -> N
     np.testing.assert_allclose(q.std(), scale, rtol=5e-6 + BUILT[family])
 
 
-@each_family
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_have_their_names_and_shapes(name: str) -> None:
     """For those that PyMC has too they are PyMC's."""
     parameters = FAMILIES[name]().parameters()
     assert {key: value.shape for key, value in parameters.items()} == PARAMETERS[name]
+
+
+@each_family
+def test_parameters_make_the_same_member_again(name: str) -> None:
+    """Also where they have another form than the fields."""
+    q = FAMILIES[name]()
+    given = {key: np.asarray(value) for key, value in q.parameters().items()}
+    back, key = with_parameters(q, given), jax.random.key(12)
+    assert eqx.tree_equal(back.parameters(), q.parameters())
+    np.testing.assert_array_equal(back.sample(key), q.sample(key))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_that_has_a_name_is_restored_from_its_parameters(name: str) -> None:
+    q = FAMILIES[name]()
+    if isinstance(q, ByName) and q.keys == q.parameters().keys():
+        given = {key: np.asarray(value) for key, value in q.parameters().items()}
+        back = type(q).restore(given, q.dim)
+        assert eqx.tree_equal(back.parameters(), q.parameters())
+
+
+@pytest.mark.parametrize("kind", named_kinds(), ids=lambda kind: kind.__name__)
+def test_names_and_parameters_tell_families_apart(kind: type[ByName]) -> None:
+    others = [other for other in named_kinds() if other is not kind]
+    assert not any(other.keys == kind.keys for other in others)
+    assert not any(set(other.names) & set(kind.names) for other in others)
+    assert kind.names == tuple(name.lower() for name in kind.names)
+
+
+@pytest.mark.parametrize("kind", named_kinds(), ids=lambda kind: kind.__name__)
+def test_a_family_that_has_a_name_begins_where_it_is_told(kind: type[ByName]) -> None:
+    mean, std = np.array([1.0, -2.0]), np.array([0.5, 2.0])
+    q = kind.begin(Start(mean, std, seed=1, size=4000, jitter=0.0))
+    np.testing.assert_allclose(q.mean(), mean, rtol=1e-12)
+    assert kind.scale > 0
+    assert q.parameters().keys() == kind.keys
 
 
 def test_a_packed_triangle_goes_row_by_row() -> None:

@@ -192,12 +192,12 @@ def test_what_is_not_a_number_is_seen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_every_gaussian_family_is_one_on_the_host_and_no_other(name: str) -> None:
-    """With its density, and where the root is square with its push of the same noise."""
+def test_every_gaussian_family_is_one_on_the_host_with_its_density(name: str) -> None:
+    """What is no Gaussian would have another one."""
     family = FAMILIES[name]()
     normal = as_normal(family)
-    assert (normal is not None) == (name in GAUSSIAN or name.startswith("stretched"))
     if normal is None:
+        assert name not in GAUSSIAN
         return
     np.testing.assert_allclose(normal.mean, family.mean(), rtol=1e-12)
     np.testing.assert_allclose(covariance(normal), family.cov(), rtol=1e-9, atol=1e-12)

@@ -7,7 +7,7 @@ import pytest
 import taut
 from cases import regression
 from taut.errors import NotFiniteError
-from taut.family import Mixture, Particles, Stretched
+from taut.family import Mixture, Particles, ScaledLowRank
 from taut.target import Space
 
 pytestmark = pytest.mark.statistical
@@ -23,7 +23,7 @@ def pathfinder(seed: int = 1, **how: object) -> taut.Approximation:
 def test_one_path_gives_a_gaussian_of_the_right_scale() -> None:
     """Six pairs are remembered, of 5 dimensions: nearly the whole Hessian."""
     approx = pathfinder(paths=1)
-    assert isinstance(approx.family, Stretched)
+    assert isinstance(approx.family, ScaledLowRank)
     with approx.target.precision():
         assert np.abs((approx.family.mean() - MODEL.posterior_mean) / STD).max() < 0.3
         np.testing.assert_allclose(approx.family.std() / STD, 1.0, atol=0.4)

@@ -1,19 +1,19 @@
 """Groups: which variables get which family."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from inspect import isabstract
 from typing import Any
 
 import numpy as np
 
+from taut import family as families
 from taut.arguments import as_number, as_positive, check_mapping
 from taut.errors import GroupError
-from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product, StudentT
+from taut.family import AbstractFamily, ByName, Product, Start
 from taut.frontend import AbstractSource, nearest
 from taut.target import Space
-
-# PyMC begins mean field at rho = 0 and full rank at ones on the diagonal of L_tril.
-_SOFTPLUS_0, _SOFTPLUS_1 = float(np.log(2.0)), float(np.log1p(np.e))
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Group:
     rank: int | None = None
     size: int = 100
     jitter: float = 1.0
-    _spec: "_Spec" = field(init=False, repr=False)
+    _kind: type[ByName] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_spec", _spec(self.vfam, self.params))
+        object.__setattr__(self, "_kind", _chosen(self.vfam, self.params))
         object.__setattr__(self, "size", as_positive("size", self.size))
         object.__setattr__(self, "jitter", as_number("jitter", self.jitter, zero=True))
         if self.rank is not None:
@@ -78,68 +78,9 @@ class Group:
     def family(self, mean: np.ndarray, std: np.ndarray, seed: int) -> AbstractFamily:
         """Build the family at a start point and scale, NaN where no scale is given."""
         if self.params is not None:
-            return self._spec.restore(_arrays(self.params), len(mean))
-        std = np.where(np.isnan(std), self._spec.scale, std).astype(mean.dtype)
-        return self._spec.build(mean, std, self, seed)
-
-
-@dataclass(frozen=True)
-class _Spec:
-    """How a family is built."""
-
-    names: tuple[str, ...]
-    keys: frozenset[str]
-    scale: float
-    build: Callable[[np.ndarray, np.ndarray, Group, int], AbstractFamily]
-    restore: Callable[[dict[str, np.ndarray], int], AbstractFamily]
-
-
-def _restore_mean_field(params: dict[str, np.ndarray], dim: int) -> MeanField:
-    return MeanField(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)))
-
-
-def _restore_full_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
-    factor = np.zeros((dim, dim), params["mu"].dtype)
-    factor[np.tril_indices(dim)] = _shaped(params, "L_tril", (dim * (dim + 1) // 2,))
-    return FullRank(_shaped(params, "mu", (dim,)), factor)
-
-
-def _restore_low_rank(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
-    factor = _shaped(params, "factor", (dim, params["factor"].shape[-1]))
-    return LowRank(_shaped(params, "mu", (dim,)), _shaped(params, "rho", (dim,)), factor)
-
-
-def _restore_student(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
-    return StudentT(_restore_mean_field(params, dim), _shaped(params, "rho_nu", ()))
-
-
-def _restore_particles(params: dict[str, np.ndarray], dim: int) -> AbstractFamily:
-    return Particles(_shaped(params, "histogram", (params["histogram"].shape[0], dim)))
-
-
-_SPECS = (
-    _Spec(
-        ("mean_field", "mf"), frozenset({"mu", "rho"}), _SOFTPLUS_0,
-        lambda mean, std, group, seed: MeanField.at(mean, std), _restore_mean_field,
-    ),
-    _Spec(
-        ("full_rank", "fr"), frozenset({"mu", "L_tril"}), _SOFTPLUS_1,
-        lambda mean, std, group, seed: FullRank.at(mean, std), _restore_full_rank,
-    ),
-    _Spec(
-        ("low_rank", "lr"), frozenset({"mu", "rho", "factor"}), _SOFTPLUS_0,
-        lambda mean, std, group, seed: LowRank.at(mean, std, group.rank), _restore_low_rank,
-    ),
-    _Spec(
-        ("student", "st"), frozenset({"mu", "rho", "rho_nu"}), _SOFTPLUS_0,
-        lambda mean, std, group, seed: StudentT.at(mean, std), _restore_student,
-    ),
-    _Spec(
-        ("empirical",), frozenset({"histogram"}), 1.0,
-        lambda mean, std, group, seed: Particles.around(mean, group.size, group.jitter, seed),
-        _restore_particles,
-    ),
-)  # fmt: skip
+            return self._kind.restore(_arrays(self.params), len(mean))
+        std = np.where(np.isnan(std), self._kind.scale, std).astype(mean.dtype)
+        return self._kind.begin(Start(mean, std, seed, self.rank, self.size, self.jitter))
 
 
 def assemble(
@@ -192,7 +133,8 @@ def _names_of_groups(
     return [rest if names is None else names for names in named]
 
 
-def _spec(vfam: str | None, params: Mapping[str, Any] | None) -> _Spec:
+def _chosen(vfam: str | None, params: Mapping[str, Any] | None) -> type[ByName]:
+    """Find the family with a name, or with parameters of these names."""
     if (vfam is None) == (params is None):
         raise GroupError("A group needs either vfam or params, and not both.")
     check_mapping("params", params, "{'mu': mu, 'rho': rho}")
@@ -201,18 +143,26 @@ def _spec(vfam: str | None, params: Mapping[str, Any] | None) -> _Spec:
             f"vfam must be the name of a family, such as 'mean_field', got {vfam!r} "
             f"({type(vfam).__name__}). A family of your own is shown by approx.update(family)."
         )
-    for spec in _SPECS:
-        if params is not None and spec.keys == set(params):
-            return spec
-        if vfam is not None and vfam.lower() in spec.names:
-            return spec
+    for kind in _named():
+        if params is not None and kind.keys == set(params):
+            return kind
+        if vfam is not None and vfam.lower() in kind.names:
+            return kind
     if params is not None:
-        known = "; ".join(", ".join(sorted(spec.keys)) for spec in _SPECS)
+        known = "; ".join(", ".join(sorted(kind.keys)) for kind in _named())
         raise GroupError(f"params has {', '.join(sorted(params))}; a family has one of: {known}.")
-    names = [name for spec in _SPECS for name in spec.names]
+    names = [name for kind in _named() for name in kind.names]
     raise GroupError(
         f"There is no family {vfam!r}{nearest(str(vfam), names)}. Families are: {', '.join(names)}."
     )
+
+
+@cache
+def _named() -> tuple[type[ByName], ...]:
+    """All families that the room of families exports and that have a name."""
+    exported = (getattr(families, name) for name in families.__all__)
+    kinds = (thing for thing in exported if isinstance(thing, type) and issubclass(thing, ByName))
+    return tuple(kind for kind in kinds if not isabstract(kind))
 
 
 def _arrays(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -220,10 +170,3 @@ def _arrays(params: Mapping[str, Any]) -> dict[str, np.ndarray]:
         name: np.array(value.get_value() if hasattr(value, "get_value") else value, float)
         for name, value in params.items()
     }
-
-
-def _shaped(params: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
-    value = params[name]
-    if value.size != np.prod(shape, dtype=int):
-        raise GroupError(f"params[{name!r}] has shape {value.shape}, expected {shape}.")
-    return value.reshape(shape)

@@ -1,6 +1,10 @@
 """Families of approximations q."""
 
+import warnings
+
 from taut.family.base import AbstractFamily as AbstractFamily
+from taut.family.by_name import ByName as ByName
+from taut.family.by_name import Start as Start
 from taut.family.flow import Architecture as Architecture
 from taut.family.flow import Flow as Flow
 from taut.family.flow import Layers as Layers
@@ -23,7 +27,7 @@ from taut.family.parameters import with_parameters as with_parameters
 from taut.family.particles import Particles as Particles
 from taut.family.particles import has_density as has_density
 from taut.family.product import Product as Product
-from taut.family.scaled_low_rank import Stretched as Stretched
+from taut.family.scaled_low_rank import ScaledLowRank as ScaledLowRank
 from taut.family.softplus import HALF_LOG_2PI as HALF_LOG_2PI
 from taut.family.softplus import inverse_softplus as inverse_softplus
 from taut.family.student import StudentT as StudentT
@@ -34,6 +38,7 @@ __all__ = [
     "AbstractLocationScale",
     "Architecture",
     "Blocks",
+    "ByName",
     "Diagonal",
     "Factor",
     "Flow",
@@ -46,8 +51,9 @@ __all__ = [
     "Mixture",
     "Particles",
     "Product",
+    "ScaledLowRank",
+    "Start",
     "Stretch",
-    "Stretched",
     "StudentT",
     "Transformer",
     "Triangle",
@@ -57,3 +63,13 @@ __all__ = [
     "with_parameter",
     "with_parameters",
 ]
+
+
+def __getattr__(name: str) -> type[AbstractFamily]:
+    """Find a family by the name that it had."""
+    if name == "Stretched":
+        warnings.warn(
+            "taut.family.Stretched is now ScaledLowRank.", DeprecationWarning, stacklevel=2
+        )
+        return ScaledLowRank
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

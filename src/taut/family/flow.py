@@ -17,6 +17,7 @@ from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
 from taut.family.full_rank import FullRank
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.parameters import Parameters, of_part, with_parameters
 from taut.family.softplus import log_standard_normal
 from taut.family.student import freedom, log_t, rho_of, t_noise, t_of, variance_of_t
 
@@ -184,6 +185,12 @@ class Flow(AbstractFamily):
         if self.rho_nu is None:
             return log_standard_normal(own)
         return log_t(own, freedom(self.rho_nu))
+
+
+@with_parameters.register
+def _(family: Flow, given: Parameters) -> AbstractFamily:
+    weights = tuple(given[f"weights_{i}"] for i in range(len(family.weights)))
+    return Flow(of_part(family.base, given), weights, given.get("rho_nu"), family.skeleton)
 
 
 def has_exact_moments(family: AbstractFamily) -> bool:

@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
-from taut.family.base import OnHost
+from taut.family.base import AbstractFamily, OnHost
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import HostGaussian, Triangle, softplus
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.parameters import Parameters, with_parameters
 from taut.family.softplus import inverse_softplus, log_standard_normal
 
 
-class FullRank(AbstractLocationScale, OnHost):
+class FullRank(AbstractLocationScale, OnHost, ByName):
     r"""A Gaussian whose covariance has a Cholesky factor with a softplus diagonal.
 
     .. math:: z = \mu + L \epsilon, \quad L_{ii} = \log(1 + e^{\ell_{ii}}),
@@ -41,6 +43,10 @@ class FullRank(AbstractLocationScale, OnHost):
     """
 
     drawn_on_host: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("full_rank", "fr")
+    keys: ClassVar[frozenset[str]] = frozenset({"mu", "L_tril"})
+    # PyMC begins at ones on the diagonal of L_tril.
+    scale: ClassVar[float] = float(np.log1p(np.e))
 
     mu: Float[AnyArray, " dim"]
     factor: Float[AnyArray, "dim dim"]
@@ -57,6 +63,22 @@ class FullRank(AbstractLocationScale, OnHost):
         """Build the member whose covariance has this Cholesky factor."""
         factor = np.tril(root, -1) + np.diag(inverse_softplus(np.diag(root)))
         return cls(np.asarray(mean, dtype), factor.astype(dtype))
+
+    @classmethod
+    def begin(cls, start: Start) -> Self:
+        return cls.at(start.mean, start.std)
+
+    @classmethod
+    def restore(cls, params: Parameters, dim: int) -> Self:
+        packed = shaped(params, "L_tril", (dim * (dim + 1) // 2,))
+        return cls.packed(shaped(params, "mu", (dim,)), packed)
+
+    @classmethod
+    def packed(cls, mean: Float[np.ndarray, " dim"], triangle: Float[np.ndarray, " size"]) -> Self:
+        r"""Build the member whose numbers :math:`\ell` are given row by row, as PyMC packs them."""
+        factor = np.zeros((len(mean), len(mean)), triangle.dtype)
+        factor[np.tril_indices(len(mean))] = triangle
+        return cls(mean, factor)
 
     @property
     def dim(self) -> int:
@@ -104,3 +126,8 @@ class FullRank(AbstractLocationScale, OnHost):
         return HostGaussian(
             np.asarray(self.mu), Triangle(np.tril(self.factor, -1) + np.diag(scale))
         )
+
+
+@with_parameters.register
+def _(family: FullRank, given: Parameters) -> AbstractFamily:
+    return FullRank.packed(given["mu"], given["L_tril"])

@@ -1,6 +1,6 @@
 """A Gaussian with a diagonal plus low-rank covariance."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,14 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import OnHost
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import Factor, HostGaussian, softplus
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.parameters import Parameters
 from taut.family.softplus import HALF_LOG_2PI, inverse_softplus
 
 
-class LowRank(AbstractLocationScale, OnHost):
+class LowRank(AbstractLocationScale, OnHost, ByName):
     r"""A Gaussian whose covariance is a diagonal and a few directions.
 
     .. math:: z = \mu + \sigma \odot \epsilon + F \eta, \quad \sigma = \log(1 + e^{\rho}),
@@ -46,6 +48,10 @@ class LowRank(AbstractLocationScale, OnHost):
     2.0
     """
 
+    names: ClassVar[tuple[str, ...]] = ("low_rank", "lr")
+    keys: ClassVar[frozenset[str]] = frozenset({"mu", "rho", "factor"})
+    scale: ClassVar[float] = float(np.log(2.0))
+
     mu: Float[AnyArray, " dim"]
     rho: Float[AnyArray, " dim"]
     factor: Float[AnyArray, "dim rank"]
@@ -67,6 +73,15 @@ class LowRank(AbstractLocationScale, OnHost):
         # A fixed pattern of signs: any start but zero does, and this one needs no seed.
         signs = np.cos(np.pi * np.outer(np.arange(dim) + 0.5, np.arange(rank) + 1) / max(dim, 1))
         return cls(mean, inverse_softplus(std), (1e-2 * std[:, None] * signs).astype(mean.dtype))
+
+    @classmethod
+    def begin(cls, start: Start) -> Self:
+        return cls.at(start.mean, start.std, start.rank)
+
+    @classmethod
+    def restore(cls, params: Parameters, dim: int) -> Self:
+        factor = shaped(params, "factor", (dim, params["factor"].shape[-1]))
+        return cls(shaped(params, "mu", (dim,)), shaped(params, "rho", (dim,)), factor)
 
     @property
     def dim(self) -> int:

@@ -9,12 +9,14 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import OnHost
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import Diagonal, HostGaussian, softplus
 from taut.family.location_scale import AbstractLocationScale
+from taut.family.parameters import Parameters
 from taut.family.softplus import inverse_softplus, log_standard_normal
 
 
-class MeanField(AbstractLocationScale, OnHost):
+class MeanField(AbstractLocationScale, OnHost, ByName):
     r"""Independent Gaussians with a softplus scale, the form of Bayes by backprop.
 
     .. math:: z = \mu + \sigma \odot \epsilon, \quad \sigma = \log(1 + e^{\rho}),
@@ -44,6 +46,10 @@ class MeanField(AbstractLocationScale, OnHost):
     """
 
     drawn_on_host: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("mean_field", "mf")
+    keys: ClassVar[frozenset[str]] = frozenset({"mu", "rho"})
+    # PyMC begins at rho = 0.
+    scale: ClassVar[float] = float(np.log(2.0))
 
     mu: Float[AnyArray, " dim"]
     rho: Float[AnyArray, " dim"]
@@ -52,6 +58,14 @@ class MeanField(AbstractLocationScale, OnHost):
     def at(cls, mean: Float[np.ndarray, " dim"], std: Float[np.ndarray, " dim"]) -> Self:
         """Build the member with this mean and these standard deviations."""
         return cls(mean, inverse_softplus(std))
+
+    @classmethod
+    def begin(cls, start: Start) -> Self:
+        return cls.at(start.mean, start.std)
+
+    @classmethod
+    def restore(cls, params: Parameters, dim: int) -> Self:
+        return cls(shaped(params, "mu", (dim,)), shaped(params, "rho", (dim,)))
 
     @property
     def dim(self) -> int:

@@ -12,6 +12,7 @@ from taut.arrays import AnyArray
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily, NoiseOnHost
 from taut.family.host_noise import HostNoise, NoiseOfMixture, NoiseOfParts
+from taut.family.parameters import Parameters, of_parts, with_parameters
 
 
 class Mixture(AbstractFamily, NoiseOnHost):
@@ -141,3 +142,8 @@ class Mixture(AbstractFamily, NoiseOnHost):
         steps = jnp.cumsum(jax.lax.stop_gradient(self.weights))
         # Rounding may leave the last step below 1.
         return jnp.minimum(jnp.searchsorted(steps, level, side="right"), len(self.parts) - 1)
+
+
+@with_parameters.register
+def _(family: Mixture, given: Parameters) -> AbstractFamily:
+    return Mixture(of_parts(family.parts, given), given["logits"])

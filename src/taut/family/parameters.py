@@ -9,12 +9,6 @@ import numpy as np
 
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
-from taut.family.flow import Flow
-from taut.family.full_rank import FullRank
-from taut.family.mixture import Mixture
-from taut.family.product import Product
-from taut.family.scaled_low_rank import Stretched
-from taut.family.student import StudentT
 
 Parameters = Mapping[str, np.ndarray]
 
@@ -58,7 +52,8 @@ def _checked(name: str, value: Any, present: np.ndarray) -> np.ndarray:
 def with_parameters(family: AbstractFamily, given: Parameters) -> AbstractFamily:
     """Give the member of a family whose `parameters` are these.
 
-    This version is for families whose parameters are fields of theirs.
+    This version is for families whose parameters are fields of theirs; others register their own
+    in their file.
 
     Raises
     ------
@@ -74,50 +69,12 @@ def with_parameters(family: AbstractFamily, given: Parameters) -> AbstractFamily
     return dataclasses.replace(family, **given)
 
 
-@with_parameters.register
-def _(family: FullRank, given: Parameters) -> AbstractFamily:
-    factor = np.zeros((family.dim, family.dim), given["L_tril"].dtype)
-    factor[np.tril_indices(family.dim)] = given["L_tril"]
-    return FullRank(given["mu"], factor)
+def of_part(part: AbstractFamily, given: Parameters, ending: str = "") -> Any:
+    """Return a part of a family with its parameters, whose names have an ending."""
+    own = {name: given[f"{name}{ending}"] for name in part.parameters()}
+    return with_parameters(part, own)
 
 
-@with_parameters.register
-def _(family: Stretched, given: Parameters) -> AbstractFamily:
-    if not np.all(given["stretch"] > -1.0):
-        raise ArgumentError(
-            f"stretch must be > -1, at which a direction has no width; got {given['stretch']}."
-        )
-    return Stretched(**given)
-
-
-@with_parameters.register
-def _(family: StudentT, given: Parameters) -> AbstractFamily:
-    return StudentT(_base_of(family, given), given["rho_nu"], family.fixed)
-
-
-@with_parameters.register
-def _(family: Flow, given: Parameters) -> AbstractFamily:
-    weights = tuple(given[f"weights_{i}"] for i in range(len(family.weights)))
-    return Flow(_base_of(family, given), weights, given.get("rho_nu"), family.skeleton)
-
-
-@with_parameters.register
-def _(family: Product, given: Parameters) -> AbstractFamily:
-    return Product(_each(family.parts, given), family.indices)
-
-
-@with_parameters.register
-def _(family: Mixture, given: Parameters) -> AbstractFamily:
-    return Mixture(_each(family.parts, given), given["logits"])
-
-
-def _base_of(family: StudentT | Flow, given: Parameters) -> Any:
-    return with_parameters(family.base, {name: given[name] for name in family.base.parameters()})
-
-
-def _each(parts: Sequence[AbstractFamily], given: Parameters) -> tuple[AbstractFamily, ...]:
-    """Give each of several families the parameters with its number behind their names."""
-    return tuple(
-        with_parameters(part, {name: given[f"{name}_{i}"] for name in part.parameters()})
-        for i, part in enumerate(parts)
-    )
+def of_parts(parts: Sequence[AbstractFamily], given: Parameters) -> tuple[AbstractFamily, ...]:
+    """Return each of several families with the parameters that end in its number."""
+    return tuple(of_part(part, given, f"_{i}") for i, part in enumerate(parts))

@@ -1,6 +1,6 @@
 """Equally weighted points."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,13 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.host import HostPoints
 from taut.family.host_noise import HostNoise, NumberNoise
+from taut.family.parameters import Parameters
 
 
-class Particles(AbstractFamily, OnHost, NoiseOnHost):
+class Particles(OnHost, NoiseOnHost, ByName):
     r"""The empirical distribution of some points.
 
     .. math:: q = \frac1n \sum_{i=1}^n \delta_{x_i}
@@ -35,16 +37,25 @@ class Particles(AbstractFamily, OnHost, NoiseOnHost):
     """
 
     drawn_on_host: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("empirical",)
+    keys: ClassVar[frozenset[str]] = frozenset({"histogram"})
+    scale: ClassVar[float] = 1.0
 
     histogram: Float[AnyArray, "particles dim"]
 
     @classmethod
-    def around(
-        cls, start: Float[np.ndarray, " dim"], size: int, jitter: float, seed: int
-    ) -> "Particles":
+    def around(cls, start: Float[np.ndarray, " dim"], size: int, jitter: float, seed: int) -> Self:
         """Scatter points around a start, with normal noise of one scale."""
         noise = np.random.default_rng(seed).normal(0.0, jitter, (size, len(start)))
         return cls((start + noise).astype(start.dtype))
+
+    @classmethod
+    def begin(cls, start: Start) -> Self:
+        return cls.around(start.mean, start.size, start.jitter, start.seed)
+
+    @classmethod
+    def restore(cls, params: Parameters, dim: int) -> Self:
+        return cls(shaped(params, "histogram", (params["histogram"].shape[0], dim)))
 
     @property
     def dim(self) -> int:

@@ -10,6 +10,7 @@ from taut.arrays import AnyArray
 from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
 from taut.family.host import Blocks, HostGaussian
 from taut.family.host_noise import HostNoise, NoiseOfParts
+from taut.family.parameters import Parameters, of_parts, with_parameters
 
 
 class Product(AbstractFamily, OnHost, NoiseOnHost):
@@ -93,3 +94,8 @@ class Product(AbstractFamily, OnHost, NoiseOnHost):
     def _order(self) -> np.ndarray:
         """For each place of the vector, where it stands when the pieces are joined."""
         return np.argsort(np.concatenate([np.array(index, int) for index in self.indices]))
+
+
+@with_parameters.register
+def _(family: Product, given: Parameters) -> AbstractFamily:
+    return Product(of_parts(family.parts, given), family.indices)

@@ -6,13 +6,15 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from taut.arrays import AnyArray
+from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily, NoiseOnHost, OnHost
 from taut.family.host import HostGaussian, Stretch
 from taut.family.host_noise import HostNoise, NormalNoise
+from taut.family.parameters import Parameters, with_parameters
 from taut.family.softplus import log_standard_normal
 
 
-class Stretched(AbstractFamily, OnHost, NoiseOnHost):
+class ScaledLowRank(AbstractFamily, OnHost, NoiseOnHost):
     r"""A Gaussian with scales, and a stretch along a few directions.
 
     .. math:: z = \mu + \sigma \odot (\epsilon + U \operatorname{diag}(h) U^\top \epsilon),
@@ -42,8 +44,8 @@ class Stretched(AbstractFamily, OnHost, NoiseOnHost):
     Examples
     --------
     >>> import numpy as np
-    >>> from taut.family import Stretched
-    >>> q = Stretched(np.zeros(2), np.zeros(2), np.array([[1.0], [0.0]]), np.array([2.0]))
+    >>> from taut.family import ScaledLowRank
+    >>> q = ScaledLowRank(np.zeros(2), np.zeros(2), np.array([[1.0], [0.0]]), np.array([2.0]))
     >>> print(q.std())
     [3. 1.]
     """
@@ -109,3 +111,12 @@ class Stretched(AbstractFamily, OnHost, NoiseOnHost):
 
     def _log_det(self) -> Scalar:
         return jnp.sum(self.rho) + jnp.linalg.slogdet(self._inner())[1]
+
+
+@with_parameters.register
+def _(family: ScaledLowRank, given: Parameters) -> AbstractFamily:
+    if not np.all(given["stretch"] > -1.0):
+        raise ArgumentError(
+            f"stretch must be > -1, at which a direction has no width; got {given['stretch']}."
+        )
+    return ScaledLowRank(**given)

@@ -1,6 +1,6 @@
 """A Gaussian whose noise is Student's t."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 import equinox as eqx
 import jax
@@ -11,15 +11,17 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from taut.arrays import AnyArray
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily
+from taut.family.by_name import ByName, Start, shaped
 from taut.family.location_scale import AbstractLocationScale
 from taut.family.mean_field import MeanField
+from taut.family.parameters import Parameters, of_part, with_parameters
 from taut.family.softplus import inverse_softplus
 
 # Degrees of freedom stay above this, so that there is always a variance.
 _FEWEST = 2.0
 
 
-class StudentT(AbstractFamily):
+class StudentT(ByName):
     r"""A location-scale family with independent Student-t noise in place of the normal.
 
     .. math:: z = \mu + A t, \quad t_i \sim t_\nu \text{ independently},
@@ -53,6 +55,10 @@ class StudentT(AbstractFamily):
     [1.0, 2.0]
     """
 
+    names: ClassVar[tuple[str, ...]] = ("student", "st")
+    keys: ClassVar[frozenset[str]] = frozenset({"mu", "rho", "rho_nu"})
+    scale: ClassVar[float] = MeanField.scale
+
     base: AbstractLocationScale
     rho_nu: Float[AnyArray, ""]
     fixed: bool = eqx.field(static=True, default=False)
@@ -69,6 +75,14 @@ class StudentT(AbstractFamily):
     def around(cls, base: AbstractLocationScale, nu: float = 8.0, *, fixed: bool = False) -> Self:
         """Put noise with so many degrees of freedom into a Gaussian."""
         return cls(base, rho_of(nu, base.mean().dtype), fixed)
+
+    @classmethod
+    def begin(cls, start: Start) -> Self:
+        return cls.at(start.mean, start.std)
+
+    @classmethod
+    def restore(cls, params: Parameters, dim: int) -> Self:
+        return cls(MeanField.restore(params, dim), shaped(params, "rho_nu", ()))
 
     @property
     def dim(self) -> int:
@@ -101,6 +115,11 @@ class StudentT(AbstractFamily):
 
     def cov(self) -> Float[Array, "dim dim"]:
         return self.base.cov() * variance_of_t(self.nu)
+
+
+@with_parameters.register
+def _(family: StudentT, given: Parameters) -> AbstractFamily:
+    return StudentT(of_part(family.base, given), given["rho_nu"], family.fixed)
 
 
 def rho_of(nu: float, dtype: np.dtype) -> Float[np.ndarray, ""]:

@@ -6,7 +6,7 @@ from typing import Any, Self, final
 import numpy as np
 from jaxtyping import Float
 
-from taut.family import Stretched
+from taut.family import ScaledLowRank
 from taut.gaussian.base import Noise, Normal, Values, Vector, Vectors
 
 
@@ -74,9 +74,9 @@ class ScaledLowRankNormal(Normal):
     def moved(self, mean: Vector, factor: Vector) -> Self:
         return replace(self, mean=mean, scale=factor * self.scale)
 
-    def family(self, dtype: Any) -> Stretched:
+    def family(self, dtype: Any) -> ScaledLowRank:
         parts = self.mean, np.log(self.scale), self.directions, self.stretch - 1.0
-        return Stretched(*(part.astype(dtype) for part in parts))
+        return ScaledLowRank(*(part.astype(dtype) for part in parts))
 
     def _squares(self, x: Noise, away: Vectors) -> Values:
         return (x**2).sum(axis=1)

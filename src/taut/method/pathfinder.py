@@ -25,8 +25,8 @@ class Pathfinder(DirectInference):
     .. math:: q = \mathcal N(z_t + H_t \nabla \log p(y, z_t), H_t)
 
     with the inverse Hessian :math:`H_t` that limited-memory BFGS has at iterate t. One path gives
-    that Gaussian (`taut.family.Stretched`). Several give 4 000 draws of their mixture, chosen by
-    Pareto smoothed importance weights (`taut.family.Particles`), or the mixture itself. A path
+    that Gaussian (`taut.family.ScaledLowRank`). Several give 4 000 draws of their mixture, chosen
+    by Pareto smoothed importance weights (`taut.family.Particles`), or the mixture itself. A path
     that fails is left out. The right scale at once, and a start for other methods; it is not
     accurate where the posterior is not nearly Gaussian, or has more than a hundred dimensions.
 
