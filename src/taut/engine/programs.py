@@ -46,6 +46,10 @@ class Programs:
         """
         return self.bind(function, quick=True)(*args, timing=timing)
 
+    def __reduce__(self) -> Any:
+        # What is compiled stays behind, and comes back when it is needed.
+        return Programs, (self.in_64_bits,)
+
     def precision(self) -> Any:
         """Return the scope in which programs are compiled and run."""
         return jax.enable_x64(self.in_64_bits)

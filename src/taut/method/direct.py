@@ -177,7 +177,7 @@ class DirectInference(ABC):
         check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
         stepping = self._stepping(batching, start)
-        approx.publish(replace(approx.state, stepping=stepping))
+        approx.publish(replace(approx.state, stepping=stepping, batching=batching))
         draft = None
         if stepping is not None and self.needs.draft:
             draft = Draft.of(stepping, len(start), approx.timing, deadline)

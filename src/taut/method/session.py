@@ -180,7 +180,8 @@ class Session:
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
-        self.approx.publish(replace(self.approx.state, stepping=self._stepping))
+        state = replace(self.approx.state, stepping=self._stepping, batching=self._batching)
+        self.approx.publish(state)
 
     def _check_start(self) -> None:
         with building(self.approx.timing, "lift"), self.approx.target.precision():
