@@ -8,6 +8,7 @@ import jax
 import jax.extend.core as jex
 import numpy as np
 
+from taut.engine.callback_errors import raise_error_of_callback
 from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
 from taut.engine.interrupts import raise_lost
@@ -109,9 +110,10 @@ def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
     """Run a program; what is lost of a Ctrl-C meanwhile is raised after it."""
     try:
         result = jax.block_until_ready(program(*fixed, *arrays))
-    except jax.errors.JaxRuntimeError:
+    except jax.errors.JaxRuntimeError as error:
         # A callback of the program's may have ended by it.
         raise_lost()
+        raise_error_of_callback(error)
         raise
     raise_lost()
     return result
