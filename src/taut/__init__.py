@@ -12,6 +12,7 @@ from taut.approximation import Empirical as Empirical
 from taut.approximation import FullRank as FullRank
 from taut.approximation import Group as Group
 from taut.approximation import MeanField as MeanField
+from taut.approximation import load as load
 from taut.approximation import sample_approx as sample_approx
 from taut.calibration.vsbc import vsbc as vsbc
 from taut.engine import set_cache_directory as set_cache_directory
@@ -70,6 +71,7 @@ __all__ = [
     "errors",
     "family",
     "fit",
+    "load",
     "momentum",
     "nesterov_momentum",
     "norm_constraint",

@@ -10,6 +10,8 @@ TautError
 ├── RowsError            rows of data can not be read, or are not what was declared
 ├── OptimizerError       what was given is no optimizer (also a TypeError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
+├── StorageError         a fit can not be saved, or a saved one can not be read
+├── ForkError            work in a forked process that would never end (also a RuntimeError)
 └── NotFittedError       a result is asked for before there is one
 """
 
@@ -66,6 +68,14 @@ class OptimizerError(TautError, TypeError):
 
 class NotFiniteError(TautError, FloatingPointError):
     """A log density is not a finite number."""
+
+
+class StorageError(TautError, ValueError):
+    """A fit can not be saved or pickled, or a saved one can not be read or is of another model."""
+
+
+class ForkError(TautError, RuntimeError):
+    """A process that was forked after JAX had started is asked for what would never end."""
 
 
 class NotFittedError(TautError, RuntimeError):

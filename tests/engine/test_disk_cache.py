@@ -202,6 +202,45 @@ def test_a_folder_that_can_not_be_made_breaks_no_fit(
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_the_folder_is_made_for_its_user_alone(folder: Path) -> None:
+    compile_one()
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_others_can_write_to_is_not_used(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    with caplog.at_level(logging.WARNING, logger="taut"):
+        compile_one()
+        compile_one()
+    assert kept(folder) == set()
+    assert len(caplog.messages) == 1
+    assert "others can write" in caplog.text
+
+
+@pytest.mark.parametrize("setting", [None, "~/programs"])
+def test_a_user_without_a_home_fits_without_a_cache(
+    setting: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os.path, "expanduser", os.fspath)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("TAUT_CACHE_DIR", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("TAUT_CACHE_DIR", setting)
+    with caplog.at_level(logging.WARNING, logger="taut"):
+        compile_one()
+        compile_one()
+    assert list(tmp_path.iterdir()) == []
+    assert len(caplog.messages) == 1
+    assert "no home folder" in caplog.text
+
+
 def test_a_spoilt_program_is_compiled_anew(folder: Path) -> None:
     compile_one()
     for path in folder.glob("**/*-cache"):

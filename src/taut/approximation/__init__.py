@@ -9,6 +9,7 @@ from taut.approximation.datatree import label_draws as label_draws
 from taut.approximation.fixed_draws import is_gaussian as is_gaussian
 from taut.approximation.groups import Group as Group
 from taut.approximation.groups import assemble as assemble
+from taut.approximation.loading import load as load
 
 __all__ = [
     "Approximation",
@@ -19,5 +20,6 @@ __all__ = [
     "assemble",
     "is_gaussian",
     "label_draws",
+    "load",
     "sample_approx",
 ]

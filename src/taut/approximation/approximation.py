@@ -1,6 +1,5 @@
 """The result of a fit."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, final
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut import seed
+from taut.approximation.contents import Contents, copied
 from taut.approximation.draws import sample, sample_dict_fn, unconstrained_draws
 from taut.approximation.evaluation import elbo, log_densities
 from taut.approximation.expressions import (
@@ -38,6 +38,7 @@ from taut.approximation.log_likelihood import log_likelihood
 from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
 from taut.approximation.nuts_start import nuts_start
 from taut.approximation.record import WRITTEN, Record
+from taut.approximation.saving import save
 from taut.approximation.state import State
 from taut.approximation.symbolic import Symbolic
 from taut.approximation.trust import diagnose, repair
@@ -119,9 +120,39 @@ class Approximation:
 
     def alike(self, family: AbstractFamily, record: Record) -> "Approximation":
         """Return another approximation of the same target."""
-        other = copy.copy(self)
-        other._begin(replace(self._state, family=family), record)
-        return other
+        state = replace(self._state, family=family)
+        return self._made(self._source, self.random_seed, state, record)
+
+    @classmethod
+    def of_contents(cls, source: AbstractSource, contents: Contents) -> "Approximation":
+        """Make one of what has outlived its process, and of its model."""
+        state, seed, calls = contents.state(source), contents.random_seed, contents.calls
+        return cls._made(source, seed, state, contents.record, calls)
+
+    @classmethod
+    def _made(
+        cls, source: AbstractSource, random_seed: int, state: State, record: Record, calls: int = 0
+    ) -> "Approximation":
+        made = cls.__new__(cls)
+        made._source, made.random_seed = source, random_seed
+        made._begin(state, record)
+        made._calls = calls
+        return made
+
+    def contents(self) -> Contents:
+        """What outlives the process."""
+        return Contents.of(self.state, self._record, self.random_seed, self._calls)
+
+    def __reduce__(self) -> Any:
+        return Approximation.of_contents, (self._source.portable(), self.contents())
+
+    def __copy__(self) -> "Approximation":
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Approximation":
+        # Of the same model, with the programs that are compiled for it.
+        record = copied(self._record)
+        return self._made(self._source, self.random_seed, self.state, record, self._calls)
 
     sample = sample
     sample_dict_fn = sample_dict_fn
@@ -132,6 +163,7 @@ class Approximation:
     repair = repair
     linear_response = linear_response
     nuts_start = nuts_start
+    save = save
     evaluate = evaluate
     evaluate_over_trace = evaluate_over_trace
     sample_node = sample_node

@@ -113,6 +113,7 @@ def _drawn(approx: Fitted, draws: int, random_seed: Any) -> dict[str, Any]:
     words, state = approx.words(random_seed), approx.state
     drawn = all_of(state.target, state.family, draws, words)
     # The density on the few rows that a model of a source holds is none of the posterior.
-    known = state.streamed is None and draws * state.rows <= _MOST_READ
+    in_memory = state.streamed is None and draws * state.rows <= _MOST_READ
+    known = in_memory and approx.source.has_density
     lp = log_densities(state, drawn["z"]) if known else np.full(draws, np.nan)
     return drawn | {"lp": lp}

@@ -205,6 +205,7 @@ def symbolic_normalizing_constant(approx: Fitted) -> Any:
 
 def expressions(approx: Fitted) -> Any:
     """Builder of PyTensor expressions over the approximation."""
+    _model(approx)
     return approx.symbolic.expressions(approx.family)
 
 
@@ -232,17 +233,18 @@ def logq(approx: Fitted) -> Any:
 
 def varlogp(approx: Fitted) -> Any:
     """PyTensor scalar: mean over the draws of the log prior, log Jacobian included."""
-    return expressions(approx).expectation(approx.model.varlogp)
+    return expressions(approx).expectation(_model(approx).varlogp)
 
 
 def datalogp(approx: Fitted) -> Any:
     """PyTensor scalar: mean over the draws of the log likelihood and the potentials."""
-    return expressions(approx).expectation(approx.model.datalogp)
+    return expressions(approx).expectation(_model(approx).datalogp)
 
 
 def logp(approx: Fitted) -> Any:
     """PyTensor scalar: mean over the draws of the model's log joint density."""
-    return expressions(approx).expectation(approx.model.varlogp + approx.model.datalogp)
+    model = _model(approx)
+    return expressions(approx).expectation(model.varlogp + model.datalogp)
 
 
 def evaluate_nodes(
@@ -263,7 +265,14 @@ def evaluate_nodes(
     return lifted.by_pytensor(z, own, given)
 
 
+def _model(approx: Fitted) -> Any:
+    if approx.model is None:
+        raise ArgumentError(approx.source.no_expressions)
+    return approx.model
+
+
 def _lifted(approx: Fitted, nodes: list[Any], given: Mapping[Any, Any]) -> Any:
+    _model(approx)
     with approx.target.precision():
         return approx.symbolic.lift(nodes, given)
 

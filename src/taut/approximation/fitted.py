@@ -4,6 +4,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from taut.approximation.contents import Contents
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.record import Record
 from taut.approximation.state import State
@@ -56,6 +57,10 @@ class Fitted(Protocol):
     @property
     def symbolic(self) -> Symbolic:
         """PyTensor's views, and lifted expressions."""
+        ...
+
+    def contents(self) -> Contents:
+        """What outlives the process."""
         ...
 
     def words(self, random_seed: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The ELBO of a Gaussian family on draws that stay the same, which Newton's method can minimise."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -86,6 +86,18 @@ class FixedDraws:
         self.chart = Chart(family, units)
         self.noise = _noise(zero, family, draws, random)
         self.sizes = zero.size, len(units)
+
+    def parts(self) -> tuple[Chart, np.ndarray, int]:
+        """Return all but the target, with NumPy's arrays, whose precision pickle keeps."""
+        return jax.tree.map(np.asarray, self.chart), self.noise, self.gradients
+
+    @classmethod
+    def of_parts(cls, target: Target, chart: Chart, noise: np.ndarray, gradients: int) -> Self:
+        """Make one of a target, and of what `parts` returned."""
+        made = cls.__new__(cls)
+        made.target, made.chart, made.noise, made.gradients = target, chart, noise, gradients
+        made.sizes = noise.shape[1], len(chart.units)
+        return made
 
     def value_and_slope(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the objective and its gradient."""

@@ -14,7 +14,7 @@ from taut.approximation.record import Record
 from taut.approximation.state import State
 from taut.arguments import as_positive
 from taut.errors import ArgumentError, NotFiniteError, RowsError, warn
-from taut.family import AbstractFamily, FullRank
+from taut.family import FullRank
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,14 +45,16 @@ class LinearResponse:
         The negative ELBO of a fit on fixed draws.
     x
         The optimum of that.
-    wrap
-        Makes an approximation of a family.
+    approx
+        What it is the response of.
+    record
+        Of the approximation with this covariance.
     """
 
     def __init__(
-        self, objective: FixedDraws, x: np.ndarray, wrap: Callable[[AbstractFamily], Any]
+        self, objective: FixedDraws, x: np.ndarray, approx: Fitted, record: Record
     ) -> None:
-        self._objective, self._x, self._wrap = objective, x, wrap
+        self._objective, self._x, self._approx, self._record = objective, x, approx, record
         with objective.target.precision():
             start = np.asarray(objective.chart.origin.mean(), float)
         self.mean: Float[np.ndarray, " dim"] = start + objective.shift(x)
@@ -115,7 +117,10 @@ class LinearResponse:
             The covariance is not positive definite.
         """
         dtype, root = self._objective.target.dtype, _cholesky(self.cov())
-        return self._wrap(FullRank.of(self.mean, root, dtype))
+        return self._approx.alike(FullRank.of(self.mean, root, dtype), self._record)
+
+    def __reduce__(self) -> Any:
+        return _restored, (self._objective.parts(), self._x, self._approx, self._record)
 
     def __repr__(self) -> str:
         return (
@@ -211,7 +216,11 @@ def linear_response(approx: Fitted, draws: int = 200, *, random_seed: Any = None
         )
     objective = _fixed(state, draws, np.random.default_rng(approx.words(random_seed)))
     record = Record(f"{approx.record.method or 'none'} with linear response", approx.record.hist)
-    return LinearResponse(objective, _minimum(objective), lambda q: approx.alike(q, record))
+    return LinearResponse(objective, _minimum(objective), approx, record)
+
+
+def _restored(parts: Any, x: np.ndarray, approx: Fitted, record: Record) -> LinearResponse:
+    return LinearResponse(FixedDraws.of_parts(approx.target, *parts), x, approx, record)
 
 
 def _fixed(state: State, draws: int, random: np.random.Generator) -> FixedDraws:

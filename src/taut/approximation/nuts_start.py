@@ -188,6 +188,8 @@ def nuts_start(approx: Fitted, chains: int = 4, *, random_seed: Any = None) -> N
         The model has only batches of the rows, or too few draws have a finite log density.
     """
     state, model = approx.state, approx.model
+    if not approx.source.has_density:
+        raise ArgumentError(approx.source.no_expressions)
     _check(model, state, chains)
     draws, z = _finite_draws(model, state, int(chains), approx.words(random_seed))
     return NutsStart(model, state.target, int(chains), draws, z, *_moments(state))

@@ -1,10 +1,10 @@
 """What a fit has reached."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from taut.family import AbstractFamily
-from taut.target import Stepping, Streamed, Target
+from taut.target import Batching, Stepping, Streamed, Target
 
 
 @final
@@ -20,11 +20,14 @@ class State:
         The log density that is approximated.
     stepping
         What the steps of the last fit read, if it took any.
+    batching
+        How a user said that rows come in batches.
     """
 
     family: AbstractFamily
     target: Target
     stepping: Stepping | None = None
+    batching: Batching = field(default_factory=Batching)
 
     @property
     def streamed(self) -> Streamed | None:

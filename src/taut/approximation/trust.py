@@ -91,11 +91,12 @@ def diagnose(
     words = approx.words(random_seed)
     z, log_q = sampled(state.target, state.family, max(draws, _CHECKED), words)
     weighed, log_q = z[:draws], log_q[:draws]
-    log_ratios = None if np.isnan(log_q).all() else log_densities(state, weighed) - log_q
+    known = approx.source.has_density and not np.isnan(log_q).all()
+    log_ratios = log_densities(state, weighed) - log_q if known else None
     journal = replace(record.journal.copy(), jumps=approx.source.discontinuities())
     if journal.outcome in NOT_JUDGED:
         _conclude(state, record, journal, weighed, log_ratios)
-        if journal.outcome in NOT_JUDGED and chains:
+        if journal.outcome in NOT_JUDGED and chains and approx.source.has_density:
             _judge(state, words, journal).outcome(z, *_known(state))
     steps = 0 if record.journal.stages else len(record.hist)
     ending = Ending(steps, record.skipped, record.stopped, record.timing)

@@ -67,6 +67,29 @@ class Correction:
 
 @final
 @dataclass(frozen=True)
+class Moved:
+    """What `Correction` made of the draws of one window, for one that is kept without coordinates.
+
+    Parameters
+    ----------
+    draws
+        Those draws, once they were moved.
+    standard_error, posterior_mean
+        As in `Correction`.
+    """
+
+    draws: Points
+    standard_error: Each
+    posterior_mean: Each
+
+    def __call__(self, z: Points) -> Points:
+        """Give the moved draws, of those that they were made of."""
+        assert z.shape == self.draws.shape
+        return self.draws
+
+
+@final
+@dataclass(frozen=True)
 class Said:
     """What draws and gradients say of mean and spread, whether or not it is to be believed.
 
@@ -81,7 +104,7 @@ class Said:
         larger, of each element of the coordinates.
     """
 
-    correction: Correction
+    correction: Correction | Moved
     holds: bool
     moves: Each
 

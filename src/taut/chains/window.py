@@ -1,12 +1,13 @@
 """What chains did in some transitions, and what that tells."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
 
-from taut.chains.control_variates import Correction, Said
+from taut.chains.control_variates import Correction, Moved, Said
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,43 @@ class Window:
     diverged: Float[np.ndarray, "divergences dim"]
     left: Float[np.ndarray, "ends dim"]
 
+    def stored(self) -> dict[str, Any]:
+        """Return what it is kept by: coordinates have functions of the model in them."""
+        of_correction = self.correction
+        return {
+            "draws": self.draws,
+            "accepted": self.accepted,
+            "diverged": self.diverged,
+            "left": self.left,
+            "holds": self.said.holds,
+            "moves": self.said.moves,
+            "corrected": self.corrected if self.said.holds else None,
+            "standard_error": of_correction.standard_error,
+            "posterior_mean": of_correction.posterior_mean,
+        }
+
+    @classmethod
+    def restored(
+        cls,
+        *,
+        holds: bool,
+        moves: Float[np.ndarray, " dim"],
+        corrected: Float[np.ndarray, "draws dim"] | None,
+        standard_error: Float[np.ndarray, " dim"],
+        posterior_mean: Float[np.ndarray, " dim"],
+        **fields: Any,
+    ) -> Self:
+        """Make one of what `stored` returned."""
+        draws = fields["draws"]
+        pooled = draws.reshape(-1, draws.shape[2]) if corrected is None else corrected
+        moved = Moved(pooled, standard_error, posterior_mean)
+        return cls(said=Said(moved, holds, moves), **fields)
+
+    def __reduce__(self) -> Any:
+        return partial(Window.restored, **self.stored()), ()
+
     @property
-    def correction(self) -> Correction:
+    def correction(self) -> Correction | Moved:
         """Takes from draws the noise that gradients show, where these can be believed."""
         return self.said.correction
 

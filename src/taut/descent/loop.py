@@ -14,7 +14,6 @@ from taut.batches import AbstractBatches, AbstractFeed
 from taut.callbacks import AbstractObserver
 from taut.descent.stepper import AbstractStepper
 from taut.engine import Timing, clock, raise_lost
-from taut.errors import RowsError
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
 
@@ -194,12 +193,12 @@ def run_loop(
     except KeyboardInterrupt:
         # Ctrl-C ends a fit, as it does in PyMC; what was fitted is kept.
         run.stopped = INTERRUPTED
-    except RowsError as error:
-        # What was fitted is kept, and the error goes on its way.
-        run.stopped = str(error).splitlines()[0]
-        raise
     except StopIteration as stop:
         run.stopped = str(stop) or "a callback raised StopIteration"
+    except Exception as error:
+        # What was fitted is kept, and the error goes on its way.
+        run.stopped = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise
     finally:
         progress.finish(run.history.since(begin), run.stopped)
 

@@ -1,6 +1,7 @@
 """Compiled programs, and what they cost."""
 
 from taut.engine.blas_threads import single_threaded as single_threaded
+from taut.engine.callback_errors import remember_error as remember_error
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
 from taut.engine.fusion import trace as trace
@@ -41,6 +42,7 @@ __all__ = [
     "points_at_once",
     "raise_lost",
     "remember",
+    "remember_error",
     "set_cache_directory",
     "single_threaded",
     "take_lost",

@@ -6,6 +6,7 @@ unless the user has chosen a cache folder for JAX already, which then serves tau
 
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
     Parameters
     ----------
     path
-        A folder, made when it is first needed; `None` for no cache.
+        A folder, made when it is first needed, for its user alone; `None` for no cache. One that
+        others can write to is not used, because the programs in it are executed.
 
     Raises
     ------
@@ -43,8 +45,8 @@ def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
 
     Examples
     --------
-    >>> import taut
-    >>> taut.set_cache_directory("/tmp/taut-programs")
+    >>> import tempfile, taut
+    >>> taut.set_cache_directory(tempfile.mkdtemp())
     >>> taut.set_cache_directory(None)
     """
     if not isinstance(path, str | os.PathLike | None):
@@ -52,7 +54,7 @@ def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
             "The folder of compiled programs must be a path, or None for no cache, got "
             f"{path!r} ({type(path).__name__})."
         )
-    _disk_cache.choose(None if path is None else Path(path).expanduser())
+    _disk_cache.choose(None if path is None else _in_home(path))
 
 
 def cache_directory() -> Path | None:
@@ -87,8 +89,8 @@ class DiskCache:
             return self._chosen
         setting = os.environ.get(_ENVIRONMENT)
         if setting is None:
-            return Path(platformdirs.user_cache_dir("taut")) / "programs"
-        return None if setting.lower() in _OFF else Path(setting).expanduser()
+            return _default()
+        return None if setting.lower() in _OFF else _in_home(setting)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -126,12 +128,31 @@ class DiskCache:
         return self._usable[folder]
 
 
+def _default() -> Path:
+    try:
+        return Path(platformdirs.user_cache_dir("taut")) / "programs"
+    except RuntimeError:
+        # A user without an entry and without HOME, as in some containers.
+        return Path("~") / "taut" / "programs"
+
+
+def _in_home(path: str | os.PathLike[str]) -> Path:
+    """Put the home folder in; where the user has none the path stays, and is refused later."""
+    return Path(os.path.expanduser(path))
+
+
 def _obstacle(folder: Path) -> str | None:
     """Return why programs can not be kept in a folder, `None` where they can."""
+    if not folder.is_absolute() and folder.parts[:1] == ("~",):
+        return "the user has no home folder"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # A program there is native code: nobody else may write one, or needs to read it.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = folder.stat().st_mode
     except OSError as error:
         return str(error)
+    if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others can write to it, and what it holds is executed (chmod 700 makes it yours)"
     return None if os.access(folder, os.W_OK | os.X_OK) else "it can not be written to"
 
 

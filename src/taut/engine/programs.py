@@ -8,6 +8,7 @@ import jax
 import jax.extend.core as jex
 import numpy as np
 
+from taut.engine.callback_errors import raise_error_of_callback
 from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
 from taut.engine.interrupts import raise_lost
@@ -45,6 +46,10 @@ class Programs:
         and has to be hashable. A `timing` is charged with the seconds.
         """
         return self.bind(function, quick=True)(*args, timing=timing)
+
+    def __reduce__(self) -> Any:
+        # What is compiled stays behind, and comes back when it is needed.
+        return Programs, (self.in_64_bits,)
 
     def precision(self) -> Any:
         """Return the scope in which programs are compiled and run."""
@@ -105,9 +110,10 @@ def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
     """Run a program; what is lost of a Ctrl-C meanwhile is raised after it."""
     try:
         result = jax.block_until_ready(program(*fixed, *arrays))
-    except jax.errors.JaxRuntimeError:
+    except jax.errors.JaxRuntimeError as error:
         # A callback of the program's may have ended by it.
         raise_lost()
+        raise_error_of_callback(error)
         raise
     raise_lost()
     return result

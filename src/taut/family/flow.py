@@ -140,6 +140,24 @@ class Flow(AbstractFamily):
         weights = tuple(leaf.astype(dtype) for leaf in skeleton.weights(seed))
         return cls(base, weights, None if nu is None else rho_of(nu, dtype), skeleton)
 
+    def stored(self) -> dict[str, Any]:
+        """Return the fields that it is saved by: the shape of its layers in place of these."""
+        return {
+            "base": self.base, "weights": self.weights, "rho_nu": self.rho_nu,
+            "shape": self.skeleton.shape,
+        }  # fmt: skip
+
+    @classmethod
+    def restored(
+        cls,
+        base: AbstractLocationScale,
+        weights: tuple[Float[AnyArray, "..."], ...],
+        rho_nu: Float[AnyArray, ""] | None,
+        shape: Layers,
+    ) -> Self:
+        """Build the member of what `stored` returned."""
+        return cls(base, weights, rho_nu, _skeleton(shape, base.dim))
+
     @property
     def dim(self) -> int:
         return self.base.dim

@@ -2,18 +2,32 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Simulations, Stepping, Target
+from taut.target import Batching, Description, Simulations, Stepping, Target
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
 
 
 class AbstractSource(ABC):
-    """A model of some kind, seen from inference."""
+    """A model of some kind, seen from inference.
+
+    Attributes
+    ----------
+    has_density
+        Whether there is a model, and not only what a saved fit tells of it.
+    no_expressions
+        Why there is no PyMC model, and so no expression of its variables, where there is none.
+    """
+
+    has_density: ClassVar[bool] = True
+    no_expressions: ClassVar[str] = (
+        "This is a fit of a target that was written by hand: there are no variables of PyTensor "
+        "that expressions could be made of. Evaluate functions at approx.sample() instead."
+    )
 
     @abstractmethod
     def target(self) -> Target:
@@ -77,4 +91,18 @@ class AbstractSource(ABC):
         """Name what can make the density jump or be flat, and supports that move.
 
         Only a model's graph tells; of a target that was written by hand nothing is known.
+        """
+
+    @abstractmethod
+    def description(self) -> Description:
+        """Tell what a saved fit keeps, to know its model again."""
+
+    @abstractmethod
+    def portable(self) -> Any:
+        """Give what pickles in its place, and comes back as a source.
+
+        Raises
+        ------
+        StorageError
+            The model can not be pickled.
         """

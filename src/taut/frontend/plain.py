@@ -10,7 +10,8 @@ from taut.batches import Endless
 from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
 from taut.frontend.matching import nearest
-from taut.target import Batching, Simulations, Space, Stepping, Target
+from taut.frontend.portable import Portable, portable
+from taut.target import Batching, Description, Simulations, Space, Stepping, Target
 
 
 class PlainSource(AbstractSource):
@@ -73,6 +74,12 @@ class PlainSource(AbstractSource):
 
     def discontinuities(self) -> tuple[str, ...]:
         return ()
+
+    def description(self) -> Description:
+        return Description.of_target(self._target)
+
+    def portable(self) -> Portable:
+        return portable(self._target, PlainSource)
 
 
 def known_name(name: str, known: Mapping[str, str]) -> str:

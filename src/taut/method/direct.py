@@ -16,10 +16,11 @@ from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
 from taut.engine import accounted, building, single_threaded, take_lost
-from taut.errors import ArgumentError, ModelError, NotFiniteError, TautError, warn
+from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.fit_arguments import DirectArguments
+from taut.method.keeping import in_words, keeps_the_fit
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
 from taut.modes import Starts
@@ -131,7 +132,7 @@ class DirectInference(ABC):
         begun = time.perf_counter() - self._approx.timing.lift
         deadline = begun + as_seconds("max_seconds", given.max_seconds)
         progress = as_progress(given.progressbar, given.progressbar_theme)
-        with accounted(self._approx.timing):
+        with keeps_the_fit(self._approx), accounted(self._approx.timing):
             with building(self._approx.timing, "lift"):
                 target = self._approx.source.target()
             self._approx.publish(replace(self._approx.state, target=target))
@@ -177,7 +178,7 @@ class DirectInference(ABC):
         check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
         stepping = self._stepping(batching, start)
-        approx.publish(replace(approx.state, stepping=stepping))
+        approx.publish(replace(approx.state, stepping=stepping, batching=batching))
         draft = None
         if stepping is not None and self.needs.draft:
             draft = Draft.of(stepping, len(start), approx.timing, deadline)
@@ -233,9 +234,8 @@ class DirectInference(ABC):
         except KeyboardInterrupt:
             # As in the loop: Ctrl-C ends a fit, and what was fitted is kept.
             pass
-        except TautError as error:
-            error.approx = approx
-            self._note(stopped=str(error).splitlines()[0])
+        except Exception as error:
+            self._note(stopped=in_words(error))
             raise
         finally:
             if take_lost():

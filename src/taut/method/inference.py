@@ -16,6 +16,7 @@ from taut.engine import accounted
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
+from taut.method.keeping import keeps_the_fit
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
@@ -175,7 +176,7 @@ class Inference(ABC):
         progress = as_progress(given.progressbar, given.progressbar_theme)
         shown = as_flag("include_transformed", given.include_transformed)
         scored = given.score is None or as_flag("score", given.score)
-        with accounted(self.approx.timing):
+        with keeps_the_fit(self.approx), accounted(self.approx.timing):
             return self._session.fit(stepper, n, given.callbacks, scored, progress, batching, shown)
 
     def _stepper(self, given: StepArguments) -> AbstractStepper:
@@ -203,7 +204,7 @@ class Inference(ABC):
         NotFittedError
             Nothing has been fitted yet.
         """
-        with accounted(self.approx.timing):
+        with keeps_the_fit(self.approx), accounted(self.approx.timing):
             return self._session.refine(n, as_progress(progressbar, progressbar_theme))
 
 

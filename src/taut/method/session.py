@@ -1,9 +1,12 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
+import copy
+import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+import cloudpickle
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +18,7 @@ from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
 from taut.descent import AbstractStepper, AutoStep, Ending, Run, run_loop
 from taut.diagnose import Journal
 from taut.engine import building, single_threaded
-from taut.errors import ArgumentError, NotFiniteError, NotFittedError, TautError
+from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
 from taut.progress import NOT_FINITE, AbstractProgress
 from taut.target import Batching, Stepping
@@ -48,6 +51,26 @@ class Session:
         self._stepping: Stepping | None = None
         # Steps taken before the last `fit`, from which callbacks count.
         self._first = 0
+
+    def __reduce__(self) -> Any:
+        # Optimizers are functions made in functions, which pickle alone does not know.
+        self._take_up_written()
+        kept = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        try:
+            content = cloudpickle.dumps(kept)
+        except Exception as error:
+            raise StorageError(
+                "The optimizer, the callbacks or the batches of this inference can not be pickled "
+                f"({type(error).__name__}: {error}). Save its approximation: approx.save(path)."
+            ) from error
+        return _restored, (self.approx, content)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
+        self._take_up_written()
+        kept = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        if self._run is not None:
+            kept["_run"] = replace(self._run, history=copy.deepcopy(self._run.history))
+        return _of_parts(copy.deepcopy(self.approx, memo), kept)
 
     @property
     def hist(self) -> np.ndarray:
@@ -93,7 +116,7 @@ class Session:
             raise NotFittedError("There is nothing to refine yet: call `.fit(n)` first.")
         self._refresh_target()
         # Rows from a source go on where the last fit left them.
-        if self._batching.source is None:
+        if self._stepping is None or self._batching.source is None:
             self._prepare_steps()
         self._take_up_written()
         return self._go_on(n, self._observer(offset=self._run.step - self._first), progress)
@@ -113,17 +136,12 @@ class Session:
                     self._run, self._stepper, self._stepping.target, self._stepping.feed, n,
                     observer=self._watch(observer, n), progress=progress, timing=self.approx.timing,
                 )  # fmt: skip
-            except TautError as error:
-                error.approx = self.approx
-                raise
             finally:
                 self._publish(self._run.state)
                 self._note(stopped=self._run.stopped)
         if self._run.stopped == NOT_FINITE or self._run.in_a_row == n:
             self._note(stopped=NOT_FINITE)
-            error = NotFiniteError(self._why_not_finite())
-            error.approx = self.approx
-            raise error
+            raise NotFiniteError(self._why_not_finite())
         if self._run.skipped > skipped:
             errors.warn(
                 f"{self._run.skipped - skipped} of {self._run.step - begin} steps were skipped, "
@@ -180,7 +198,8 @@ class Session:
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
-        self.approx.publish(replace(self.approx.state, stepping=self._stepping))
+        state = replace(self.approx.state, stepping=self._stepping, batching=self._batching)
+        self.approx.publish(state)
 
     def _check_start(self) -> None:
         with building(self.approx.timing, "lift"), self.approx.target.precision():
@@ -212,6 +231,24 @@ class Session:
             "The density is finite at draws of the approximation, its gradient or the update is "
             f"not; the draws reach farthest in {name} ({draws[:, index].max():.4g})."
         )
+
+
+# What is no part of a session that goes elsewhere, or is found of its other parts.
+_MADE_ANEW = ("approx", "_stepping", "_family_of", "_published")
+
+
+def _restored(approx: Approximation, content: bytes) -> Session:
+    # Arrays of 64 bits would come back as 32, where JAX is not told otherwise.
+    with jax.enable_x64(True):
+        return _of_parts(approx, pickle.loads(content))
+
+
+def _of_parts(approx: Approximation, kept: dict[str, Any]) -> Session:
+    session = Session.__new__(Session)
+    vars(session).update(kept, approx=approx, _stepping=None, _published=None)
+    if kept["_stepper"] is not None:
+        session._family_of, session._published = kept["_stepper"].family, approx.family
+    return session
 
 
 def check_approximation(method: str, approx: Any) -> None:

@@ -1,6 +1,9 @@
 """The log density that is fitted, and the vector it is a function of."""
 
 from taut.target.conditionals import Conditionals as Conditionals
+from taut.target.description import Description as Description
+from taut.target.description import Variable as Variable
+from taut.target.description import digest as digest
 from taut.target.simulations import Simulations as Simulations
 from taut.target.simulations import with_data as with_data
 from taut.target.space import Labels as Labels
@@ -13,11 +16,14 @@ from taut.target.target import Target as Target
 __all__ = [
     "Batching",
     "Conditionals",
+    "Description",
     "Labels",
     "Simulations",
     "Space",
     "Stepping",
     "Streamed",
     "Target",
+    "Variable",
+    "digest",
     "with_data",
 ]

@@ -14,8 +14,9 @@ from pymc.model.core import modelcontext
 from taut.batches import Endless
 from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
-from taut.frontend import AbstractSource, known_name
+from taut.frontend import AbstractSource, Portable, known_name, portable
 from taut.frontend.pymc.as_matrix import histogram
+from taut.frontend.pymc.describe import describe
 from taut.frontend.pymc.graph import check_total_sizes, circular_elements, read_model
 from taut.frontend.pymc.graph.discontinuities import discontinuities
 from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, load_backend
@@ -32,7 +33,7 @@ from taut.frontend.pymc.rows import (
 )
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
-from taut.target import Batching, Labels, Simulations, Space, Stepping, Target
+from taut.target import Batching, Description, Labels, Simulations, Space, Stepping, Target
 
 # Sets of replacements of a model whose functions are kept.
 _MOST = 16
@@ -203,6 +204,12 @@ class PyMCSource(AbstractSource):
         if built.discontinuities is None:
             built.discontinuities = discontinuities(self.model, built.lifted.graph.factors)
         return built.discontinuities
+
+    def description(self) -> Description:
+        return describe(self.model, self._built().space())
+
+    def portable(self) -> Portable:
+        return portable(self.model, PyMCSource)
 
     def _built(self) -> "_Built":
         built = _BUILT.get(self.model)

@@ -16,7 +16,7 @@ from pytensor.graph.replace import clone_replace
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.tensor.math import variadic_add
 
-from taut.engine import remember
+from taut.engine import remember, remember_error
 from taut.frontend.pymc.graph import ModelGraph
 from taut.frontend.pymc.lift.split_64_bits import (
     from_host_words,
@@ -103,6 +103,9 @@ class _Host:
             except KeyboardInterrupt:
                 # XLA makes an error of its own of it.
                 remember()
+                raise
+            except Exception as error:
+                remember_error(error)
                 raise
             outputs = zip(found, results, strict=True)
             return [
