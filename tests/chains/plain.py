@@ -9,6 +9,7 @@ class Plain:
     """Value and gradient, of which no program can be made."""
 
     traced = None
+    equations = 0
 
     def __init__(self, function: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> None:
         self._function = function

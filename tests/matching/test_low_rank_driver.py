@@ -80,7 +80,10 @@ def std(q: LowRankNormal) -> np.ndarray:
 
 
 # Dimensions, directions of the target, and of the fit.
-SIZES = [(1, 1, 1), (10, 2, 2), (10, 2, 5), (10, 10, 10), (100, 5, 5), (100, 2, 10), (1000, 10, 10)]
+SIZES = [
+    *((1, 1, 1), (10, 2, 2), (10, 2, 5), (10, 10, 10), (100, 5, 5), (100, 2, 10)),
+    pytest.param(1000, 10, 10, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("condition", [1.0, 1e2, 1e4, 1e6])
