@@ -11,7 +11,6 @@ TautError
 ├── OptimizerError       what was given is no optimizer (also a TypeError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
 ├── StorageError         a fit can not be saved, or a saved one can not be read
-├── ForkError            work in a forked process that would never end (also a RuntimeError)
 └── NotFittedError       a result is asked for before there is one
 """
 
@@ -72,10 +71,6 @@ class NotFiniteError(TautError, FloatingPointError):
 
 class StorageError(TautError, ValueError):
     """A fit can not be saved or pickled, or a saved one can not be read or is of another model."""
-
-
-class ForkError(TautError, RuntimeError):
-    """A process that was forked after JAX had started is asked for what would never end."""
 
 
 class NotFittedError(TautError, RuntimeError):
