@@ -127,8 +127,8 @@ class Gradients(AbstractGradients):
     """Gradients on all rows, which are in memory.
 
     A small model's program takes as long for 32 points as a call from Python does, and compiles
-    once for all algorithms that are driven from NumPy. Calls of a larger one are spread over the
-    cores; their number makes no difference to the numbers.
+    once for all algorithms that are driven from NumPy. Calls of a larger one are spread over
+    threads, how many of which makes no difference to the numbers.
 
     Parameters
     ----------
