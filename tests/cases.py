@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -33,6 +34,13 @@ from taut.batches import (
     Stream,
 )
 from taut.descent import AbstractStepper, AutoStep, Descent
+from taut.elimination import (
+    AbstractElimination,
+    BlockDiagonal,
+    BlockTridiagonal,
+    Bordered,
+    Touching,
+)
 from taut.family import (
     AbstractFamily,
     Flow,
@@ -44,6 +52,7 @@ from taut.family import (
     Particles,
     Product,
     ScaledLowRank,
+    Structured,
     StudentT,
 )
 from taut.gaussian import DenseNormal, LowRankNormal, Normal, ScaledLowRankNormal
@@ -84,6 +93,29 @@ def scaled_low_rank(dim: int) -> ScaledLowRank:
 def product() -> Product:
     """Two families whose elements are interleaved, in 5 dimensions."""
     return Product((mean_field(2), full_rank(3)), ((4, 1), (0, 3, 2)))
+
+
+def structured(kind: str) -> Structured:
+    """One global unknown, and four latents of a structure."""
+    random = np.random.default_rng(3)
+    with jax.enable_x64(True):
+        precision = jax.tree.map(np.asarray, _precision(kind, random))
+    at = np.array([2], np.int32), np.array([4, 0, 3, 1], np.int32)
+    slope = random.normal(size=(4, 1))
+    parts = mean_field(1), np.ones(1), np.arange(4.0), slope, precision, *at
+    return Structured(*parts, is_summed=kind == "sums")
+
+
+def _precision(kind: str, random: np.random.Generator) -> AbstractElimination:
+    square = random.normal(size=(2, 2, 2)) + 2 * np.eye(2)
+    blocks, below = square @ np.swapaxes(square, 1, 2), 0.3 * random.normal(size=(1, 2, 2))
+    touching = Touching.of(np.array([0, 1]), np.array([0, 1]), 2, 2)
+    if kind == "blocks":
+        return BlockDiagonal.of(jnp.asarray(blocks))
+    if kind == "border":
+        border, corner = random.normal(size=(2, 1)), 9 * jnp.eye(2)
+        return Bordered.of(jnp.asarray(blocks[:, :1, :1]), touching, jnp.asarray(border), corner)
+    return BlockTridiagonal.of(jnp.asarray(blocks), jnp.asarray(below))
 
 
 def mixture(dim: int) -> Mixture:
@@ -258,6 +290,10 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "flow, 5-d": lambda: flow(5),
     "flow, spline, student, 5-d": lambda: flow(5, nu=11.0, transformer="spline"),
     "flow, autoregressive, 5-d": lambda: flow(5, architecture="autoregressive"),
+    "structured, blocks, 5-d": lambda: structured("blocks"),
+    "structured, border, 5-d": lambda: structured("border"),
+    "structured, chain, 5-d": lambda: structured("chain"),
+    "structured, sums of a chain, 5-d": lambda: structured("sums"),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
 }
 _GAUSSIAN = "mean field", "full rank", "low rank", "scaled low rank", "product"
@@ -327,6 +363,8 @@ DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "dadvi": lambda: taut.DADVI,
     "lowrank_batch_match": lambda: taut.LowRankBatchMatch,
 }
+# What ends by itself, and needs latents of known structure.
+STRUCTURED: dict[str, Callable[[], type[DirectInference]]] = {"marginal": lambda: taut.Marginal}
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {
     "sgd": lambda: taut.sgd(learning_rate=0.01),

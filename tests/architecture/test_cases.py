@@ -25,7 +25,7 @@ KINDS: dict[type, Table] = {
     AbstractObjective: cases.OBJECTIVES,
     AbstractStepper: cases.STEPPERS,
     Inference: cases.METHODS,
-    DirectInference: cases.DIRECT,
+    DirectInference: cases.DIRECT | cases.STRUCTURED,
     AbstractOptimizer: cases.OPTIMIZERS,
     AbstractBatches: cases.BATCHES,
     AbstractFeed: cases.FEEDS,

@@ -32,6 +32,8 @@ from taut.progress import NOT_FINITE
 _CHECKED = 4000
 # Draws that are weighed where each reads no more rows than so many, and where it reads more.
 _MANY_ROWS, _WEIGHED, _FEW_WEIGHED = 50_000, 2000, 500
+# Values that draws may hold where their number is not asked for, and how many there are at least.
+_VALUES, _FEWEST = 20_000_000, 64
 
 
 def diagnose(
@@ -89,7 +91,9 @@ def diagnose(
         draws = _WEIGHED if state.rows <= _MANY_ROWS else _FEW_WEIGHED
     draws, chains = as_positive("draws", draws), as_flag("chains", chains)
     words = approx.words(random_seed)
-    z, log_q = sampled(state.target, state.family, max(draws, _CHECKED), words)
+    most = max(_FEWEST, _VALUES // state.target.dim)
+    draws = min(draws, most) if as_usual else draws
+    z, log_q = sampled(state.target, state.family, max(draws, min(_CHECKED, most)), words)
     weighed, log_q = z[:draws], log_q[:draws]
     known = approx.source.has_density and not np.isnan(log_q).all()
     log_ratios = log_densities(state, weighed) - log_q if known else None

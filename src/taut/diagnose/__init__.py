@@ -1,5 +1,8 @@
 """Whether a fit can be trusted."""
 
+from taut.diagnose.balanced import BalancedWeights as BalancedWeights
+from taut.diagnose.balanced import Shifted as Shifted
+from taut.diagnose.balanced import balanced_noise as balanced_noise
 from taut.diagnose.budget import affordable as affordable
 from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
@@ -10,6 +13,7 @@ from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import normal_of as normal_of
 from taut.diagnose.examine import particles as particles
 from taut.diagnose.finding import Finding as Finding
+from taut.diagnose.finding import at_most as at_most
 from taut.diagnose.finding import failed as failed
 from taut.diagnose.journal import Journal as Journal
 from taut.diagnose.journal import Stage as Stage
@@ -23,6 +27,7 @@ from taut.diagnose.report import Report as Report
 from taut.diagnose.report import report_on as report_on
 from taut.diagnose.shift import ChainCheck as ChainCheck
 from taut.diagnose.shift import Moments as Moments
+from taut.diagnose.shift import beyond_noise as beyond_noise
 from taut.diagnose.verdict import NOT_JUDGED as NOT_JUDGED
 from taut.diagnose.verdict import Outcome as Outcome
 from taut.diagnose.verdict import Verdict as Verdict
@@ -32,6 +37,7 @@ from taut.diagnose.weighing import weigh as weigh
 __all__ = [
     "CHECK",
     "NOT_JUDGED",
+    "BalancedWeights",
     "ChainCheck",
     "Criteria",
     "Ending",
@@ -44,10 +50,14 @@ __all__ = [
     "Moments",
     "Outcome",
     "Report",
+    "Shifted",
     "Stage",
     "Verdict",
     "WeightCheck",
     "affordable",
+    "at_most",
+    "balanced_noise",
+    "beyond_noise",
     "extended",
     "failed",
     "growth",

@@ -55,6 +55,15 @@ class Outcome(Enum):
     )
     WEIGHED = Verdict(True, "importance weights of its draws are even, and move no marginal")
     CHECKED = Verdict(True, "short chains from its draws move no marginal")
+    INTEGRATED = Verdict(
+        True,
+        "its latents are integrated out, and importance weights of what is left move no marginal",
+    )
+    LAPLACE = Verdict(
+        False,
+        "its latents are integrated out by Laplace's method, whose error is not known here",
+        f"Leave method out, and chains judge the fit. {_NUTS}",
+    )
     REPAIRED = Verdict(True, "its draws are those of chains that have settled")
     MIXED = Verdict(True, "there are several modes, and their mixture has the shape of log p")
     MOVED = Verdict(

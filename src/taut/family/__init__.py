@@ -30,6 +30,7 @@ from taut.family.product import Product as Product
 from taut.family.scaled_low_rank import ScaledLowRank as ScaledLowRank
 from taut.family.softplus import HALF_LOG_2PI as HALF_LOG_2PI
 from taut.family.softplus import inverse_softplus as inverse_softplus
+from taut.family.structured import Structured as Structured
 from taut.family.student import StudentT as StudentT
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "ScaledLowRank",
     "Start",
     "Stretch",
+    "Structured",
     "StudentT",
     "Transformer",
     "Triangle",

@@ -9,7 +9,7 @@ from taut.errors import ArgumentError
 from taut.frontend.base import AbstractSource
 from taut.frontend.inverse import Inverse
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Labels, Simulations, Space, Stepping, Target
+from taut.target import Batching, Description, Factors, Labels, Simulations, Space, Stepping, Target
 
 _NEEDED = (
     "This fit was loaded without its model, and what is asked for needs that: "
@@ -64,6 +64,9 @@ class AbsentModel(AbstractSource):
         _needs_model()
 
     def observed_factors(self) -> Mapping[str, Any]:
+        _needs_model()
+
+    def factors(self) -> Factors | None:
         _needs_model()
 
     def slot_name(self, variable: Any) -> str:

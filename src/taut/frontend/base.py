@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Description, Simulations, Stepping, Target
+from taut.target import Batching, Description, Factors, Simulations, Stepping, Target
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
@@ -69,6 +69,10 @@ class AbstractSource(ABC):
     @abstractmethod
     def observed_factors(self) -> Mapping[str, Any]:
         """Give the log density of each observed variable as an expression, not summed."""
+
+    @abstractmethod
+    def factors(self) -> Factors | None:
+        """Return the terms that the log density sums; `None` where they can not be told apart."""
 
     @abstractmethod
     def slot_name(self, variable: Any) -> str:

@@ -11,7 +11,7 @@ from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
 from taut.frontend.matching import nearest
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Simulations, Space, Stepping, Target
+from taut.target import Batching, Description, Factors, Simulations, Space, Stepping, Target
 
 
 class PlainSource(AbstractSource):
@@ -53,6 +53,9 @@ class PlainSource(AbstractSource):
             "A target that was written by hand has no observed variables: its log likelihood is "
             "a sum. Evaluate target.log_likelihood at draws."
         )
+
+    def factors(self) -> Factors | None:
+        return self._target.factors
 
     def slot_name(self, variable: Any) -> str:
         return known_name(str(variable), {name: name for name in self._target.space.names})

@@ -9,12 +9,16 @@ from taut.errors import NotFiniteError
 from taut.gaussian import Normal
 from taut.method.direct import DirectInference, check_start
 from taut.method.gaussian_stages import Climb
+from taut.method.marginal import integrand_of
+from taut.method.marginal_stages import marginal_stages
 from taut.method.one_period import in_one_period, outside
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
 from taut.method.verification import checked, is_mixed, verified
 from taut.modes import Modes
 
+# Dimensions above which structure is looked for: below, chains are as good and quicker.
+_STRUCTURED = 300
 # Draws of a mixture that are checked, and those that are weighed.
 _CHECKED, _WEIGHED = 4000, 2048
 
@@ -34,6 +38,9 @@ class Auto(DirectInference):
        (`taut.chains.coupling`), and their draws are the result as soon as each chain has seen what
        all have seen. Gradients take from these what noise they show
        (`taut.chains.control_variates`).
+
+    Above 300 unknowns the structure of the model is looked for first: where its many latents can be
+    integrated out exactly, the few globals are fitted on what is left (`taut.Marginal`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.
@@ -92,6 +99,8 @@ class Auto(DirectInference):
         return (yield from outside(self._stages(inside), periods, problem.random))
 
     def _stages(self, problem: Problem) -> Generator[Iterate, None, str]:
+        if len(problem.start) > _STRUCTURED and (yield from _integrated(problem)):
+            return str(problem.journal.verdict)
         climb = Climb(problem)
         dtype = problem.gradients.target.dtype
         draft = yield from _drafted(problem)
@@ -112,6 +121,15 @@ class Auto(DirectInference):
         else:
             yield from verified(problem, best, climb.weights, climb.visited)
         return str(problem.journal.verdict)
+
+
+def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
+    """Integrate latents out, where that is exact; return whether the result is trusted."""
+    integrand = integrand_of(problem)
+    if isinstance(integrand, str) or not integrand.is_exact:
+        return False
+    outcome = yield from marginal_stages(problem, integrand)
+    return outcome.verdict.trusted
 
 
 def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -26,7 +27,7 @@ from taut.method.setup import Setup
 from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
 from taut.rows import AbstractRows
-from taut.target import Batching, Stepping, Target
+from taut.target import Batching, Factors, Stepping, Target
 
 # On a CPU a first look at a few rows costs two seconds to prepare, and saves two thirds of the
 # gradients on all of them. A GPU is through with these before.
@@ -186,11 +187,20 @@ class DirectInference(ABC):
         starts = Starts(start, self._prior_points, is_given=self._is_start_given)
         with building(approx.timing, "lift"):
             journal = Journal(jumps=approx.source.discontinuities() if self.needs.judgement else ())
-        return Problem(gradients, start, random, longest, begun, deadline, starts, draft, journal)
+        return Problem(
+            gradients, start, random, longest, begun, deadline, starts, draft, journal,
+            partial(self._factors, batching),
+        )  # fmt: skip
 
     def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
         with building(self._approx.timing, "lift"):
             return self._approx.source.prior_points(count, seed)
+
+    def _factors(self, batching: Batching) -> Factors | None:
+        if batching.batch_size is not None or not isinstance(self._approx.target.batches, AllRows):
+            return None
+        with building(self._approx.timing, "lift"):
+            return self._approx.source.factors()
 
     def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""

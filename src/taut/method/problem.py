@@ -12,6 +12,7 @@ from taut.family import AbstractFamily
 from taut.gradients import AbstractGradients, Draft
 from taut.matching import Matched
 from taut.modes import Starts
+from taut.target import Factors
 
 
 @final
@@ -62,6 +63,8 @@ class Problem:
         A part of the rows to look at first, if there is one.
     journal
         Where a method writes down what it did.
+    factors
+        Finds the terms that the density sums; `None` where they can not be told apart.
     """
 
     gradients: AbstractGradients
@@ -73,6 +76,7 @@ class Problem:
     starts: Starts
     draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
+    factors: Callable[[], Factors | None] = lambda: None
 
     @property
     def is_late(self) -> bool:

@@ -20,6 +20,7 @@ from taut.method.inference import Inference
 from taut.method.klqp import KLqp as KLqp
 from taut.method.laplace import Laplace as Laplace
 from taut.method.low_rank_batch_match import LowRankBatchMatch as LowRankBatchMatch
+from taut.method.marginal import Marginal as Marginal
 from taut.method.pathfinder import Pathfinder as Pathfinder
 from taut.method.svgd import SVGD as SVGD
 
@@ -38,6 +39,7 @@ __all__ = [
     "Laplace",
     "LowRankADVI",
     "LowRankBatchMatch",
+    "Marginal",
     "Pathfinder",
 ]
 

@@ -4,9 +4,11 @@ from taut.target.conditionals import Conditionals as Conditionals
 from taut.target.description import Description as Description
 from taut.target.description import Variable as Variable
 from taut.target.description import digest as digest
+from taut.target.factors import Factors as Factors
 from taut.target.simulations import Simulations as Simulations
 from taut.target.simulations import with_data as with_data
 from taut.target.space import Labels as Labels
+from taut.target.space import Slot as Slot
 from taut.target.space import Space as Space
 from taut.target.step_data import Batching as Batching
 from taut.target.step_data import Stepping as Stepping
@@ -17,8 +19,10 @@ __all__ = [
     "Batching",
     "Conditionals",
     "Description",
+    "Factors",
     "Labels",
     "Simulations",
+    "Slot",
     "Space",
     "Stepping",
     "Streamed",

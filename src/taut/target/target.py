@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PyTree, Scalar
 from taut.batches import AbstractBatches, AllRows
 from taut.engine import Programs
 from taut.target.conditionals import Conditionals
+from taut.target.factors import Factors
 from taut.target.space import Labels, Space
 
 Terms = Callable[[Float[Array, " dim"], PyTree, PyTree], tuple[Scalar, Scalar]]
@@ -53,6 +54,9 @@ class Target(eqx.Module):
         Elements of `z` that are normal given others. Chains move in what is left of them.
     circular
         Elements of `z` that are angles in radians: the density has a period of a turn in each.
+    factors
+        The terms that the log density sums, for a target that was written by hand; what is said of
+        structure is read off them.
 
     Examples
     --------
@@ -77,6 +81,7 @@ class Target(eqx.Module):
     factors_matrices: bool = eqx.field(static=True, default=False)
     conditionals: Conditionals | None = eqx.field(static=True, default=None)
     circular: tuple[int, ...] = eqx.field(static=True, default=())
+    factors: Factors | None = None
 
     def __post_init__(self) -> None:
         # Programs are of one precision, that of their target.

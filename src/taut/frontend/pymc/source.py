@@ -19,7 +19,15 @@ from taut.frontend.pymc.as_matrix import histogram
 from taut.frontend.pymc.describe import describe
 from taut.frontend.pymc.graph import check_total_sizes, circular_elements, read_model
 from taut.frontend.pymc.graph.discontinuities import discontinuities
-from taut.frontend.pymc.lift import Constrain, LiftedModel, Terms, conditionals_of, load_backend
+from taut.frontend.pymc.lift import (
+    Constrain,
+    LiftedFactors,
+    LiftedModel,
+    Terms,
+    conditionals_of,
+    lift_factors,
+    load_backend,
+)
 from taut.frontend.pymc.lift.lift import lift
 from taut.frontend.pymc.nonfinite import Blame
 from taut.frontend.pymc.prior import prior_points
@@ -33,7 +41,16 @@ from taut.frontend.pymc.rows import (
 )
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
-from taut.target import Batching, Description, Labels, Simulations, Space, Stepping, Target
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    Labels,
+    Simulations,
+    Space,
+    Stepping,
+    Target,
+)
 
 # Sets of replacements of a model whose functions are kept.
 _MOST = 16
@@ -184,6 +201,16 @@ class PyMCSource(AbstractSource):
             built.pointwise = observed_factors(self.model)
         return built.pointwise
 
+    def factors(self) -> Factors | None:
+        built = self._built()
+        space = built.space()
+        with jax.enable_x64(pytensor.config.floatX == "float64"):
+            if built.factors is None:
+                graph = built.lifted.graph
+                built.factors = (lift_factors(graph, built.lifted.check_bounds, space),)
+            [lifted] = built.factors
+            return None if lifted is None else lifted.factors(space)
+
     def slot_name(self, variable: Any) -> str:
         values = {rv.name: self.model.rvs_to_values[rv].name for rv in self.model.free_RVs}
         names = values | {name: name for name in values.values()}
@@ -238,6 +265,7 @@ class _Built:
     simulated: tuple[dict[Any, Any], list[Any]] | None = None
     unlabelled: set[str] = field(default_factory=set)
     discontinuities: tuple[str, ...] | None = None
+    factors: tuple[LiftedFactors | None] | None = None
 
     def space(self) -> Space:
         """Lay out the value variables with the shapes they have at this moment."""

@@ -1,5 +1,7 @@
 """From a graph of PyTensor to a function of JAX."""
 
+from taut.frontend.pymc.lift.factors import LiftedFactors as LiftedFactors
+from taut.frontend.pymc.lift.factors import lift_factors as lift_factors
 from taut.frontend.pymc.lift.interpret import interpreted as interpreted
 from taut.frontend.pymc.lift.interpret import interpreted_function as interpreted_function
 from taut.frontend.pymc.lift.jaxify import load_backend as load_backend
@@ -16,6 +18,7 @@ from taut.frontend.pymc.lift.sparse_matrix import table_of as table_of
 __all__ = [
     "INEXPRESSIBLE",
     "Constrain",
+    "LiftedFactors",
     "LiftedModel",
     "SparseMatrix",
     "Terms",
@@ -23,6 +26,7 @@ __all__ = [
     "data_arrays",
     "interpreted",
     "interpreted_function",
+    "lift_factors",
     "load_backend",
     "on_device",
     "table_of",

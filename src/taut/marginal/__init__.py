@@ -1,0 +1,24 @@
+"""Densities with their latents integrated out, at compiled speed."""
+
+from taut.marginal.chain_field import ChainField
+from taut.marginal.field import AbstractField
+from taut.marginal.integrand import Given, Integrand, Value
+from taut.marginal.laplace import Marginal, factored, laplace
+from taut.marginal.plate_field import PlateField
+from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
+
+__all__ = [
+    "AbstractField",
+    "ChainField",
+    "Given",
+    "Integrand",
+    "Integrated",
+    "Marginal",
+    "Nodes",
+    "PlateField",
+    "Value",
+    "factored",
+    "laplace",
+    "nodes_for",
+    "quadrature",
+]

@@ -1,0 +1,198 @@
+"""A density with its latents integrated out, for algorithms that run on the host."""
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from taut.elimination import AbstractElimination
+from taut.marginal.chain_field import ChainField
+from taut.marginal.field import AbstractField
+from taut.marginal.laplace import Marginal, factored, laplace
+from taut.marginal.plate_field import PlateField
+from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
+from taut.structure import Plates, Structure
+from taut.target import Factors, Target
+
+# How far apart precisions may be, by their size, that are said not to depend on the latents.
+_SAME = 1e-8
+
+Vector = Float[np.ndarray, " globals"]
+
+
+@final
+@dataclass(frozen=True)
+class Value:
+    """A marginal log density at a point.
+
+    Parameters
+    ----------
+    value, slope
+        In nats, and its gradient.
+    mean, variances
+        Of the latents there; no variances where they take as long again.
+    """
+
+    value: float
+    slope: Vector
+    mean: Float[np.ndarray, " latents"]
+    variances: Float[np.ndarray, " latents"] | None = None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The latents given the global unknowns, as a Gaussian of their mean and spread.
+
+    Parameters
+    ----------
+    mean, variances
+        Of the latents.
+    precision
+        Factored.
+    """
+
+    mean: Float[np.ndarray, " latents"]
+    variances: Float[np.ndarray, " latents"]
+    precision: AbstractElimination
+
+
+@final
+class Integrand:
+    """The marginal density of the global unknowns, and the latents given these.
+
+    Parameters
+    ----------
+    target
+        The density of all unknowns.
+    factors
+        The terms it sums.
+    structure
+        Which unknowns are latents, and how they touch each other.
+    start
+        Where the search for modes begins, in the unconstrained space.
+    timing
+        Is charged with the seconds.
+
+    Attributes
+    ----------
+    is_normal
+        Whether latents are normal given the global unknowns: then Laplace's method is exact.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        factors: Factors | None,
+        structure: Structure,
+        start: np.ndarray,
+        timing: Any,
+    ) -> None:
+        self.target, self._timing = target, timing
+        self.structure = structure
+        self.is_summed = False
+        latents = structure.latents
+        assert latents is not None
+        self.field: AbstractField
+        if isinstance(latents, Plates):
+            assert factors is not None
+            self.field = PlateField.of(factors, structure, target.dim)
+            self._u = start[latents.places]
+        else:
+            self.field, self.is_summed = ChainField.of(target, structure), latents.is_summed
+            own = start[latents.steps]
+            self._u = (np.cumsum(own, axis=0) if latents.is_summed else own).ravel()
+        self.is_normal = self._is_normal(start[structure.globals])
+        self._nodes: tuple[Nodes, Nodes] | None = None
+        if isinstance(self.field, PlateField) and self.field.corner is None and not self.is_normal:
+            self._nodes = nodes_for(self.field.groups.shape[1])
+        self._origin, self._slope = start[structure.globals], None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what is integrated out is so but for the error of a quadrature."""
+        return self.is_normal or self._nodes is not None
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether integrals are sums over nodes, of which there may be more."""
+        return self._nodes is not None
+
+    def __call__(self, theta: Vector, *, doubled: bool = False) -> Value:
+        """Evaluate value and gradient at a point, with twice the nodes if asked for."""
+        if self._nodes is not None:
+            found = self._integrated(theta, doubled)
+            return _value(found.marginal, found.mean, _diagonal(found.covariance))
+        found = self._run(laplace, self.field, *self._at(theta))
+        return _value(found, found.mode)
+
+    def given(self, theta: Vector) -> Given:
+        """Find the latents' distribution at a point."""
+        if self._nodes is not None:
+            found = self._integrated(theta, doubled=False)
+            factor = self._run(Integrated.factor, found)
+            return Given(np.asarray(found.mean, float), _diagonal(found.covariance), factor)
+        mode = self._run(laplace, self.field, *self._at(theta)).mode
+        at = theta.astype(self.target.dtype)
+        factor, variances = self._run(_factor_and_variances, self.field, at, mode)
+        return Given(np.asarray(mode, float), np.asarray(variances, float), factor)
+
+    def follow(
+        self, origin: Vector, mean: Float[np.ndarray, " latents"], slope: np.ndarray
+    ) -> None:
+        """Begin the search for modes where they are to be expected.
+
+        Parameters
+        ----------
+        origin, mean
+            A point, and the latents there.
+        slope
+            How these move with the point.
+        """
+        self._origin, self._u, self._slope = origin, mean, slope
+
+    def _integrated(self, theta: Vector, doubled: bool) -> Integrated:
+        assert self._nodes is not None
+        return self._run(quadrature, self.field, self._nodes[doubled], *self._at(theta))
+
+    def _at(self, theta: Vector) -> tuple[np.ndarray, np.ndarray]:
+        u = self._u if self._slope is None else self._u + self._slope @ (theta - self._origin)
+        return theta.astype(self.target.dtype), u.astype(self.target.dtype)
+
+    def _is_normal(self, theta: Vector) -> bool:
+        """Find out whether the precision is the same wherever the latents are."""
+        random = np.random.default_rng(0)
+        away = (self._u + random.normal(size=(2, len(self._u)))).astype(self.target.dtype)
+        at = theta.astype(self.target.dtype)
+        return float(self._run(_difference, self.field, at, away)) < _SAME
+
+    def _run(self, function: Any, *args: Any) -> Any:
+        return self.target.programs(function, *args, timing=self._timing)
+
+
+def _value(found: Marginal, mean: Array, variances: np.ndarray | None = None) -> Value:
+    parts = np.asarray(found.slope, float), np.asarray(mean, float)
+    return Value(float(found.value), *parts, variances)
+
+
+def _diagonal(covariance: Array) -> Float[np.ndarray, " latents"]:
+    return np.diagonal(np.asarray(covariance, float), axis1=1, axis2=2).ravel()
+
+
+def _factor_and_variances(
+    field: AbstractField, theta: Array, mode: Array
+) -> tuple[AbstractElimination, Array]:
+    factor = factored(field, theta, mode)
+    return factor, factor.variances()
+
+
+def _difference(field: AbstractField, theta: Array, u: Float[Array, "2 latents"]) -> Array:
+    """Compare the precisions at two places, by their size."""
+    both = jax.lax.map(lambda one: field.local(theta, one).precision, u)
+    leaves = [one for one in jax.tree.leaves(both) if jnp.issubdtype(one.dtype, jnp.inexact)]
+    apart = [jnp.max(jnp.abs(one[0] - one[1]), initial=0.0) for one in leaves]
+    sizes = [jnp.max(jnp.abs(one), initial=0.0) for one in leaves]
+    return jnp.max(jnp.stack(apart)) / jnp.max(jnp.stack(sizes))

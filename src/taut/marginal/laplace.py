@@ -1,0 +1,75 @@
+"""Latents integrated out by Laplace's method."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float, Scalar
+
+from taut.elimination import AbstractElimination
+from taut.family import HALF_LOG_2PI
+from taut.marginal.field import AbstractField, Globals, Latents
+from taut.marginal.newton import mode_of
+
+
+class Marginal(NamedTuple):
+    """A log density with its latents integrated out, at one point.
+
+    Parameters
+    ----------
+    value, slope
+        The log density, in nats, and its gradient in the global unknowns.
+    mode
+        Of the latents there.
+    """
+
+    value: Scalar
+    slope: Float[jax.Array, " globals"]
+    mode: Latents
+
+
+def laplace(field: AbstractField, theta: Globals, u: Latents) -> Marginal:
+    r"""Evaluate Laplace's approximation to a marginal density, and its gradient.
+
+    .. math:: \log p(y, \theta) \approx \log p(y, \theta, \hat u) - \tfrac12 \log |H|
+              + \tfrac n2 \log 2\pi
+
+    with the mode :math:`\hat u(\theta)` and the negative Hessian `H` there; exact where the latents
+    are normal given the rest. The gradient is exact: it knows how the mode moves.
+
+    Parameters
+    ----------
+    field
+        The density.
+    theta
+        The global unknowns.
+    u
+        Where the search for the mode begins.
+
+    References
+    ----------
+    Kristensen, Nielsen, Berg, Skaug, Bell (2016), TMB: Automatic Differentiation and Laplace
+    Approximation.
+    """
+    theta_, u_ = jax.lax.stop_gradient((theta, u))
+    mode, around = mode_of(field, theta_, u_)
+    undamped = jnp.zeros(field.parts, u.dtype)
+
+    def value(theta: Globals, u: Latents) -> Scalar:
+        there = field.local(theta, u)
+        log_det = there.precision.factor(undamped).log_det
+        return there.values.sum() + there.rest - 0.5 * log_det + field.size * HALF_LOG_2PI
+
+    found, (slope, pull) = jax.value_and_grad(value, argnums=(0, 1))(theta, mode)
+    # How the mode moves with theta: H du = (d slope / d theta) d theta.
+    along = around.precision.factor(undamped).solve(pull)
+
+    def moved(theta: Globals) -> Scalar:
+        return jax.jvp(lambda u: field.log_density(theta, u), (mode,), (along,))[1]
+
+    return Marginal(found, slope + jax.grad(moved)(theta), mode)
+
+
+def factored(field: AbstractField, theta: Globals, mode: Latents) -> AbstractElimination:
+    """Factor the precision of the latents at their mode."""
+    return field.local(theta, mode).precision.factor(jnp.zeros(field.parts, mode.dtype))

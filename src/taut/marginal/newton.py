@@ -1,0 +1,92 @@
+"""The mode of latents given the global unknowns."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from taut.marginal.field import AbstractField, Globals, Latents, Local
+
+# Steps at most, and the decrease a quadratic would have, in nats for each part, that ends them:
+# the last step squares what is left.
+_MOST, _DECREASE = 60, 1e-9
+# Damping after a step that was refused, what each refusal multiplies it by, and under what it is 0.
+_DAMPED, _MORE, _NONE = 1e-2, 10.0, 1e-3
+# Share of a value that is rounding.
+_ROUNDING = 1e-10
+
+
+class _Search(NamedTuple):
+    u: Latents
+    local: Local
+    step: Latents
+    damping: Float[Array, " parts"]
+    decrease: Float[Array, " parts"]
+    steps: Int[Array, ""]
+
+
+def mode_of(field: AbstractField, theta: Globals, u: Latents) -> tuple[Latents, Local]:
+    """Climb to the mode of the latents by Newton's method, damped in each part on its own.
+
+    Parameters
+    ----------
+    field
+        The density.
+    theta
+        The global unknowns.
+    u
+        Where the search begins.
+
+    Returns
+    -------
+    tuple
+        The mode, and the density around a point very near.
+    """
+    parts = field.parts
+    shapes = jax.eval_shape(field.local, theta, u)
+    nothing = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
+    begin = _Search(
+        u, nothing, jnp.zeros_like(u), jnp.zeros(parts, u.dtype),
+        jnp.full(parts, jnp.inf, u.dtype), jnp.int32(0),
+    )  # fmt: skip
+
+    def goes_on(search: _Search) -> Array:
+        return jnp.any(search.decrease > _DECREASE) & (search.steps < _MOST)
+
+    found = jax.lax.while_loop(goes_on, lambda search: _step(field, theta, search), begin)
+    return found.u + found.step, found.local
+
+
+def _step(field: AbstractField, theta: Globals, search: _Search) -> _Search:
+    """Move each part that goes up by its step, damp the others, and find the next step.
+
+    The first step is none, and finds what is around the start.
+    """
+    before, u = search.local, search.u + search.step
+    there = field.local(theta, u)
+    room = _ROUNDING * (1.0 + jnp.abs(before.values))
+    is_first = search.steps == 0
+    is_up = (is_first | (there.values >= before.values - room)) & jnp.isfinite(there.values)
+    spread = lambda each: jnp.repeat(each, u.shape[0] // field.parts)  # noqa: E731
+    moves = spread(is_up) if field.parts > 1 else jnp.broadcast_to(is_up, u.shape)
+    lower = search.damping / _MORE
+    lower = jnp.where(lower < _NONE, 0.0, lower)
+    damping = jnp.where(is_up, lower, jnp.maximum(search.damping * _MORE, _DAMPED))
+    local = Local(
+        jnp.where(is_up, there.values, before.values),
+        there.rest,
+        jnp.where(moves, there.slope, before.slope),
+        there.precision.chosen(is_up, before.precision),
+    )
+    step = local.precision.factor(damping).solve(local.slope)
+    decrease = 0.5 * (local.slope * step).reshape(field.parts, -1).sum(axis=1)
+    is_known = is_up & (damping == 0.0) & jnp.isfinite(decrease)
+    return _Search(
+        jnp.where(moves, u, search.u),
+        local,
+        step,
+        damping,
+        jnp.where(is_known, decrease, jnp.inf),
+        search.steps + 1,
+    )

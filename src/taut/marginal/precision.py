@@ -1,0 +1,92 @@
+"""Precisions of latents given the global unknowns, not yet factored."""
+
+from abc import abstractmethod
+from typing import Any, Self, final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from taut.elimination import (
+    AbstractElimination,
+    BlockDiagonal,
+    BlockTridiagonal,
+    Bordered,
+    Touching,
+)
+
+# What damping adds to a diagonal of zero.
+_LEAST = 1e-8
+
+
+class AbstractPrecision(eqx.Module):
+    """The negative Hessian of a log density in its latents, by its parts."""
+
+    @abstractmethod
+    def factor(self, damping: Float[Array, " parts"]) -> AbstractElimination:
+        """Factor it, with its diagonal so many times larger in each part."""
+
+    @abstractmethod
+    def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
+        """Take these of this one, and the rest of another of its kind."""
+
+
+@final
+class BlockPrecision(AbstractPrecision):
+    """Independent blocks, each a part of its own."""
+
+    blocks: Float[Array, "blocks k k"]
+
+    def factor(self, damping: Float[Array, " parts"]) -> BlockDiagonal:
+        return BlockDiagonal.of(_damped(self.blocks, damping))
+
+    def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
+        return type(self)(jnp.where(those[:, None, None], self.blocks, others.blocks))
+
+
+@final
+class BorderedPrecision(AbstractPrecision):
+    """Blocks, and a dense corner that touches them."""
+
+    blocks: Float[Array, "blocks k k"]
+    border: Float[Array, "pairs k"]
+    corner: Float[Array, "corner corner"]
+    touching: Touching
+
+    def factor(self, damping: Float[Array, " parts"]) -> Bordered:
+        blocks = _damped(self.blocks, damping)
+        corner = _damped(self.corner[None], damping)[0]
+        return Bordered.of(blocks, self.touching, self.border, corner)
+
+    def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
+        pick = lambda one, other: jnp.where(those[0], one, other)  # noqa: E731
+        return type(self)(
+            pick(self.blocks, others.blocks),
+            pick(self.border, others.border),
+            pick(self.corner, others.corner),
+            self.touching,
+        )
+
+
+@final
+class TridiagonalPrecision(AbstractPrecision):
+    """Blocks in a row, each of which touches its neighbours."""
+
+    diagonal: Float[Array, "steps k k"]
+    below: Float[Array, "rest k k"]
+
+    def factor(self, damping: Float[Array, " parts"]) -> BlockTridiagonal:
+        return BlockTridiagonal.of(_damped(self.diagonal, damping), self.below)
+
+    def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
+        pick = lambda one, other: jnp.where(those[0], one, other)  # noqa: E731
+        return type(self)(pick(self.diagonal, others.diagonal), pick(self.below, others.below))
+
+
+def _damped(
+    blocks: Float[Array, "blocks k k"], damping: Float[Array, " parts"]
+) -> Float[Array, "blocks k k"]:
+    """Add a share of its own size to each element of the diagonal."""
+    size = jnp.abs(jnp.diagonal(blocks, axis1=-2, axis2=-1)) + _LEAST
+    identity = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)
+    return blocks + (damping[:, None] * size)[..., None] * identity

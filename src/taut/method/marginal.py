@@ -1,0 +1,105 @@
+"""The method that integrates latents out."""
+
+from collections.abc import Generator, Mapping
+from typing import Any, final
+
+from taut.errors import ModelError
+from taut.marginal import Integrand
+from taut.method.direct import DirectInference
+from taut.method.marginal_stages import marginal_stages
+from taut.method.problem import Iterate, Needs, Problem
+from taut.method.setup import Setup
+from taut.structure import read_structure
+
+
+@final
+class Marginal(DirectInference):
+    r"""Integrate the many latents out, and fit the few global unknowns on what is left.
+
+    .. math:: p(y, \theta) = \int p(y, u, \theta) \, du, \qquad
+              q(\theta, u) = q(\theta) \, \mathcal N\bigl(u; \; c + R (\theta - \theta_0), \;
+              \Sigma\bigr)
+
+    For hierarchies, crossed factors and chains in time with up to millions of latents. Which
+    unknowns are latents, and how they touch each other, is read off the model's density by numbers.
+    Latents that are normal given the rest are integrated out exactly, by a sparse factor of their
+    precision; those of groups that do not touch each other by adaptive quadrature (up to three a
+    group) or importance sampling; others by Laplace's method, which is then said. Newton's method
+    finds all modes at once; the gradient in the globals is exact.
+
+    The globals get the mean and spread that importance weights tell, and so do latents: each has
+    its mean given the globals, its slope in them, and its own spread. The weights give the verdict,
+    with what twice the nodes change. In `hist` is the negative ELBO of the globals, in nats.
+
+    Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
+    memory.
+
+    Parameters
+    ----------
+    model, random_seed, start
+        As of `taut.ADVI`.
+
+    Raises
+    ------
+    ArgumentError, StartError
+        An argument makes no sense.
+    ModelError
+        The model can not be fitted as it is written, or no structure is found in it.
+
+    References
+    ----------
+    Rue, Martino, Chopin (2009), Approximate Bayesian inference for latent Gaussian models.
+    Kristensen et al. (2016), TMB. Stringer (2023), Exact gradient evaluation for adaptive
+    quadrature.
+
+    Examples
+    --------
+    >>> import numpy as np, pymc as pm, taut
+    >>> random = np.random.default_rng(1)
+    >>> group = np.repeat(np.arange(200), 5)
+    >>> y = random.normal(random.normal(0, 1, 200)[group], 1)
+    >>> with pm.Model():
+    ...     s = pm.HalfNormal("s", 2)
+    ...     a = pm.Normal("a", 0, s, shape=200)
+    ...     pm.Normal("y", a[group], 1, observed=y)
+    ...     approx = taut.fit(method="marginal", random_seed=1, progressbar=False)
+    y ~ Normal(a[<constant>], 1)
+    >>> print(approx.diagnose().trusted)
+    True
+    """
+
+    name = "marginal"
+    title = "latents integrated out"
+    longest = 20_000
+    needs = Needs(judgement=True, rows_in_memory=True)
+
+    def __init__(
+        self,
+        *,
+        model: Any = None,
+        random_seed: Any = None,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._begin(Setup(model, random_seed, start), "mf")
+
+    def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
+        integrand = integrand_of(problem)
+        if isinstance(integrand, str):
+            raise ModelError(
+                f"No latents are found that could be integrated out: {integrand}. Leave method "
+                "out, and taut chooses another."
+            )
+        yield from marginal_stages(problem, integrand)
+        return str(problem.journal.verdict)
+
+
+def integrand_of(problem: Problem) -> Integrand | str:
+    """Read the structure of a model; say why there is nothing to integrate out, if so."""
+    target, timing = problem.gradients.target, problem.gradients.timing
+    factors = problem.factors()
+    if factors is None:
+        return "rows come in batches, or the terms of the density are not known"
+    structure = read_structure(target, factors, problem.start, problem.random, timing)
+    if structure.latents is None:
+        return structure.words
+    return Integrand(target, factors, structure, problem.start, timing)

@@ -1,0 +1,7 @@
+"""Which unknowns of a model touch which."""
+
+from taut.structure.chain import band_of
+from taut.structure.reader import read_structure
+from taut.structure.structure import Chain, Plate, Plates, Structure
+
+__all__ = ["Chain", "Plate", "Plates", "Structure", "band_of", "read_structure"]

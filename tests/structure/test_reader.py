@@ -1,0 +1,221 @@
+"""Structure is found however a model is written."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+
+from taut.frontend.pymc.source import PyMCSource
+from taut.structure import Chain, Plates, Structure, read_structure
+
+RANDOM = np.random.default_rng(0)
+GROUPS, ROWS, FEW = 50, 300, 20
+G, H = RANDOM.integers(0, GROUPS, ROWS), RANDOM.integers(0, FEW, ROWS)
+G[:GROUPS], H[:FEW] = np.arange(GROUPS), np.arange(FEW)
+X, Y = RANDOM.normal(size=(ROWS, 2)), RANDOM.integers(0, 2, ROWS)
+TIMES = RANDOM.normal(size=60)
+
+
+def read(model: pm.Model) -> Structure:
+    source = PyMCSource(model)
+    target, factors = source.target(), source.factors()
+    return read_structure(target, factors, source.start(None, 0), np.random.default_rng(1))
+
+
+def centred() -> None:
+    a = pm.Normal("a", pm.Normal("mu"), pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+def not_centred() -> None:
+    a = pm.HalfNormal("s") * pm.Normal("a", shape=GROUPS)
+    pm.Bernoulli("y", logit_p=pm.Normal("mu") + a[G], observed=Y)
+
+
+def by_data() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=pm.Data("x", X[:, 0]) + a[pm.Data("g", G)], observed=Y)
+
+
+def by_indicators() -> None:
+    z = np.zeros((ROWS, GROUPS))
+    z[np.arange(ROWS), G] = 1
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=pt.as_tensor(z) @ a, observed=Y)
+
+
+def by_dims() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), dims="group")
+    pm.Bernoulli("y", logit_p=a[G], observed=Y, dims="row")
+
+
+def slopes() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s", shape=2), shape=(GROUPS, 2))
+    pm.Bernoulli("y", logit_p=(X * a[G]).sum(-1), observed=Y)
+
+
+def slopes_along_the_second_axis() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s", shape=(2, 1)), shape=(2, GROUPS))
+    pm.Bernoulli("y", logit_p=a[0, G] + a[1, G] * X[:, 0], observed=Y)
+
+
+def two_variables() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    b = pm.Normal("b", 0, pm.HalfNormal("r"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G] + b[G] * X[:, 0], observed=Y)
+
+
+def correlated_slopes() -> None:
+    chol, _, _ = pm.LKJCholeskyCov("chol", n=2, eta=2.0, sd_dist=pm.HalfNormal.dist(1.0))
+    a = pm.Normal("a", shape=(GROUPS, 2)) @ chol.T
+    pm.Bernoulli("y", logit_p=(X * a[G]).sum(-1), observed=Y)
+
+
+def in_several_likelihoods() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+    pm.Poisson("n", pt.exp(a[H]), observed=Y)
+
+
+def of_positive_variables() -> None:
+    a = pm.Gamma("a", 2.0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Poisson("y", a[G], observed=Y)
+
+
+def with_a_potential() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Potential("p", pm.logp(pm.Bernoulli.dist(logit_p=a[G]), Y))
+
+
+def one_row_each() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=ROWS)
+    pm.Poisson("y", pt.exp(X @ pm.Normal("b", shape=2) + a), observed=Y)
+
+
+def crossed() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    b = pm.Normal("b", 0, pm.HalfNormal("t"), shape=FEW)
+    pm.Bernoulli("y", logit_p=a[G] + b[H], observed=Y)
+
+
+def nested() -> None:
+    of_group = np.arange(GROUPS) % FEW
+    b = pm.Normal("b", 0, pm.HalfNormal("t"), shape=FEW)
+    a = pm.Normal("a", b[of_group], pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+def item_response() -> None:
+    skill = pm.Normal("skill", shape=GROUPS)
+    hard, sharp = pm.Normal("hard", pm.Normal("m"), shape=FEW), pm.LogNormal("sharp", shape=FEW)
+    pm.Bernoulli("y", logit_p=sharp[H] * (skill[G] - hard[H]), observed=Y)
+
+
+def random_walk() -> None:
+    level = pm.GaussianRandomWalk(
+        "a", 0, pm.HalfNormal("s"), init_dist=pm.Normal.dist(), shape=len(TIMES)
+    )
+    pm.Normal("y", level, pm.HalfNormal("r"), observed=TIMES)
+
+
+def sum_of_steps() -> None:
+    steps = pm.Normal("a", shape=len(TIMES))
+    pm.Normal("y", pt.cumsum(pm.HalfNormal("s") * steps), pm.HalfNormal("r"), observed=TIMES)
+
+
+def autoregression() -> None:
+    level = pm.AR(
+        "a", [pm.Uniform("rho", -1, 1)], pm.HalfNormal("s"), init_dist=pm.Normal.dist(),
+        shape=len(TIMES),
+    )  # fmt: skip
+    pm.Normal("y", 0, pt.exp(level / 2), observed=TIMES)
+
+
+GROUPED: dict[str, tuple[Callable[[], None], int, int]] = {
+    "centred": (centred, GROUPS, 1),
+    "not centred": (not_centred, GROUPS, 1),
+    "by data": (by_data, GROUPS, 1),
+    "by indicators": (by_indicators, GROUPS, 1),
+    "by dims": (by_dims, GROUPS, 1),
+    "slopes": (slopes, GROUPS, 2),
+    "slopes along the second axis": (slopes_along_the_second_axis, GROUPS, 2),
+    "two variables": (two_variables, GROUPS, 2),
+    "correlated slopes": (correlated_slopes, GROUPS, 2),
+    "in several likelihoods": (in_several_likelihoods, GROUPS, 1),
+    "of positive variables": (of_positive_variables, GROUPS, 1),
+    "with a potential": (with_a_potential, GROUPS, 1),
+    "one row each": (one_row_each, ROWS, 1),
+    "crossed, few": (crossed, GROUPS, 1),
+    "nested, few": (nested, GROUPS, 1),
+}
+
+
+@pytest.mark.parametrize("name", GROUPED)
+def test_groups_are_found(name: str) -> None:
+    write, levels, each = GROUPED[name]
+    with pm.Model(coords={"group": range(GROUPS), "row": range(ROWS)}) as model:
+        write()
+    found = read(model)
+    assert isinstance(found.latents, Plates)
+    assert found.latents.main.places.shape == (levels, each)
+    assert not found.latents.crossing
+    rows = found.latents.main.of_factor
+    assert set(range(levels)) <= set(rows.tolist())
+    if name == "centred":
+        np.testing.assert_array_equal(rows[-ROWS:], G)
+
+
+@pytest.mark.parametrize("write", [crossed, item_response])
+def test_plates_that_cross_are_found(
+    write: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With so many levels that they are no globals, which is what the limit stands for."""
+    monkeypatch.setattr("taut.structure.reader._ALL_GLOBALS", 5)
+    with pm.Model() as model:
+        write()
+    found = read(model)
+    assert isinstance(found.latents, Plates)
+    assert found.latents.main.levels == GROUPS
+    assert [plate.levels for plate in found.latents.crossing] == [FEW]
+    np.testing.assert_array_equal(found.latents.crossing[0].of_factor[-ROWS:], H)
+
+
+@pytest.mark.parametrize("write", [random_walk, sum_of_steps, autoregression])
+def test_chains_are_found(write: Callable[[], None]) -> None:
+    with pm.Model() as model:
+        write()
+    found = read(model)
+    assert isinstance(found.latents, Chain)
+    assert found.latents.is_summed == (write is sum_of_steps)
+    assert len(found.latents.steps) >= len(TIMES) - 1
+
+
+def dense() -> None:
+    pm.Normal("y", X @ pm.Normal("b", shape=(2, 30)) @ np.ones(30), 1.0, observed=X[:, 0])
+
+
+def zero_sum() -> None:
+    a = pm.ZeroSumNormal("a", pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+def correlated_groups() -> None:
+    half = np.eye(GROUPS) + RANDOM.normal(size=(GROUPS, GROUPS))
+    a = pm.MvNormal("a", np.zeros(GROUPS), half @ half.T, shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+@pytest.mark.parametrize("write", [dense, zero_sum, correlated_groups])
+def test_none_is_made_up(write: Callable[[], None]) -> None:
+    with pm.Model() as model:
+        write()
+    assert read(model).latents is None
+
+
+def test_it_is_said_in_words() -> None:
+    with pm.Model() as model:
+        centred()
+    words = "2 global unknowns, and 50 groups of 1 (a), independent of each other"
+    assert str(read(model)) == words
