@@ -107,7 +107,7 @@ def draws(name: str) -> np.ndarray:
 
 
 def cast(family: AbstractFamily, dtype: str) -> AbstractFamily:
-    """Give the same member with parameters of another dtype."""
+    """Return the same member with parameters of another dtype."""
     return jax.tree.map(lambda leaf: np.asarray(leaf, dtype), family)
 
 

@@ -170,7 +170,7 @@ def _conclude(
 
 
 def _known(state: State) -> tuple[Moments | None, Normal | None]:
-    """Give the moments of q where they are known, and q itself if it is a Gaussian."""
+    """Return the moments of q where they are known, and q itself if it is a Gaussian."""
     if not has_exact_moments(state.family):
         return None, None
     # What is not drawn by NumPy has its chains begin in the Gaussian of its draws.

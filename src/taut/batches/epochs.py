@@ -142,6 +142,6 @@ class CircleFeed(AbstractFeed):
 
 
 def _period(partition: Partition) -> int:
-    """Give the steps one order of rows serves: whole epochs."""
+    """Return how many steps one order of rows serves: those of whole epochs."""
     epochs = max(_EPOCHS, -(-_STEPS // partition.batches))
     return epochs * partition.batches

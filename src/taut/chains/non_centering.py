@@ -80,11 +80,11 @@ class Conditioned(Coordinates):
         return (z - centre) / root
 
     def prior(self, z: Points) -> tuple[Points, Points]:
-        """Give mean and standard deviation of the elements' priors, 0 and 1 of other elements."""
+        """Compute mean and standard deviation of the elements' priors, 0 and 1 of others."""
         return self._call(_moments, z)
 
     def place(self, z: Points) -> tuple[Points, Points]:
-        """Give centre and scale of the elements, 0 and 1 of other elements."""
+        """Compute centre and scale of the elements, 0 and 1 of other elements."""
         return place(*self.prior(z), *self._data)
 
     def _call(self, program: Any, *points: Points) -> Any:
@@ -150,7 +150,7 @@ def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, 
 
 
 def place(mean: Any, std: Any, precision: Any, pull: Any) -> tuple[Any, Any]:
-    """Tell where elements lie and how far they spread, given their priors and what data say."""
+    """Compute where elements lie and how far they spread, from their priors and what data say."""
     # Written so that a standard deviation of almost 0 does not overflow.
     share = 1.0 + precision * std**2
     return (mean + pull * std**2) / share, std / share**0.5

@@ -75,7 +75,7 @@ class Window(eqx.Module):
         return split_r_hat(self.before.parameters, self.now.parameters)
 
     def is_descending(self) -> Bool[Array, ""]:
-        """Tell whether the mean loss fell from half to half, by two standard errors."""
+        """Return whether the mean loss fell from half to half, by two standard errors."""
         first, second = self.before.loss, self.now.loss
         n = first.count.astype(first.mean.dtype)
         error = jnp.sqrt((first.squares + second.squares) / (n - 1) / n)

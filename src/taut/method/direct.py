@@ -248,7 +248,7 @@ def _passed(problem: Problem) -> str:
 
 
 def _are_many(target: Target) -> bool:
-    """Tell whether a first look at a few rows saves more time than it takes to prepare."""
+    """Return whether a first look at a few rows saves more time than it takes to prepare."""
     return jax.default_backend() == "cpu" and target.rows_of(target.whole) >= _MANY_ROWS
 
 

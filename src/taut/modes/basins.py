@@ -85,7 +85,7 @@ class Basin:
         return self.end.is_peak
 
     def has(self, end: End, normal: Normal | None) -> bool:
-        """Tell whether a path that ended there came to this mode, with its Gaussian if it has one.
+        """Return whether a path that ended there, with this Gaussian, came to this mode.
 
         Two peaks are one if they are as high as each other and not far apart, seen from either.
         Where a path has not come to a peak, its Gaussian tells where it was; one that is higher
@@ -170,7 +170,7 @@ class Search:
         )
 
     def _goes_on(self, *, is_first: bool) -> bool:
-        """Tell whether the best mode may have been missed.
+        """Return whether the best mode may have been missed.
 
         If the first paths differ others follow; and where none comes to a peak these are the last.
         """
