@@ -1,4 +1,7 @@
-"""A first look at a part of the rows."""
+"""A first look at a part of the rows.
+
+The first stages of an automatic fit run on it, and hand their Gaussian on to one that reads all.
+"""
 
 import math
 from collections.abc import Callable

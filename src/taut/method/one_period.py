@@ -1,4 +1,9 @@
-"""Fits of models with circular variables, in one period of each."""
+"""Fits of models with circular variables, in one period of each.
+
+The density of an angle goes on without an end, period after period. The automatic fit, and chains
+that judge another, work in one period, cut where the density is lowest or jumps, and stretched to
+the whole line; there it is a density like any other. What comes out is taken back to z.
+"""
 
 from collections.abc import Generator
 from dataclasses import replace

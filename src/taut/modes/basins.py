@@ -1,4 +1,8 @@
-"""Which modes quasi-Newton paths came to, and how many of them came to each."""
+"""Which modes quasi-Newton paths came to, and how many of them came to each.
+
+Paths of several kinds follow each other until the best mode has been found by three of them, 64 at
+most. Two peaks are one if they are as high and not far apart, seen by the Gaussian of either.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._types import Tree
+from taut.optimizer.base import Tree
 
 
 def is_extended(leaf: Any) -> bool:
