@@ -13,7 +13,7 @@ from taut.approximation.state import State
 from taut.arguments import as_flag, as_positive
 from taut.diagnose import (
     NOT_JUDGED,
-    Ending,
+    HowItEnded,
     Journal,
     Judge,
     Moments,
@@ -99,7 +99,7 @@ def diagnose(
         if journal.outcome in NOT_JUDGED and chains and approx.source.has_density:
             _judge(state, words, journal).outcome(z, *_known(state))
     steps = 0 if record.journal.stages else len(record.hist)
-    ending = Ending(steps, record.skipped, record.stopped, record.timing)
+    ending = HowItEnded(steps, record.skipped, record.stopped, record.timing)
     report = report_on(journal, weighed, log_ratios, state.target.space, ending)
     if as_usual:
         approx.kept_report.keep(state, record, report)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Description, Simulations, Stepping, Target
+from taut.target import Batching, Description, Simulations, StepData, Target
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
@@ -36,7 +36,7 @@ class AbstractSource(ABC):
     @abstractmethod
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
-    ) -> Stepping:
+    ) -> StepData:
         """Return what the steps of a fit read.
 
         Parameters

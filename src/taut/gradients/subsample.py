@@ -14,7 +14,7 @@ from taut.batches import AbstractBatches, Part
 from taut.engine import Timing, clock
 from taut.gradients.base import AbstractGradients
 from taut.gradients.in_batches import BatchGradients
-from taut.target import Stepping
+from taut.target import StepData
 
 # Rows it looks at: so many, and so many for each dimension.
 _ROWS, _ROWS_EACH = 2000, 20
@@ -43,7 +43,7 @@ class Draft:
 
     @classmethod
     def of(
-        cls, stepping: Stepping, dim: int, timing: Timing, deadline: float = math.inf
+        cls, stepping: StepData, dim: int, timing: Timing, deadline: float = math.inf
     ) -> "Draft | None":
         """Take the first batches of a fit; `None` where they would be most of the rows."""
         if _LARGE * stepping.scale < 1.0:

@@ -8,7 +8,7 @@ from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
 from taut.gaussian import Normal
 from taut.method.direct import DirectInference, check_start
-from taut.method.gaussian_stages import Climb
+from taut.method.gaussian_stages import GaussianStages
 from taut.method.one_period import in_one_period, outside
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
@@ -92,7 +92,7 @@ class Auto(DirectInference):
         return (yield from outside(self._stages(inside), periods, problem.random))
 
     def _stages(self, problem: Problem) -> Generator[Iterate, None, str]:
-        climb = Climb(problem)
+        climb = GaussianStages(problem)
         dtype = problem.gradients.target.dtype
         draft = yield from _drafted(problem)
         best: Normal | None = None
@@ -121,7 +121,7 @@ def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:
         return None
     with journal.stage(f"draft on {draft.rows:,d} rows", draft.gradients) as stage:
         own = replace(problem, gradients=draft.gradients, draft=None, journal=Journal())
-        climb = Climb(own)
+        climb = GaussianStages(own)
         best = next(reversed(list(climb.gaussians())), None)
         if best is None or climb.modes() is not None:
             stage.note = "it is left aside: " + ("several modes" if best else "nothing is finite")

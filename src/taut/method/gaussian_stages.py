@@ -31,7 +31,7 @@ _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
 _FLAT_BATCHES, _FLAT_EACH, _LARGE = 4, 0.002, 100
 
 
-class Climb:
+class GaussianStages:
     """Stages that hand on the best Gaussian so far.
 
     Parameters

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from taut.gaussian import Normal
 from taut.gradients import AbstractGradients
-from taut.modes.lbfgs import Point, ascend
+from taut.modes.lbfgs import PathPoint, ascend
 from taut.modes.mixture import is_apart, is_far_out
 from taut.modes.path_gaussians import Candidate, best_of_paths, gaussian_at
 from taut.modes.starts import Starts
@@ -42,11 +42,11 @@ class End:
         Whether it came to a peak: it gained nothing in its last steps, nor would by a Newton step.
     """
 
-    top: Point
+    top: PathPoint
     is_peak: bool
 
     @classmethod
-    def of(cls, path: list[Point]) -> "End":
+    def of(cls, path: list[PathPoint]) -> "End":
         """Look at the last points of a path."""
         top = path[-1]
         with np.errstate(all="ignore"):
@@ -79,7 +79,7 @@ class Basin:
         return self.candidate.normal
 
     @property
-    def top(self) -> Point:
+    def top(self) -> PathPoint:
         """Its highest point, as far as its path went."""
         return self.end.top
 
@@ -219,7 +219,7 @@ class Search:
                 return True
         return False
 
-    def _look_at(self, paths: list[list[Point]], ends: list[End], numbers: list[int]) -> None:
+    def _look_at(self, paths: list[list[PathPoint]], ends: list[End], numbers: list[int]) -> None:
         """Find the best Gaussians of some paths, and put them where they belong."""
         found = best_of_paths(self._gradients, [paths[i] for i in numbers], self._random)
         for candidate in found:

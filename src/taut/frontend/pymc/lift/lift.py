@@ -136,7 +136,7 @@ class Constrain:
 
 
 @dataclass(frozen=True)
-class Moments:
+class ConditionalMoments:
     """``(z, data, batch) -> (mean, std)`` of the elements that are normal given others."""
 
     lifted: LiftedModel
@@ -169,7 +169,7 @@ def conditionals_of(lifted: LiftedModel, space: Space) -> Conditionals | None:
     if not 0 < depth <= _DEEPEST or not lifted.reads_inputs:
         return None
     levels = [tuple(one.name for one in found if one.level == i) for i in range(depth)]
-    return Conditionals(Moments(lifted, space), space, tuple(levels))
+    return Conditionals(ConditionalMoments(lifted, space), space, tuple(levels))
 
 
 def lift(
