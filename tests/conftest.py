@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from blas import limit_blas
 from kept_programs import FOLDER, keep_programs, trim
 from scheduling import ByModule
 from shaking import apply_criteria, apply_shake
@@ -15,6 +16,7 @@ from slow import LONGEST, complaint, may_be_slow
 
 # Set before any import of JAX, and for the processes that tests start.
 keep_programs(os.environ)
+limit_blas(os.environ)
 
 
 @pytest.hookimpl
