@@ -56,7 +56,7 @@ class FirstCall:
         self.timing[cache] = told["timing"]
 
     def seconds(self, kind: str) -> float:
-        """Give the median of ``"cold"``, ``"warm"`` or ``"repeat"`` calls."""
+        """Return the median of ``"cold"``, ``"warm"`` or ``"repeat"`` calls."""
         return median(getattr(self, kind))
 
 

@@ -32,7 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:
-    """Give the versions of those that are installed."""
+    """Return the versions of those that are installed."""
     found: dict[str, str] = {}
     for package in packages:
         with suppress(PackageNotFoundError):
@@ -41,7 +41,7 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def busy_cores(seconds: float = 1.0) -> float | None:
-    """Tell how many cores other programs keep busy, while this one sleeps; Linux only."""
+    """Measure how many cores other programs keep busy, while this one sleeps; Linux only."""
     before = _busy_and_all()
     time.sleep(seconds)
     after = _busy_and_all()

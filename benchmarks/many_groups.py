@@ -93,7 +93,7 @@ def measure(rows: int, groups: int, *, centred: bool) -> tuple[Hierarchy, np.nda
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """Give the largest difference of a mean, in standard deviations, and log ratio of these."""
+    """Compute the largest difference of a mean, in standard deviations, and log ratio of these."""
     mean = np.abs(one.mean(0) - other.mean(0)) / one.std(0)
     return float(mean.max()), float(np.abs(np.log(one.std(0) / other.std(0))).max())
 

@@ -75,7 +75,7 @@ def errors(reference: Reference, values: np.ndarray) -> Errors:
 
 
 def elbo_and_khat(log_weights: np.ndarray) -> tuple[float | None, float | None]:
-    """Give the ELBO in nats, and the k-hat of Pareto smoothed importance sampling.
+    """Estimate the ELBO in nats, and the k-hat of Pareto smoothed importance sampling.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def write_json(results: Results, path: Path) -> None:
 
 
 def ratios(results: Results) -> dict[str, dict[str, float]]:
-    """Give, by model, how many times as fast as `pm.fit` taut is; over 1 is faster."""
+    """Compute, by model, how many times as fast as `pm.fit` taut is; over 1 is faster."""
     found: dict[str, dict[str, float]] = {}
     for name, by_peer in results.speed.items():
         ratio = by_peer["taut"].per_second / by_peer["pymc"].per_second
@@ -158,7 +158,7 @@ def _table(title: str, columns: list[str], caption: str | None = None) -> Table:
 
 
 def _against(ratio: float, goal: float | None) -> tuple[str, str]:
-    """Give a ratio and its goal, coloured by whether it is reached."""
+    """Format a ratio and its goal, coloured by whether it is reached."""
     if goal is None:
         return f"{ratio:.1f}x", ""
     return f"[{'green' if ratio >= goal else 'red'}]{ratio:.1f}x[/]", f"{goal:g}x"

@@ -40,7 +40,7 @@ class Rate:
     steps: dict[str, int] = field(default_factory=dict)
 
     def per_second(self, name: str) -> float:
-        """Give the median over repetitions."""
+        """Return the median over repetitions."""
         return self.steps[name] / median(self.seconds[name])
 
 

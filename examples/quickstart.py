@@ -25,7 +25,7 @@ REST_OF_SEASON = np.array(
 
 
 def build_model() -> pm.Model:
-    """Give each player a log odds of a hit, around a common one."""
+    """Build a model in which each player has a log odds of a hit, around a common one."""
     with pm.Model(coords={"player": PLAYERS}) as model:
         center = pm.Normal("center", -1.0, 1.0)
         spread = pm.HalfNormal("spread", 0.5)

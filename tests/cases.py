@@ -25,9 +25,9 @@ from taut.batches import (
     AbstractBatches,
     AbstractFeed,
     AllRows,
-    CircleFeed,
-    Deferred,
-    Endless,
+    ConstantFeed,
+    EpochFeed,
+    LazyFeed,
     PackedRows,
     RandomRows,
     ScaledRows,
@@ -404,14 +404,14 @@ BATCHES: dict[str, Callable[[], AbstractBatches]] = {
 
 # Each brings 12 rows of `_group`, in batches of at most five.
 FEEDS: dict[str, Callable[[], AbstractFeed]] = {
-    "all steps alike": lambda: Endless(_circles((12, 5))),
-    "epochs": lambda: CircleFeed(
+    "all steps alike": lambda: ConstantFeed(_circles((12, 5))),
+    "epochs": lambda: EpochFeed(
         (_group(12),), (Partition.of(12, 5),), shuffle=True, random_seed=1, dtype="float64"
     ),
-    "epochs in order": lambda: CircleFeed(
+    "epochs in order": lambda: EpochFeed(
         (_group(12),), (Partition.of(12, 5),), shuffle=False, random_seed=1, dtype="float64"
     ),
-    "read when it is due": lambda: Deferred(lambda: Endless(_circles((12, 5)))),
+    "read when it is due": lambda: LazyFeed(lambda: ConstantFeed(_circles((12, 5)))),
     "stream": lambda: _stream(shuffle=True),
     "stream in order": lambda: _stream(shuffle=False),
 }
@@ -464,7 +464,7 @@ def _circles(*sizes: tuple[int, int]) -> AbstractBatches:
     """Groups of so many rows, in batches of at most so many."""
     groups = tuple(_group(rows) for rows, _ in sizes)
     partitions = tuple(Partition.of(*size) for size in sizes)
-    feed = CircleFeed(groups, partitions, shuffle=True, random_seed=1, dtype="float64")
+    feed = EpochFeed(groups, partitions, shuffle=True, random_seed=1, dtype="float64")
     return feed.at(0)[0]
 
 

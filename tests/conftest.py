@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from kept_programs import FOLDER, keep_programs, trim
+from blas import limit_blas
+from kept_programs import FOLDER, keep_bytecode, keep_programs, trim
 from scheduling import ByModule
 from shaking import apply_criteria, apply_shake
 from slow import LONGEST, complaint, may_be_slow
 
 # Set before any import of JAX, and for the processes that tests start.
+keep_bytecode(os.environ)
 keep_programs(os.environ)
+limit_blas(os.environ)
 
 
 @pytest.hookimpl

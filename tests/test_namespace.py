@@ -1,6 +1,7 @@
 """``import taut.pymc as pm`` stands in for ``import pymc as pm``."""
 
 import inspect
+from types import ModuleType
 
 import pymc
 import pymc.variational
@@ -8,6 +9,7 @@ import pytest
 
 import taut
 import taut.descent
+import taut.diagnose
 import taut.pymc
 
 REPLACED = [*pymc.variational.__all__, "KLqp", "ImplicitGradient", "Inference", "Approximation"]
@@ -58,9 +60,20 @@ def test_fit_has_pymcs_leading_arguments_and_defaults() -> None:
             assert ours[name].default == chosen.get(name, parameter.default)
 
 
-def test_a_name_of_before_is_found_with_a_warning() -> None:
-    with pytest.warns(DeprecationWarning, match="is called AbstractStepper"):
-        old = taut.descent.AbstractMethod
-    assert old is taut.descent.AbstractStepper
+@pytest.mark.parametrize(
+    ("room", "before", "now"),
+    [
+        (taut.descent, "AbstractMethod", "AbstractStepper"),
+        (taut.descent, "Ending", "StopRule"),
+        (taut.diagnose, "Ending", "HowItEnded"),
+    ],
+)
+def test_a_name_of_before_is_found_with_a_warning(room: ModuleType, before: str, now: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"is called {now}"):
+        old = getattr(room, before)
+    assert old is getattr(room, now)
+
+
+def test_a_name_that_never_was_is_not_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'AbstractMethods'"):
         _ = taut.descent.AbstractMethods

@@ -56,18 +56,18 @@ def test_streams_of_one_seed_are_apart() -> None:
         *((stream,) for stream in (seed.STEPS, seed.DRAWS, seed.START, seed.NODES)),
         *((seed.DRAWS, call) for call in range(1, 50)),
     ]
-    assert len({tuple(seed.words(7, *stream)) for stream in streams}) == len(streams)
+    assert len({tuple(seed.key_words(7, *stream)) for stream in streams}) == len(streams)
 
 
 def test_words_are_those_of_their_seed_and_stream() -> None:
-    words = seed.words(7, seed.STEPS)
+    words = seed.key_words(7, seed.STEPS)
     assert (words.shape, words.dtype) == ((2,), np.uint32)
-    np.testing.assert_array_equal(words, seed.words(7, seed.STEPS))
-    assert not np.array_equal(words, seed.words(8, seed.STEPS))
+    np.testing.assert_array_equal(words, seed.key_words(7, seed.STEPS))
+    assert not np.array_equal(words, seed.key_words(8, seed.STEPS))
 
 
 def test_words_make_the_same_key_in_a_program_and_outside() -> None:
-    words = seed.words(7, seed.STEPS)
+    words = seed.key_words(7, seed.STEPS)
     outside = jax.random.normal(seed.key(words), (3,))
     inside = jax.jit(lambda words: jax.random.normal(seed.key(words), (3,)))(words)
     np.testing.assert_array_equal(inside, outside)
@@ -75,7 +75,7 @@ def test_words_make_the_same_key_in_a_program_and_outside() -> None:
 
 def test_a_key_does_not_depend_on_the_users_kind_of_keys() -> None:
     """Else the same seed would give other draws where the user prefers another generator."""
-    words = seed.words(7, seed.STEPS)
+    words = seed.key_words(7, seed.STEPS)
     usual = jax.random.normal(seed.key(words), (3,))
     with jax.default_prng_impl("rbg"):
         np.testing.assert_array_equal(jax.random.normal(seed.key(words), (3,)), usual)

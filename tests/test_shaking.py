@@ -50,8 +50,9 @@ def test_chains():
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of a single test need no workers."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-n 0")
+    """Runs of a single test need no workers, nor plugins that take seconds to load."""
+    plugins = [f"-p no:{name}" for name in ("hypothesispytest", "jaxtyping", "zarr")]
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(["-n 0", *plugins]))
 
 
 def evaluated() -> tuple[np.ndarray, np.ndarray]:

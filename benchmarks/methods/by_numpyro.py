@@ -43,7 +43,7 @@ def _fit(model: pm.Model, seed: int, guide_name: str) -> Fitted:
 
 
 def _weighed_draws(guide: Any, params: Any, z: np.ndarray) -> tuple[Any, Any]:
-    """Give draws from the guide, and the logarithm of its density there."""
+    """Return draws from the guide, and the logarithm of its density there."""
     from numpyro import distributions as dist
 
     if "z_auto_loc" in params:

@@ -44,7 +44,7 @@ class Density:
         return named(self.model, _by_rows(self.target.constrain, z))
 
     def log_weights(self, z: Any, log_q: Any) -> np.ndarray:
-        """Give ``log p(y, z) - log q(z)`` at the rows of a matrix."""
+        """Compute ``log p(y, z) - log q(z)`` at the rows of a matrix."""
         return np.asarray(_by_rows(self.target.log_density, z)) - np.asarray(log_q)
 
 

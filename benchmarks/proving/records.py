@@ -106,7 +106,7 @@ class Run:
         return Run(self.heads, kept)
 
     def of(self, posterior: str, method: str) -> list[Record]:
-        """Give the records of one posterior and method: one for each seed."""
+        """Return the records of one posterior and method: one for each seed."""
         return [r for r in self.records.values() if (r.posterior, r.method) == (posterior, method)]
 
 

@@ -104,6 +104,6 @@ def _intro(run: Run) -> str:
 
 
 def _range(values: Iterable[float]) -> list[float]:
-    """Give the smallest and the largest, or the one there is."""
+    """Return the smallest and the largest, or the one there is."""
     found = sorted(set(values))
     return found if len(found) < 2 else [found[0], found[-1]]

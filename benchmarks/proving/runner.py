@@ -187,7 +187,7 @@ def _record(key: Key, told: dict[str, Any], seconds: float, failure: Mapping[str
 
 
 def _wait(process: subprocess.Popen[bytes], out: Any, seconds: float) -> bool:
-    """Give each fit its time; end what takes longer."""
+    """Wait for each fit as long as it may take; end what takes longer."""
     begin = time.perf_counter()
     while process.poll() is None:
         time.sleep(_POLL_SECONDS)

@@ -12,7 +12,7 @@ GOOD = 0.3
 
 
 def error(record: Record) -> float:
-    """Give the larger of the worst error of a mean and the worst ``|log sd ratio|``.
+    """Return the larger of the worst error of a mean and the worst ``|log sd ratio|``.
 
     Infinite for a failure.
     """
@@ -45,7 +45,7 @@ class Cell:
         return statuses[0] if math.isinf(self.error) else ""
 
     def median_of(self, field: str) -> float | None:
-        """Give the median of a field over the seeds that have it."""
+        """Compute the median of a field over the seeds that have it."""
         return _median(getattr(record, field) for record in self.records)
 
 
@@ -80,11 +80,11 @@ class MethodSummary:
         return median(cell.error for cell in self.cells.values())
 
     def share_within(self, bound: float) -> float:
-        """Give the share of the posteriors on which its error is at most so large."""
+        """Compute the share of the posteriors on which its error is at most so large."""
         return sum(cell.error <= bound for cell in self.cells.values()) / len(self.cells)
 
     def median_of(self, field: str) -> float | None:
-        """Give the median of a field over the posteriors that have it."""
+        """Compute the median of a field over the posteriors that have it."""
         return _median(cell.median_of(field) for cell in self.cells.values())
 
 

@@ -102,7 +102,7 @@ def against(run: Run, rival: str) -> str:
 
 
 def _median(records: Iterable[Record], field: str) -> float | None:
-    """Give the median over seeds, failures being infinitely wrong."""
+    """Compute the median over seeds, failures being infinitely wrong."""
     found = [_value(record, field) for record in records]
     given = [value for value in found if value is not None]
     return median(given) if given else None

@@ -28,7 +28,7 @@ def model() -> pm.Model:
 
 @contextmanager
 def copied(warm: Path) -> Iterator[Path]:
-    """Give a copy of a folder of caches, which is thrown away."""
+    """Yield a copy of a folder of caches, which is thrown away."""
     with tempfile.TemporaryDirectory(prefix="taut-proving-") as folder:
         copy = Path(folder, "caches")
         shutil.copytree(warm, copy)

@@ -57,5 +57,5 @@ class Reference:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether every quantity is within the limits."""
+        """Whether every quantity is within the limits."""
         return bool(self.rhat.max() < LIMITS.rhat and self.ess.min() > LIMITS.ess)

@@ -94,7 +94,7 @@ def _nuts_draws(posterior: Posterior) -> tuple[Draws, int]:
 
 
 def diagnose(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give R-hat and the smaller of bulk and tail ESS, for ``(chains, draws, quantities)``."""
+    """Compute R-hat and the smaller of bulk and tail ESS, for ``(chains, draws, quantities)``."""
     axes = {"chain_axis": 0, "draw_axis": 1}
     rhat = array_stats.rhat(values, **axes)
     bulk = array_stats.ess(values, method="bulk", **axes)

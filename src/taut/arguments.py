@@ -9,7 +9,7 @@ from taut.errors import ArgumentError
 
 
 def is_positive(value: Any) -> bool:
-    """Tell whether a value is a positive integer, of Python's or NumPy's; a bool is none."""
+    """Return whether a value is a positive integer, of Python's or NumPy's; a bool is none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
@@ -40,7 +40,7 @@ def as_seconds(name: str, value: Any) -> float:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a real number, of Python's or NumPy's; a bool is none."""
+    """Return whether a value is a real number, of Python's or NumPy's; a bool is none."""
     numbers = int | float | np.integer | np.floating
     return isinstance(value, numbers) and not isinstance(value, bool)
 

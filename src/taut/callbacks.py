@@ -18,7 +18,7 @@ class AbstractObserver(ABC):
 
     @abstractmethod
     def next_look(self, done: int) -> int:
-        """Give the first step after `done` that it wants to look at."""
+        """Return the first step after `done` that it wants to look at."""
 
     @abstractmethod
     def look(self, state: PyTree, losses: np.ndarray) -> None:

@@ -42,7 +42,7 @@ def entropy(random_seed: Any) -> int:
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
-def words(seed: int, *path: int) -> UInt32[np.ndarray, " 2"]:
+def key_words(seed: int, *path: int) -> UInt32[np.ndarray, " 2"]:
     """Derive the key words of one stream of a seed."""
     return np.random.SeedSequence([seed, *path]).generate_state(2, np.uint32)
 

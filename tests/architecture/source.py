@@ -47,7 +47,7 @@ def modules() -> dict[str, ModuleType]:
 
 
 def is_package(name: str) -> bool:
-    """Tell a package from a plain module."""
+    """Return whether a module is a package."""
     return paths()[name].name == "__init__.py"
 
 

@@ -5,7 +5,7 @@ import inspect
 
 import taut
 import taut.method.registry
-from architecture.source import is_package, modules, paths, trees
+from architecture.source import ROOT, is_package, modules, paths, trees
 
 # All but the namespace that stands in for PyMC's, whose names are PyMC's to choose.
 PACKAGES = [name for name in paths() if is_package(name) and name != "taut.pymc"]
@@ -62,6 +62,22 @@ def test_every_public_class_and_function_has_a_docstring() -> None:
 
 def test_every_module_has_a_docstring() -> None:
     assert [name for name, tree in trees().items() if not ast.get_docstring(tree)] == []
+
+
+def test_no_docstring_begins_with_give_or_tell() -> None:
+    """What returns says Return, what computes Compute: a reader need not guess which is meant."""
+    project = ROOT.parent.parent
+    files = [f for room in ("src", "tests", "scripts", "benchmarks", "examples")
+             for f in sorted((project / room).rglob("*.py"))]  # fmt: skip
+    documented = ast.AsyncFunctionDef | ast.FunctionDef | ast.ClassDef | ast.Module
+    vague = [
+        f"{file.relative_to(project)}: {text.splitlines()[0]}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, documented) and (text := ast.get_docstring(node))
+        if text.split()[0] in ("Give", "Gives", "Tell", "Tells")
+    ]
+    assert vague == []
 
 
 def test_every_public_name_has_a_docstring() -> None:

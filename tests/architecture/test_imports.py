@@ -157,7 +157,8 @@ def test_the_page_names_every_module_once() -> None:
 
 def named(page: str) -> dict[str, list[str]]:
     """Read the modules that the table of the page names, by room."""
-    rows = re.findall(r"^\| (\S.*?) \|.*\| (.*?) *\|$", page, flags=re.MULTILINE)
+    table = page.partition("\n| room |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (\S.*?) \|.*\| (.*?) *\|$", table, flags=re.MULTILINE)
     cells = {room: sorted(re.findall(r"`(\w+)`", cell)) for room, cell in rows}
     return {room: modules for room, modules in cells.items() if modules}
 

@@ -57,7 +57,7 @@ def unconstrained(model: pm.Model, drawn: Any) -> np.ndarray:
 
 
 def slots(model: pm.Model) -> list[tuple[slice, tuple[int, ...]]]:
-    """Tell where each free variable is in the flat vector, and its shape."""
+    """Return where each free variable is in the flat vector, and its shape."""
     shapes = [tuple(rv.shape.eval(mode="FAST_COMPILE")) for rv in model.free_RVs]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [
@@ -86,7 +86,7 @@ def by_pymc(model: pm.Model, z: np.ndarray) -> tuple[np.ndarray, dict[str, np.nd
 
 
 def turns(model: pm.Model) -> np.ndarray:
-    """Tell which elements of the flat vector are angles, whose density repeats."""
+    """Return which elements of the flat vector are angles, whose density repeats."""
     ways = [isinstance(model.rvs_to_transforms[rv], CircularTransform) for rv in model.free_RVs]
     return np.concatenate([np.full(part.stop - part.start, way)
                            for way, (part, _) in zip(ways, slots(model), strict=True)])  # fmt: skip

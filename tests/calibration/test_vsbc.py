@@ -30,7 +30,7 @@ def test_exact_fits_pass_and_are_those_of_the_closed_form() -> None:
     assert list(p["side"].values) == ["left", "right"]
     assert p.shape == (100, 2)
     simulated = as_source(model).simulations(
-        100, int(taut.seed.words(taut.seed.entropy(1), taut.seed.DATASETS)[0])
+        100, int(taut.seed.key_words(taut.seed.entropy(1), taut.seed.DATASETS)[0])
     )
     (y,) = simulated.arrays
     precision = 1 / 4 + 3

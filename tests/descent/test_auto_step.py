@@ -11,11 +11,11 @@ from arviz_stats.base import array_stats
 
 import taut
 from cases import TARGETS, Gaussian, full_rank_of, regression
-from taut.batches import Endless
+from taut.batches import ConstantFeed
 from taut.callbacks import AbstractObserver
 from taut.descent import AutoStep, Descent, Run, run_loop
 from taut.descent.family_distance import distance
-from taut.descent.running_moments import Moments, split_r_hat
+from taut.descent.running_moments import RunningMoments, split_r_hat
 from taut.engine import Timing
 from taut.errors import ArgumentError
 from taut.family import MeanField
@@ -196,7 +196,7 @@ def test_results_do_not_depend_on_chunks() -> None:
         for longest in (7, 8192):
             run = Run(method.init(MeanField(np.zeros(2), np.zeros(2))), seed=1)
             run_loop(
-                run, method, target, Endless(target.batches), 900, observer=Never(),
+                run, method, target, ConstantFeed(target.batches), 900, observer=Never(),
                 progress=SilentProgress(), timing=Timing(), longest_chunk=longest,
             )  # fmt: skip
             reached.append(run.state)
@@ -224,7 +224,7 @@ def test_moments_and_split_r_hat_of_a_trace() -> None:
     with jax.enable_x64(True):
         halves = []
         for half in (trace[:100], trace[100:]):
-            moments = Moments.none(np.zeros(3))
+            moments = RunningMoments.none(np.zeros(3))
             for value in half:
                 moments = moments.add(value)
             halves.append(moments)

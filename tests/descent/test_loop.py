@@ -12,7 +12,7 @@ from jaxtyping import Array, PyTree
 
 import taut
 from cases import regression
-from taut.batches import Endless
+from taut.batches import ConstantFeed
 from taut.callbacks import AbstractObserver
 from taut.descent import AbstractStepper, Descent, Run, run_loop
 from taut.descent.loop import BUFFER, PATIENCE, History
@@ -115,7 +115,7 @@ def go(
         run,
         method,
         target,
-        Endless(target.batches),
+        ConstantFeed(target.batches),
         steps,
         observer=observer or Watch(every=10**9),
         progress=progress or SilentProgress(),

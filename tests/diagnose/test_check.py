@@ -10,7 +10,7 @@ from cases import full_rank_of, regression
 from taut.chains import Window
 from taut.diagnose import (
     ChainCheck,
-    Ending,
+    HowItEnded,
     Journal,
     Judge,
     Moments,
@@ -194,7 +194,7 @@ def test_a_report_gives_the_khat_of_each_variable_with_its_error() -> None:
     random = np.random.default_rng(1)
     z = random.normal(size=(2000, 12))
     journal = Journal(outcome=Outcome.CHECKED)
-    ending = Ending(0, 0, None, Timing())
+    ending = HowItEnded(0, 0, None, Timing())
     report = report_on(journal, z, -0.1 * z[:, 3] ** 2, space, ending)
     assert report.weights is not None
     overall = f"k-hat           {report.weights.khat:.2f} ± {report.weights.khat_se:.2f}"

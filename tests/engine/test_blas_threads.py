@@ -16,7 +16,7 @@ from taut.gradients import Gradients
 
 
 def threads() -> set[int]:
-    """Give how many each BLAS in this process may take."""
+    """Return how many threads each BLAS in this process may take."""
     return {
         pool["num_threads"] for pool in ThreadpoolController().info() if pool["user_api"] == "blas"
     }

@@ -8,17 +8,17 @@ import numpy as np
 import pymc as pm
 
 from taut.frontend.pymc import PyMCSource
-from taut.target import Batching, Stepping
+from taut.target import Batching, StepData
 
 
-def stepping(model: pm.Model, seed: int = 1, **arguments: Any) -> Stepping:
+def stepping(model: pm.Model, seed: int = 1, **arguments: Any) -> StepData:
     """What the steps of a fit with these arguments read."""
     source = PyMCSource(model)
     start = source.start(None, 0)
     return source.stepping(source.target(), Batching(**arguments), start, seed)
 
 
-def epoch(steps: Stepping, first: int = 0) -> list[Any]:
+def epoch(steps: StepData, first: int = 0) -> list[Any]:
     """The batches of the shortest run of steps that is an epoch for each group of rows."""
     batches, served = steps.feed.at(first)
     length = math.lcm(*(circle.partition.batches for circle in batches.circles))
@@ -40,7 +40,7 @@ def value_and_gradient(target: Any, z: np.ndarray, batch: Any = None) -> np.ndar
         return np.array([value, *gradient])
 
 
-def mean_over_epoch(steps: Stepping, z: np.ndarray, first: int = 0) -> np.ndarray:
+def mean_over_epoch(steps: StepData, z: np.ndarray, first: int = 0) -> np.ndarray:
     """The average of `value_and_gradient` over an epoch."""
     with steps.target.precision():
         both = density(steps.target)

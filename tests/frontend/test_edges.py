@@ -39,7 +39,7 @@ class Found:
 
 
 def graph(edge: Edge, shape: tuple[int, ...]) -> tuple[list[Any], list[Any], Any]:
-    """Give the arguments that have derivatives, all in the table's order, and the log density."""
+    """Return the arguments that have derivatives, all in the table's order, and the log density."""
     arguments = [pt.tensor(f"a{i}", shape=shape) for i in range(edge.table.shape[1])]
     value = arguments[0].astype("int64") if edge.discrete else arguments[0]
     free = arguments[1:] if edge.discrete else arguments
@@ -58,7 +58,7 @@ def by_pytensor(edge: Edge) -> Found:
 
 
 def density(edge: Edge, shape: tuple[int, ...]) -> Any:
-    """Give ``(free arguments, others) -> log density``, each argument a row, as fits see it."""
+    """Build ``(free arguments, others) -> log density``, each argument a row, as fits see it."""
     free, arguments, logp = graph(edge, shape)
     others = [one for one in arguments if one not in free]
     function = guard_selects(jaxify([*free, *others], [logp.sum()]), len(free))

@@ -107,7 +107,7 @@ def draws(name: str) -> np.ndarray:
 
 
 def cast(family: AbstractFamily, dtype: str) -> AbstractFamily:
-    """Give the same member with parameters of another dtype."""
+    """Return the same member with parameters of another dtype."""
     to = lambda leaf: np.asarray(leaf, dtype) if eqx.is_inexact_array_like(leaf) else leaf  # noqa: E731
     return jax.tree.map(to, family)
 

@@ -54,7 +54,7 @@ each_row = pytest.mark.parametrize(("name", "where", "family"), ROWS)
 def evaluate(
     objective: AbstractObjective, family: AbstractFamily, target: taut.Target, repeats: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give losses and flat gradients for independent noise, and batches, one a row."""
+    """Evaluate losses and flat gradients for independent noise, and batches, one a row."""
     keys = jax.random.split(jax.random.key(1), repeats)
     noise, batches = _draw(objective, family, target, keys)
     losses, gradients = _evaluate(objective, family, target, batches, noise)
@@ -102,7 +102,7 @@ def flat(gradients: PyTree, repeats: int) -> np.ndarray:
 
 
 def agrees(values: np.ndarray, truth: Any) -> bool:
-    """Tell whether the mean of the rows is the truth, within its standard error."""
+    """Return whether the mean of the rows is the truth, within its standard error."""
     error = values.std(axis=0) / np.sqrt(len(values))
     # What has no noise may be off by rounding.
     return bool(np.all(np.abs(values.mean(axis=0) - truth) < ERRORS * error + 1e-9))

@@ -17,7 +17,7 @@ from taut.errors import NotFiniteError
 from taut.family import FullRank, Mixture, Particles
 from taut.gaussian import DenseNormal
 from taut.gradients import Gradients
-from taut.method.gaussian_stages import DENSE, Climb, is_flat
+from taut.method.gaussian_stages import DENSE, GaussianStages, is_flat
 from taut.modes import Modes, is_apart
 from taut.progress import INTERRUPTED
 from taut.target import Space
@@ -244,7 +244,7 @@ def test_a_funnel_of_which_two_parts_were_found_is_not_said_to_have_modes(
 ) -> None:
     """Chains from both have not settled within the budget: it is not trusted, and says why."""
     parts = Modes((along_the_funnel(-1.0), along_the_funnel(-8.0)), (0.0, 0.0))
-    monkeypatch.setattr(Climb, "modes", lambda _: parts)
+    monkeypatch.setattr(GaussianStages, "modes", lambda _: parts)
     approx = distrusted(target_of(funnel_density, 10))
     assert outcome(approx) is Outcome.UNEVEN
     text = str(approx.diagnose())

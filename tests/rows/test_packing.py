@@ -57,7 +57,7 @@ def batches_of(block: Block) -> list[dict[str, np.ndarray]]:
 
 @final
 class Shorter(AbstractRows):
-    """Gives other rows than it says."""
+    """Rows that yield others than they say."""
 
     rows = 10
     columns: Mapping[str, Column] = {"y": Column((), INT)}

@@ -31,7 +31,7 @@ class Answer(Protocol):
 
 
 def even(low: float, high: float, cells: int, breaks: Sequence[float] = ()) -> np.ndarray:
-    """Give edges of nearly even cells, one edge on each break.
+    """Compute edges of nearly even cells, one edge on each break.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def even(low: float, high: float, cells: int, breaks: Sequence[float] = ()) -> n
 
 
 def stretched(scale: float, farthest: float, cells: int) -> np.ndarray:
-    """Give edges on both sides of zero that grow with the distance, for heavy tails."""
+    """Compute edges on both sides of zero that grow with the distance, for heavy tails."""
     return scale * np.sinh(np.linspace(-1.0, 1.0, cells + 1) * np.arcsinh(farthest / scale))
 
 

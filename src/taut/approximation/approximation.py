@@ -47,7 +47,7 @@ from taut.engine import Timing, building
 from taut.family import AbstractFamily, with_parameter
 from taut.frontend import AbstractSource, as_source
 from taut.tables import Rows, as_html, as_text
-from taut.target import Stepping, Target
+from taut.target import StepData, Target
 
 
 @final
@@ -90,7 +90,7 @@ class Approximation:
             self._source = as_source(model)
             self.random_seed = seed.entropy(random_seed)
             target = self._source.target()
-            start_seed = int(seed.words(self.random_seed, seed.START)[0])
+            start_seed = int(seed.key_words(self.random_seed, seed.START)[0])
             family = assemble(groups, self._source, target.space, target.dtype, start_seed)
         self._begin(State(family, target), Record(timing=timing))
 
@@ -218,7 +218,7 @@ class Approximation:
         return self._state.target
 
     @property
-    def stepping(self) -> Stepping | None:
+    def stepping(self) -> StepData | None:
         """What the steps of the last fit read, if it took any."""
         return self._state.stepping
 
@@ -278,9 +278,9 @@ class Approximation:
     def words(self, random_seed: Any) -> np.ndarray:
         """Return the key words of the stream that a seed, or the next call, draws from."""
         if random_seed is not None:
-            return seed.words(seed.entropy(random_seed), seed.DRAWS)
+            return seed.key_words(seed.entropy(random_seed), seed.DRAWS)
         self._calls += 1
-        return seed.words(self.random_seed, seed.DRAWS, self._calls)
+        return seed.key_words(self.random_seed, seed.DRAWS, self._calls)
 
     def log_densities(self, z: Float[np.ndarray, "points dim"]) -> Float[np.ndarray, " points"]:
         """Evaluate the log density of the model at points, on all rows."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from taut.approximation.record import Record
 from taut.approximation.state import State
-from taut.batches import Endless
+from taut.batches import ConstantFeed
 from taut.family import AbstractFamily
 from taut.frontend import AbstractSource
-from taut.target import Batching, Stepping, Target
+from taut.target import Batching, StepData, Target
 
 
 @final
@@ -63,13 +63,17 @@ class Contents:
         stepping = self._stepping(source, target)
         return State(self.family, target, stepping, self.batching or Batching())
 
-    def _stepping(self, source: AbstractSource, target: Target) -> Stepping | None:
+    def _stepping(self, source: AbstractSource, target: Target) -> StepData | None:
         if self.batching is not None:
             with target.precision():
                 start = np.asarray(self.family.mean())
             return source.stepping(target, self.batching, start, self.random_seed)
         # Steps that are taken from now on prepare their own.
-        return None if self.scale is None else Stepping(target, Endless(target.batches), self.scale)
+        return (
+            None
+            if self.scale is None
+            else StepData(target, ConstantFeed(target.batches), self.scale)
+        )
 
     def __reduce__(self) -> Any:
         leaves, tree = jax.tree.flatten(self.family)

@@ -17,7 +17,7 @@ from taut.engine import map_draws, map_in_turn, points_at_once, single_threaded
 from taut.errors import ArgumentError
 from taut.family import has_density
 from taut.gradients import BLOCK, Gradients
-from taut.target import Streamed, Target
+from taut.target import StreamedRows, Target
 
 
 def elbo(
@@ -89,7 +89,7 @@ def densities_at(target: Target, z: Float[Array, "draws dim"]) -> Float[Array, "
     return map_in_turn(target.log_density, z, target.rows_of(target.whole))
 
 
-def _streamed_densities(streamed: Streamed, z: np.ndarray) -> np.ndarray:
+def _streamed_densities(streamed: StreamedRows, z: np.ndarray) -> np.ndarray:
     """Read all rows once, and add up what they say of all draws."""
     target, total = streamed.target, np.zeros(len(z))
     for rows, first, steps in streamed.parts():
@@ -118,7 +118,7 @@ def densities_of_batches(
     return jax.lax.fori_loop(0, steps, add, jnp.zeros(len(z), target.dtype))
 
 
-def streamed_log_likelihood(streamed: Streamed, z: np.ndarray) -> dict[str, np.ndarray]:
+def streamed_log_likelihood(streamed: StreamedRows, z: np.ndarray) -> dict[str, np.ndarray]:
     """Evaluate the log likelihood of each row of a source, at each draw."""
     target, partition, factors = streamed.target, streamed.partition, streamed.factors()
     found = []

@@ -40,13 +40,13 @@ class Chart(eqx.Module):
     units: Float[AnyArray, " scales"]
 
     def family(self, t: Float[Array, " scales"]) -> AbstractFamily:
-        """Give the member with these scales, and the mean of the origin."""
+        """Return the member with these scales, and the mean of the origin."""
         scales, means = _parts(self.origin)
         flat, unravel = ravel_pytree(scales)
         return eqx.combine(unravel(flat + self.units * t), means)
 
     def shift(self, w: Float[Array, " noise"]) -> Float[Array, " dim"]:
-        """Give how far the mean moves."""
+        """Compute how far the mean moves."""
         flat, unravel = ravel_pytree(self.origin.noise(jax.random.key(0)))
         zero = jnp.zeros_like(flat)
         return jax.jvp(lambda e: self.origin.push(unravel(e))[0], (zero,), (w,))[1]
@@ -116,7 +116,7 @@ class FixedDraws:
         return np.concatenate(product).astype(float)
 
     def shift(self, x: np.ndarray) -> np.ndarray:
-        """Give how far the mean is from the origin's."""
+        """Compute how far the mean is from the origin's."""
         return np.asarray(self.target.programs(_shift, self.chart, self._cut(x)[0]), float)
 
     def pull(self, v: np.ndarray) -> np.ndarray:
@@ -130,7 +130,7 @@ class FixedDraws:
 
 
 def is_gaussian(family: AbstractFamily) -> bool:
-    """Tell whether a family is a Gaussian."""
+    """Return whether a family is a Gaussian."""
     return isinstance(family.on_host(), HostGaussian)
 
 
@@ -161,7 +161,7 @@ def _noise(
 
 
 def _units(family: AbstractFamily) -> tuple[Array, Array]:
-    """Give the inverse root of the diagonal of the Fisher information, and noise as one vector."""
+    """Estimate the units of the scales, by the Fisher information; return them with zero noise."""
     scales, means = _parts(family)
     flat, unravel = ravel_pytree(scales)
 

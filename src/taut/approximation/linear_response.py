@@ -78,7 +78,7 @@ class LinearResponse:
         return self._objective.shift(self._solve(pulled))
 
     def cov(self) -> Float[np.ndarray, "dim dim"]:
-        """Give the covariance; O(dim²) memory, and `times` for each of dim columns."""
+        """Compute the covariance; O(dim²) memory, and `times` for each of dim columns."""
         columns = [self.times(unit) for unit in np.eye(self._objective.target.dim)]
         return (np.array(columns) + np.array(columns).T) / 2
 
@@ -88,7 +88,7 @@ class LinearResponse:
         return self.std_of(*self._objective.target.space.names)
 
     def std_of(self, *names: str) -> "xr.Dataset":
-        """Give standard deviations of some variables, by their names in the unconstrained space.
+        """Compute the standard deviations of variables, by their names in the unconstrained space.
 
         Raises
         ------

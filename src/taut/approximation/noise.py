@@ -52,7 +52,7 @@ def words_of(key_words: np.ndarray, numbers: np.ndarray, generators: int) -> np.
     generators
         How many.
     """
-    stream = seed.words(*(int(word) for word in key_words), seed.NODES).tolist()
+    stream = seed.key_words(*(int(word) for word in key_words), seed.NODES).tolist()
     shape = _TOGETHER, generators, 2
     return _by_number(
         numbers, stream, lambda random: random.integers(2**32, size=shape, dtype=np.uint32)

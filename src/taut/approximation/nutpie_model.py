@@ -17,7 +17,7 @@ def nutpie_model(
     mean: Float[np.ndarray, " dim"],
     root: Float[np.ndarray, "dim dim"] | Float[np.ndarray, " dim"],
 ) -> Any:
-    r"""Give nutpie the log density of x, where :math:`z = \mu + R x`.
+    r"""Build a model of nutpie, with the log density of x, where :math:`z = \mu + R x`.
 
     Parameters
     ----------

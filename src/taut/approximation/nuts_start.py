@@ -93,7 +93,7 @@ class NutsStart:
         ]
 
     def pymc(self, **nuts: Any) -> dict[str, Any]:
-        """Give arguments for `pymc.sample`: ``pm.sample(**start.pymc(), draws=1000)``.
+        """Return arguments for `pymc.sample`: ``pm.sample(**start.pymc(), draws=1000)``.
 
         These are ``model``, ``chains``, ``initvals`` and ``step``, a `pymc.NUTS` whose mass matrix
         counts as at least 50 draws and is adapted further in the warm-up. Make them anew for each
@@ -115,7 +115,7 @@ class NutsStart:
         }
 
     def nutpie(self) -> dict[str, Any]:
-        """Give arguments for `nutpie.compile_pymc_model`: each chain starts at a draw of q.
+        """Return arguments for `nutpie.compile_pymc_model`: each chain starts at a draw of q.
 
         These are start points alone; for the mass matrix too see `nutpie_model`. The draws go into
         the compiled model, without jitter, and the seed of a chain chooses among them::
@@ -130,7 +130,7 @@ class NutsStart:
         return {"initial_points": random_start(self.draws), "jitter_rvs": set()}
 
     def nutpie_model(self) -> Any:
-        r"""Give nutpie the model in coordinates in which the mass matrix is the identity.
+        r"""Build a model of nutpie, in coordinates in which the mass matrix is the identity.
 
         nutpie takes no mass matrix: it finds a diagonal one by itself. So it gets the log density
         of x, where :math:`z = \mu + R x` and :math:`R R^\top` is the covariance of q, on JAX,
@@ -244,7 +244,7 @@ def _moments(state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
 
 
 def _dense(cov: np.ndarray, std: np.ndarray) -> np.ndarray | None:
-    """Give the covariance, or `None` if it is diagonal or, as of few particles, singular."""
+    """Return the covariance, or `None` if it is diagonal or, as of few particles, singular."""
     correlation = cov / std / std[:, None]
     away = correlation - np.eye(len(std))
     if not np.isfinite(away).all() or np.abs(away).max(initial=0.0) < 1e-10:

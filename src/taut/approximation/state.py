@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from taut.family import AbstractFamily
-from taut.target import Batching, Stepping, Streamed, Target
+from taut.target import Batching, StepData, StreamedRows, Target
 
 
 @final
@@ -26,11 +26,11 @@ class State:
 
     family: AbstractFamily
     target: Target
-    stepping: Stepping | None = None
+    stepping: StepData | None = None
     batching: Batching = field(default_factory=Batching)
 
     @property
-    def streamed(self) -> Streamed | None:
+    def streamed(self) -> StreamedRows | None:
         """Rows that were read from a source, if the last fit read them."""
         return None if self.stepping is None else self.stepping.streamed
 

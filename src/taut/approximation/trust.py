@@ -13,7 +13,7 @@ from taut.approximation.state import State
 from taut.arguments import as_flag, as_positive
 from taut.diagnose import (
     NOT_JUDGED,
-    Ending,
+    HowItEnded,
     Journal,
     Judge,
     Moments,
@@ -103,7 +103,7 @@ def diagnose(
         if journal.outcome in NOT_JUDGED and chains and approx.source.has_density:
             _judge(state, words, journal).outcome(z, *_known(state))
     steps = 0 if record.journal.stages else len(record.hist)
-    ending = Ending(steps, record.skipped, record.stopped, record.timing)
+    ending = HowItEnded(steps, record.skipped, record.stopped, record.timing)
     report = report_on(journal, weighed, log_ratios, state.target.space, ending)
     if as_usual:
         approx.kept_report.keep(state, record, report)
@@ -174,7 +174,7 @@ def _conclude(
 
 
 def _known(state: State) -> tuple[Moments | None, Normal | None]:
-    """Give the moments of q where they are known, and q itself if it is a Gaussian."""
+    """Return the moments of q where they are known, and q itself if it is a Gaussian."""
     if not has_exact_moments(state.family):
         return None, None
     # What is not drawn by NumPy has its chains begin in the Gaussian of its draws.

@@ -104,7 +104,7 @@ class _Flow:
                     self._inside.add(result)
 
     def pass_back(self, number: int) -> None:
-        """Tell the operands of an equation of the masks of its results."""
+        """Pass the masks of an equation's results on to its operands."""
         equation = self.program.jaxpr.eqns[number]
         is_passing = _is_passing(equation, self._live)
         masks = [self._settle(made, is_passing) for made in equation.outvars]
@@ -124,7 +124,7 @@ class _Flow:
             self._settle(argument, False)
 
     def _settle(self, made: jex.Var, can_pass: bool) -> tuple[Mask | None, bool]:
-        """Give a variable's mask, and guard the operands whose masks are narrower."""
+        """Return a variable's mask, and guard the operands whose masks are narrower."""
         edges = self._edges.get(made, [])
         mask = union(edge.mask for edge in edges) if can_pass and edges else None
         clean = True
@@ -158,7 +158,7 @@ class _Flow:
         return _Edge(number, place, mask, clean and _is_linear(equation))
 
     def _ends_as_infinite(self, select: jex.JaxprEqn, place: int) -> bool:
-        """Tell whether the density is not finite wherever this case is not taken."""
+        """Return whether the density is not finite wherever this case is not taken."""
         others = [case for i, case in enumerate(select.invars) if i not in (0, place)]
         return select.outvars[0] not in self._inside and all(map(self._is_infinite, others))
 
@@ -168,14 +168,14 @@ class _Flow:
         return not np.isfinite(operand.val).any()
 
     def _is_inside(self, equation: jex.JaxprEqn, place: int) -> bool:
-        """Tell whether an operand is more than a term of a result."""
+        """Return whether an operand is more than a term of a result."""
         name = equation.primitive.name
         is_term = name in _SUMS or (name, place) == ("sub", 0) or (name == "select_n" and place)
         return not is_term or not self._inside.isdisjoint(equation.outvars)
 
 
 def _is_linear(equation: jex.JaxprEqn) -> bool:
-    """Tell whether the derivatives are finite, whatever the operands are."""
+    """Return whether the derivatives are finite, whatever the operands are."""
     name, (first, *rest) = equation.primitive.name, equation.invars
     is_scaled = name == "div" or (name == "mul" and not isinstance(first, jex.Literal))
     factor = rest[0] if rest and is_scaled else first
@@ -219,7 +219,7 @@ def _is_small_and_infinite(value: Any) -> bool:
 
 
 def _is_passing(equation: jex.JaxprEqn, live: set[jex.Var]) -> bool:
-    """Tell whether the mask of a result says something of the operands."""
+    """Return whether the mask of a result holds for the operands too."""
     if len(equation.outvars) != 1:
         return False
     name, shape = equation.primitive.name, _shape(equation.outvars[0])

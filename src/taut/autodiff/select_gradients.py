@@ -72,7 +72,7 @@ def _kind(leaf: Any) -> Any:
 def _guarded(
     function: Callable[..., PyTree], args: tuple[PyTree, ...], first: int, is_sum: bool
 ) -> Callable[..., PyTree]:
-    """Give the function for arguments of these shapes; itself, where there is nothing to guard."""
+    """Guard the function for arguments of these shapes; return it as it is if none is needed."""
     kinds = jax.tree.map(jax.typeof, args)
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*kinds)
     structure = jax.tree.structure(shapes)
@@ -194,7 +194,7 @@ def _evaluate(
 def _computed_before(
     equation: jex.JaxprEqn, operands: list[Any], bare: dict[Any, Any]
 ) -> list[Any] | None:
-    """Give the results without guards, where no operand has one."""
+    """Return the results without guards, or `None` if an operand has one."""
     is_same = all(
         _read(bare, operand) is value if operand in bare else False
         for operand, value in zip(equation.invars, operands, strict=True)

@@ -115,12 +115,12 @@ def spread(mask: Array, shape: tuple[int, ...]) -> Array:
 
 
 def within(which: Any, number: int, mask: Mask | None) -> Mask | None:
-    """Give the mask of one case of a select, whose result has a mask of its own."""
+    """Return the mask of one case of a select, whose result has a mask of its own."""
     return mask if mask is not None and mask.depth >= _DEEPEST else Case(which, number, mask)
 
 
 def union(masks: Iterable[Mask | None]) -> Mask | None:
-    """Give where one of the masks is true; `None` is everywhere."""
+    """Return where one of the masks is true; `None` is everywhere."""
     found = set(masks)
     while None not in found and (pair := _complements(found)):
         found -= set(pair)

@@ -5,10 +5,10 @@ from taut.batches.base import AbstractBatches as AbstractBatches
 from taut.batches.base import AbstractFeed as AbstractFeed
 from taut.batches.base import Part as Part
 from taut.batches.base import parts_of as parts_of
-from taut.batches.constant_feed import Endless as Endless
-from taut.batches.epochs import CircleFeed as CircleFeed
-from taut.batches.epochs import CircleRows as CircleRows
-from taut.batches.lazy_feed import Deferred as Deferred
+from taut.batches.constant_feed import ConstantFeed as ConstantFeed
+from taut.batches.epochs import EpochFeed as EpochFeed
+from taut.batches.epochs import EpochRows as EpochRows
+from taut.batches.lazy_feed import LazyFeed as LazyFeed
 from taut.batches.random_rows import RandomRows as RandomRows
 from taut.batches.scaled_batch import ScaledRows as ScaledRows
 from taut.batches.scaled_batch import Share as Share
@@ -19,10 +19,10 @@ __all__ = [
     "AbstractBatches",
     "AbstractFeed",
     "AllRows",
-    "CircleFeed",
-    "CircleRows",
-    "Deferred",
-    "Endless",
+    "ConstantFeed",
+    "EpochFeed",
+    "EpochRows",
+    "LazyFeed",
     "PackedRows",
     "Part",
     "RandomRows",

@@ -21,7 +21,7 @@ class AbstractFeed(ABC):
 
     @abstractmethod
     def at(self, step: int) -> tuple[AbstractBatches, int]:
-        """Give batches for the steps from `step` on, and how many steps they serve.
+        """Return batches for the steps from `step` on, and how many steps they serve.
 
         Batches of one feed have equal shapes, so that one program serves them all.
         """

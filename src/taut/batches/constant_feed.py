@@ -8,7 +8,7 @@ from taut.batches.base import AbstractBatches, AbstractFeed
 
 
 @final
-class Endless(AbstractFeed):
+class ConstantFeed(AbstractFeed):
     """Rows that are on the device once and for all.
 
     Parameters

@@ -62,7 +62,7 @@ class Circle(eqx.Module):
         return jax.random.randint(key, (), 0, self.partition.rows, jnp.int32)
 
 
-class CircleRows(AbstractBatches):
+class EpochRows(AbstractBatches):
     """One circle for each group of rows.
 
     Parameters
@@ -78,7 +78,7 @@ class CircleRows(AbstractBatches):
 
 
 @final
-class CircleFeed(AbstractFeed):
+class EpochFeed(AbstractFeed):
     """Puts rows in memory into circles, and shuffles these anew now and then.
 
     Parameters
@@ -108,7 +108,7 @@ class CircleFeed(AbstractFeed):
         self._seed, self._dtype = random_seed, dtype
         self._turn: tuple[int, ...] | None = None
         self._circles: list[Circle] = []
-        self._batches: CircleRows
+        self._batches: EpochRows
 
     def at(self, step: int) -> tuple[AbstractBatches, int]:
         periods = [_period(partition) for partition in self._partitions]
@@ -119,7 +119,7 @@ class CircleFeed(AbstractFeed):
                 self._circles[i] if turn[i] == before[i] else self._circle(i, turn[i])
                 for i in range(len(turn))
             ]
-            self._turn, self._batches = turn, CircleRows(tuple(self._circles))
+            self._turn, self._batches = turn, EpochRows(tuple(self._circles))
         left = [period - step % period for period in periods]
         return self._batches, min(left) if self._shuffle else np.iinfo(np.int32).max
 
@@ -130,7 +130,7 @@ class CircleFeed(AbstractFeed):
         partition, words = self._partitions[group], None
         order = np.arange(partition.rows)
         if self._shuffle:
-            own = seed.words(self._seed, seed.ROWS, group, turn)
+            own = seed.key_words(self._seed, seed.ROWS, group, turn)
             order, words = np.random.default_rng(own).permutation(partition.rows), own
         order = np.concatenate([order, order[: partition.width - 1]])
         return Circle(
@@ -142,6 +142,6 @@ class CircleFeed(AbstractFeed):
 
 
 def _period(partition: Partition) -> int:
-    """Give the steps one order of rows serves: whole epochs."""
+    """Return how many steps one order of rows serves: those of whole epochs."""
     epochs = max(_EPOCHS, -(-_STEPS // partition.batches))
     return epochs * partition.batches

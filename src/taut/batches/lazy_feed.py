@@ -7,7 +7,7 @@ from taut.batches.base import AbstractBatches, AbstractFeed
 
 
 @final
-class Deferred(AbstractFeed):
+class LazyFeed(AbstractFeed):
     """Puts off the reading of rows until a fit is under way, where its time and its errors belong.
 
     Parameters

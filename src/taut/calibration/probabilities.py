@@ -34,7 +34,7 @@ class Check(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Tell whether the p-value is no smaller than the level."""
+        """Whether the p-value is no smaller than the level."""
         return self.p_value >= self.level
 
 
@@ -99,7 +99,7 @@ class Calibration:
 
     @property
     def passed(self) -> bool:
-        """Tell whether no element fails either test."""
+        """Whether no element fails either test."""
         return all(check.passed for check in (*self.bias.values(), *self.spread.values()))
 
     def plot(self, **arguments: Any) -> Any:
@@ -176,7 +176,7 @@ def symmetry_p_value(probabilities: Float[np.ndarray, " datasets"]) -> float:
 
 
 def _stays_within(steps: int, bound: int) -> float:
-    """Give the probability that a walk of fair steps never reaches the bound on either side."""
+    """Compute the probability that a walk of fair steps never reaches the bound on either side."""
     if bound == 0:
         return 0.0
     at = np.zeros(2 * bound + 1)

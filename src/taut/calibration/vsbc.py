@@ -107,17 +107,17 @@ def vsbc(
     if datasets < _FEWEST:
         raise ArgumentError(f"datasets must be at least {_FEWEST}, got {datasets}.")
     number, source = seed.entropy(random_seed), as_source(model)
-    simulated = source.simulations(datasets, int(seed.words(number, seed.DATASETS)[0]))
+    simulated = source.simulations(datasets, int(seed.key_words(number, seed.DATASETS)[0]))
     target = simulated.target
     if not isinstance(target.batches, AllRows):
         raise ModelError("vsbc needs a model of all rows, without pymc.Minibatch.")
-    start = int(seed.words(number, seed.START)[0])
+    start = int(seed.key_words(number, seed.START)[0])
     family = assemble([Group(None, vfam)], source, target.space, target.dtype, start)
     if not is_gaussian(family):
         raise ArgumentError(f'vfam must be a Gaussian family, such as "mean_field", got {vfam!r}.')
     rate = _cosine(learning_rate, steps)
     method = Descent(ELBO(obj_n_mc, estimator=path), adam(learning_rate=rate))
-    words = seed.words(number, seed.STEPS)
+    words = seed.key_words(number, seed.STEPS)
     mean, std = _fit(simulated, method, family, words, steps)
     probabilities = scipy.stats.norm.cdf((simulated.truths - mean) / std)
     return Calibration(probabilities, target.space, target.labels)

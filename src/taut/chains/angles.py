@@ -72,7 +72,7 @@ class Periods(Coordinates):
         return wrapped
 
     def stretched(self, normal: Normal, draws: Points) -> Normal:
-        """Give a Gaussian of the same correlations in x, with the angles of draws of z."""
+        """Return a Gaussian of the same correlations in x, with the angles of draws of z."""
         x = self.whiten(draws)[:, self.elements]
         mean, factor = normal.mean.copy(), np.ones(len(normal.mean))
         mean[self.elements] = x.mean(axis=0)
@@ -80,7 +80,7 @@ class Periods(Coordinates):
         return normal.moved(mean, factor)
 
     def shrunk(self, normal: Normal) -> Normal:
-        """Give the Gaussian in z that is the same as one in x near its mean."""
+        """Return the Gaussian in z that is the same as one in x near its mean."""
         log_slope = self._log_slope(normal.mean[None])[0]
         mean, factor = self.push(normal.mean[None])[0][0], np.ones(len(normal.mean))
         factor[self.elements] = np.exp(log_slope)
@@ -201,7 +201,7 @@ class Room:
         return cls(inside, periods.stretched(normal, draws), periods.whiten(draws), periods)
 
     def outside(self, x: Points) -> Points:
-        """Give points of z."""
+        """Map points to z."""
         return x if self.periods is None else self.periods.push(x)[0]
 
 
@@ -234,7 +234,7 @@ def nearest_turn(away: np.ndarray) -> np.ndarray:
 
 
 def seam_jumps(gradients: AbstractGradients, point: Each) -> Bool[np.ndarray, " circular"]:
-    """Tell for which circular elements the density jumps at their seam, all others at a point."""
+    """Return for which circular elements the density jumps at their seam, all others at a point."""
     elements = list(gradients.target.circular)
     beside = np.pi + _BESIDE * np.array([-2.0, -1.0, 1.0, 2.0])
     values = _along(gradients, point, np.tile(beside, (len(elements), 1)))

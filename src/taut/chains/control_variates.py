@@ -83,7 +83,7 @@ class Moved:
     posterior_mean: Each
 
     def __call__(self, z: Points) -> Points:
-        """Give the moved draws, of those that they were made of."""
+        """Return the moved draws, of those that they were made of."""
         assert z.shape == self.draws.shape
         return self.draws
 
@@ -152,7 +152,7 @@ class Tally:
         self._times += 1
 
     def said(self, coordinates: Coordinates) -> Said:
-        """Tell how to move draws in the coordinates that they are in, and whether to believe it."""
+        """Compute how to move draws in these coordinates, and check whether to believe it."""
         each = self._each / self._times
         mean, slope, product, square = each.mean(axis=1)
         noise = each.std(axis=1, ddof=1) / np.sqrt(each.shape[1])

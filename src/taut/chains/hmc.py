@@ -192,7 +192,7 @@ def _energy(state: ChainState, momentum: Points) -> Float[np.ndarray, " chains"]
 
 
 def _refilled(good: Bool[np.ndarray, " chains"], random: np.random.Generator) -> np.ndarray:
-    """Give the numbers of good starts, and good ones in place of the others."""
+    """Return the numbers of good starts, and good ones in place of the others."""
     numbers = np.arange(len(good))
     if not good.any():
         return numbers

@@ -38,7 +38,7 @@ class Conditioned(Coordinates):
     ----------
     target
         With conditionals.
-    precision, pull
+    precision, weighted_mean
         :math:`p` and :math:`h`; 0 for other elements.
     mask
         Which elements are meant; by default, all that are normal given others.
@@ -49,10 +49,12 @@ class Conditioned(Coordinates):
     hierarchical models.
     """
 
-    def __init__(self, target: Target, precision: Each, pull: Each, mask: Any = None) -> None:
+    def __init__(
+        self, target: Target, precision: Each, weighted_mean: Each, mask: Any = None
+    ) -> None:
         if mask is None:
             mask = _all_of(target)
-        self.mask, self._target, self._data = mask, target, (precision, pull)
+        self.mask, self._target, self._data = mask, target, (precision, weighted_mean)
 
     @classmethod
     def nothing(cls, target: Target) -> "Conditioned":
@@ -80,11 +82,11 @@ class Conditioned(Coordinates):
         return (z - centre) / root
 
     def prior(self, z: Points) -> tuple[Points, Points]:
-        """Give mean and standard deviation of the elements' priors, 0 and 1 of other elements."""
+        """Compute mean and standard deviation of the elements' priors, 0 and 1 of others."""
         return self._call(_moments, z)
 
     def place(self, z: Points) -> tuple[Points, Points]:
-        """Give centre and scale of the elements, 0 and 1 of other elements."""
+        """Compute centre and scale of the elements, 0 and 1 of other elements."""
         return place(*self.prior(z), *self._data)
 
     def _call(self, program: Any, *points: Points) -> Any:
@@ -149,11 +151,11 @@ def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, 
     return precision, slopes.mean(axis=0) + precision * z.mean(axis=0)
 
 
-def place(mean: Any, std: Any, precision: Any, pull: Any) -> tuple[Any, Any]:
-    """Tell where elements lie and how far they spread, given their priors and what data say."""
+def place(mean: Any, std: Any, precision: Any, weighted_mean: Any) -> tuple[Any, Any]:
+    """Compute where elements lie and how far they spread, from their priors and what data say."""
     # Written so that a standard deviation of almost 0 does not overflow.
     share = 1.0 + precision * std**2
-    return (mean + pull * std**2) / share, std / share**0.5
+    return (mean + weighted_mean * std**2) / share, std / share**0.5
 
 
 def _placed(

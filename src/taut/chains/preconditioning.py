@@ -83,7 +83,7 @@ def adapted(
 
 
 def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective:
-    """Tell how many independent draws the mean of each element is worth.
+    """Estimate how many independent draws the mean of each element is worth.
 
     From how far the chains' own means are apart, which says so even where chains are too short to
     say it one by one.

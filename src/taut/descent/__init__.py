@@ -8,23 +8,27 @@ from taut.descent.loop import Run as Run
 from taut.descent.loop import all_finite as all_finite
 from taut.descent.loop import run_loop as run_loop
 from taut.descent.stepper import AbstractStepper as AbstractStepper
-from taut.descent.stop_rule import Ending as Ending
+from taut.descent.stop_rule import StopRule as StopRule
 
 __all__ = [
     "AbstractStepper",
     "AutoStep",
     "Descent",
-    "Ending",
     "Run",
+    "StopRule",
     "all_finite",
     "run_loop",
 ]
 
 
-def __getattr__(name: str) -> type[AbstractStepper]:
+# Names of before.
+_RENAMED = {"AbstractMethod": AbstractStepper, "Ending": StopRule}
+
+
+def __getattr__(name: str) -> type:
     """Return what has another name by now, with a warning."""
-    if name == "AbstractMethod":
-        words = "taut.descent.AbstractMethod is called AbstractStepper."
+    if name in _RENAMED:
+        words = f"taut.descent.{name} is called {_RENAMED[name].__name__}."
         warnings.warn(words, DeprecationWarning, stacklevel=2)
-        return AbstractStepper
+        return _RENAMED[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree, Scalar
 from taut.arrays import AnyArray
 from taut.descent.family_distance import distance
 from taut.descent.gradient_step import Descent, DescentState
-from taut.descent.iterate_window import Window
+from taut.descent.iterate_window import IterateWindow
 from taut.descent.stepper import AbstractStepper
 from taut.family import AbstractFamily
 from taut.target import Target
@@ -50,7 +50,7 @@ class AutoStepState(eqx.Module):
     descent: DescentState
     step_size: Float[Array, ""]
     half: Int[Array, ""]
-    window: Window
+    window: IterateWindow
     estimate: AbstractFamily
     estimate_step_size: Float[Array, ""]
     moved: Float[Array, ""]
@@ -121,7 +121,7 @@ class AutoStep(AbstractStepper):
 
     def init(self, family: AbstractFamily) -> AutoStepState:
         family = jax.tree.map(jnp.asarray, family)
-        window = Window.empty(_parameters(family))
+        window = IterateWindow.empty(_parameters(family))
         dtype = window.now.loss.mean.dtype
         step_size, far = jnp.asarray(self.step_size, dtype), jnp.asarray(jnp.inf, dtype)
         none = jnp.zeros((), jnp.int32)
@@ -223,7 +223,7 @@ def _calmer(state: AutoStepState) -> AutoStepState:
 
 def _begin(state: AutoStepState, family: AbstractFamily) -> AutoStepState:
     """Begin a window at a member of the family."""
-    window = Window.empty(_parameters(family))
+    window = IterateWindow.empty(_parameters(family))
     return replace(state, descent=DescentState(family, state.descent.optimizer), window=window)
 
 

@@ -11,7 +11,7 @@ _DRAWS = 32
 
 
 def distance(first: AbstractFamily, second: AbstractFamily) -> Scalar:
-    r"""Give the largest of three differences, each free of units.
+    r"""Compute the largest of three differences, each free of units.
 
     .. math:: \max\Bigl( \max_i \frac{|\mu_i - \mu'_i|}{\sqrt{\sigma_i \sigma'_i}},\;
               \max_i |\log \sigma_i - \log \sigma'_i|,\;

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree, Scalar
 
-from taut.descent.running_moments import Moments, split_r_hat
+from taut.descent.running_moments import RunningMoments, split_r_hat
 
 
 class Half(eqx.Module):
@@ -19,8 +19,8 @@ class Half(eqx.Module):
         Moments of their losses.
     """
 
-    parameters: Moments
-    loss: Moments
+    parameters: RunningMoments
+    loss: RunningMoments
 
     def add(self, parameters: PyTree, loss: Scalar) -> "Half":
         """Take up a step."""
@@ -28,7 +28,7 @@ class Half(eqx.Module):
         return Half(self.parameters.add(parameters), self.loss.add(loss))
 
 
-class Window(eqx.Module):
+class IterateWindow(eqx.Module):
     """Two halves of the same length; memory of four times the parameters, whatever the length.
 
     Parameters
@@ -43,19 +43,19 @@ class Window(eqx.Module):
     now: Half
 
     @classmethod
-    def empty(cls, parameters: PyTree) -> "Window":
+    def empty(cls, parameters: PyTree) -> "IterateWindow":
         """Begin without steps."""
         zero = jnp.zeros((), jnp.result_type(*jax.tree.leaves(parameters)))
-        half = Half(Moments.none(parameters), Moments.none(zero))
+        half = Half(RunningMoments.none(parameters), RunningMoments.none(zero))
         return cls(half, half)
 
-    def add(self, parameters: PyTree, loss: Scalar) -> "Window":
+    def add(self, parameters: PyTree, loss: Scalar) -> "IterateWindow":
         """Take up a step."""
-        return Window(self.before, self.now.add(parameters, loss))
+        return IterateWindow(self.before, self.now.add(parameters, loss))
 
-    def turn(self) -> "Window":
+    def turn(self) -> "IterateWindow":
         """Go over to the second half."""
-        return Window(self.now, Window.empty(self.now.parameters.mean).now)
+        return IterateWindow(self.now, IterateWindow.empty(self.now.parameters.mean).now)
 
     def means(self) -> tuple[PyTree, PyTree]:
         """Average the iterates of each half."""
@@ -75,7 +75,7 @@ class Window(eqx.Module):
         return split_r_hat(self.before.parameters, self.now.parameters)
 
     def is_descending(self) -> Bool[Array, ""]:
-        """Tell whether the mean loss fell from half to half, by two standard errors."""
+        """Return whether the mean loss fell from half to half, by two standard errors."""
         first, second = self.before.loss, self.now.loss
         n = first.count.astype(first.mean.dtype)
         error = jnp.sqrt((first.squares + second.squares) / (n - 1) / n)

@@ -173,7 +173,7 @@ def run_loop(
     """
     begin, pace = len(run.history), _Pace(min(longest_chunk, BUFFER))
     chunks = _Chunks(stepper, target, feed, timing)
-    key_words = seed.words(run.seed, seed.STEPS)
+    key_words = seed.key_words(run.seed, seed.STEPS)
     progress.start(steps)
     run.stopped, run.in_a_row = INTERRUPTED, 0
     try:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PyTree, Scalar
 
 
-class Moments(eqx.Module):
+class RunningMoments(eqx.Module):
     """Running moments of each element of a pytree (Welford).
 
     Parameters
@@ -31,7 +31,7 @@ class Moments(eqx.Module):
         zeros = jax.tree.map(jnp.zeros_like, like)
         return cls(jnp.zeros((), jnp.int32), zeros, zeros)
 
-    def add(self, values: PyTree) -> "Moments":
+    def add(self, values: PyTree) -> "RunningMoments":
         """Take up one more value."""
         count = self.count + 1
 
@@ -43,10 +43,10 @@ class Moments(eqx.Module):
             lambda sum_, value, old, new: sum_ + (value - old) * (value - new),
             self.squares, values, self.mean, means,
         )  # fmt: skip
-        return Moments(count, means, squares)
+        return RunningMoments(count, means, squares)
 
 
-def split_r_hat(first: Moments, second: Moments) -> Scalar:
+def split_r_hat(first: RunningMoments, second: RunningMoments) -> Scalar:
     r"""Largest split R-hat of any element, of one window cut in two equal halves.
 
     .. math:: \hat R^2 = \frac{n - 1}{n} + \frac{(\bar x_1 - \bar x_2)^2}{s_1^2 + s_2^2}

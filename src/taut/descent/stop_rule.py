@@ -11,7 +11,7 @@ from taut.descent.auto_step import AutoStepState
 _EVERY = 100
 
 
-class Ending(AbstractObserver):
+class StopRule(AbstractObserver):
     """Lets another observer look, and ends the fit at a verdict or at the cap.
 
     Parameters

@@ -1,5 +1,7 @@
 """Whether a fit can be trusted."""
 
+import warnings
+
 from taut.diagnose.balanced import BalancedWeights as BalancedWeights
 from taut.diagnose.balanced import Shifted as Shifted
 from taut.diagnose.balanced import balanced_noise as balanced_noise
@@ -22,7 +24,7 @@ from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
 from taut.diagnose.psis import psis as psis
 from taut.diagnose.repair import growth as growth
-from taut.diagnose.report import Ending as Ending
+from taut.diagnose.report import HowItEnded as HowItEnded
 from taut.diagnose.report import Report as Report
 from taut.diagnose.report import report_on as report_on
 from taut.diagnose.shift import ChainCheck as ChainCheck
@@ -40,9 +42,9 @@ __all__ = [
     "BalancedWeights",
     "ChainCheck",
     "Criteria",
-    "Ending",
     "Estimate",
     "Finding",
+    "HowItEnded",
     "ImportanceWeights",
     "Journal",
     "Judge",
@@ -69,3 +71,12 @@ __all__ = [
     "report_on",
     "weigh",
 ]
+
+
+def __getattr__(name: str) -> type:
+    """Return what has another name by now, with a warning."""
+    if name == "Ending":
+        words = "taut.diagnose.Ending is called HowItEnded."
+        warnings.warn(words, DeprecationWarning, stacklevel=2)
+        return HowItEnded
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,13 +26,13 @@ _NEARER = 0.8
 
 
 def affordable(gradients: AbstractGradients) -> int:
-    """Give the gradients that a repair may take, by the operations of one."""
+    """Compute how many gradients a repair may take, by the operations of one."""
     each = gradients.operations + _EACH * min(gradients.target.dim, _WIDE) ** 2
     return int(np.clip(_AFFORDABLE / each, _LEAST, _MOST))
 
 
 def extended(most: int, before: Window, window: Window) -> int:
-    """Give what it may take after a round: more where chains have come nearer to one another."""
+    """Return what it may take after a round: more where chains have come nearer to one another."""
     progress = 1.0 / window.draws_each.min() < _NEARER / before.draws_each.min()
     return int(_LONGER * most) if progress else most
 

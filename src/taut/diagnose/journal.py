@@ -107,7 +107,7 @@ class Journal:
         return max(known) if known and self.outcome in _OF_STAGES else None
 
     def copy(self) -> "Journal":
-        """Give one that can be written in alone."""
+        """Return one that can be written in alone."""
         return replace(self, stages=list(self.stages))
 
     def conclude(self, outcome: Outcome, wrong: tuple[Finding, ...] = ()) -> Outcome:

@@ -75,7 +75,7 @@ class ImportanceWeights:
 
     @property
     def reliable(self) -> bool:
-        """Tell whether k-hat is at most 0.7."""
+        """Whether k-hat is at most 0.7."""
         return self.khat <= UNRELIABLE
 
     def resample(self, draws: int, random: np.random.Generator) -> Int[np.ndarray, " chosen"]:
@@ -146,7 +146,7 @@ def psis(log_ratios: Float[np.ndarray, " draws"]) -> ImportanceWeights:
 def khat_by_variable(
     log_ratios: Float[np.ndarray, " draws"], z: Float[np.ndarray, "draws dim"], space: Space
 ) -> dict[str, Khat]:
-    r"""Give the k-hat of each element's mean: of :math:`|z_i - \bar z_i| \, w`.
+    r"""Estimate the k-hat of each element's mean: of :math:`|z_i - \bar z_i| \, w`.
 
     Weights may be good enough for the mean of one variable and not for another's. Its standard
     error is found as in `psis`. Costs one fit, about a millisecond, for each element.

@@ -53,14 +53,14 @@ def is_stalled(before: Window, window: Window) -> bool:
 
 
 def growth(before: Window, window: Window) -> float:
-    """Tell how many times the gradients of the last round the next one may take."""
+    """Return how many times the gradients of the last round the next one may take."""
     return _GROWTH * (2.0 if is_stalled(before, window) else 1.0)
 
 
 def outcome_of(
     found: ChainCheck, before: Window, space: Space
 ) -> tuple[Outcome, tuple[Finding, ...]]:
-    """Tell how a repair came out by its last two windows, and which criteria do not hold.
+    """Judge a repair by its last two windows, and return which criteria do not hold.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Ending:
+class HowItEnded:
     """How a fit ended.
 
     Parameters
@@ -80,7 +80,7 @@ class Report:
     check: ChainCheck | None
     names: tuple[str, ...]
     journal: Journal
-    ending: Ending
+    ending: HowItEnded
 
     @property
     def trusted(self) -> bool:
@@ -166,7 +166,7 @@ def report_on(
     z: Float[np.ndarray, "draws dim"],
     log_ratios: Float[np.ndarray, " draws"] | None,
     space: Space,
-    ending: Ending,
+    ending: HowItEnded,
 ) -> Report:
     """Put together what is known of a fit.
 

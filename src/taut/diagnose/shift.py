@@ -98,7 +98,7 @@ class ChainCheck:
         return not failed(self._compared(*self._bounds(1.0, np.inf), space))
 
     def _bounds(self, times: float, most: float) -> tuple[Each, Each]:
-        """Give so many times what is allowed, or what noise would explain, up to so much."""
+        """Return so many times what is allowed, or what noise would explain, up to so much."""
         bounds = criteria.CRITERIA
         noise = np.minimum(bounds.noise * np.array([self.noise, self.log_sd_noise]), most)
         return (
@@ -164,7 +164,7 @@ class ChainCheck:
         return float(np.abs(self.mean_shift).max()), float(np.abs(self.log_sd_shift).max())
 
     def improve(self, normal: Normal) -> Normal:
-        """Give a Gaussian the mean and the marginal spread that chains have, less what is noise."""
+        """Move a Gaussian to the mean and marginal spread that chains have, less what is noise."""
         spread = self.window.corrected.std(axis=0)
         shift = np.log(np.maximum(spread, _TINY) / np.maximum(normal.std, _TINY))
         # As of so many independent draws: of what squares have more, gradients take most.

@@ -79,7 +79,7 @@ class WeightCheck:
         return self.is_reliable and not failed(self.findings(space))
 
     def improve(self, normal: Normal) -> Normal:
-        """Give a Gaussian the weighted mean and marginal spread, less what is noise."""
+        """Move a Gaussian to the weighted mean and marginal spread, less what is noise."""
         mean = normal.mean + beyond_noise(self.mean_shift, self.noise) * normal.std
         return normal.moved(mean, np.exp(beyond_noise(self.log_sd_shift, self.log_sd_noise)))
 

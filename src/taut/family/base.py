@@ -33,7 +33,7 @@ class AbstractFamily(eqx.Module):
 
     @abstractmethod
     def parameters(self) -> dict[str, AnyArray]:
-        """Give the parameters under the names, and in the form, a user reads them in."""
+        """Return the parameters under the names, and in the form, a user reads them in."""
 
     @abstractmethod
     def noise(self, key: PRNGKeyArray) -> Float[Array, " noise"]:

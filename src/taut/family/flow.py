@@ -212,7 +212,7 @@ def _(family: Flow, given: Parameters) -> AbstractFamily:
 
 
 def has_exact_moments(family: AbstractFamily) -> bool:
-    """Tell whether mean and std of a family are exact: those of a flow are of some draws."""
+    """Return whether mean and std of a family are exact: those of a flow are of some draws."""
     parts = jax.tree.leaves(family, is_leaf=_is_flow)
     return not any(_is_flow(part) for part in parts)
 

@@ -117,7 +117,7 @@ class FullRank(AbstractLocationScale, OnHost, ByName):
         return jnp.sum(jnp.log(jax.nn.softplus(jnp.diagonal(self.factor))))
 
     def cholesky(self) -> Float[Array, "dim dim"]:
-        """Give the Cholesky factor of the covariance."""
+        """Return the Cholesky factor of the covariance."""
         diagonal = jnp.diagonal(self.factor)
         return jnp.tril(self.factor, -1) + jnp.diag(jax.nn.softplus(diagonal))
 

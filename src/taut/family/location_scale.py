@@ -19,15 +19,15 @@ class AbstractLocationScale(AbstractFamily, NoiseOnHost):
 
     @abstractmethod
     def color(self, noise: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        r"""Give :math:`\mu + A \epsilon`."""
+        r"""Compute :math:`\mu + A \epsilon`."""
 
     @abstractmethod
     def whiten(self, z: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        r"""Give :math:`A^{-1} (z - \mu)`."""
+        r"""Compute :math:`A^{-1} (z - \mu)`."""
 
     @abstractmethod
     def log_det(self) -> Scalar:
-        r"""Give :math:`\log |\det A|`, half the log determinant of the covariance."""
+        r"""Compute :math:`\log |\det A|`, half the log determinant of the covariance."""
 
     def _noise_by_numpy(self) -> HostNoise:
         return NormalNoise()

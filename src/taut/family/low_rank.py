@@ -140,7 +140,7 @@ class LowRank(AbstractLocationScale, OnHost, ByName):
         return HostGaussian(np.asarray(self.mu), root)
 
     def _scaled(self) -> tuple[Array, Array, Array]:
-        """Give sigma, U = F / sigma, and the Cholesky factor of I + U'U."""
+        """Compute sigma, U = F / sigma, and the Cholesky factor of I + U'U."""
         sigma = self._diagonal()
         u = jnp.asarray(self.factor) / sigma[:, None]
         return sigma, u, jnp.linalg.cholesky(jnp.eye(u.shape[1], dtype=u.dtype) + u.T @ u)

@@ -14,7 +14,7 @@ Parameters = Mapping[str, np.ndarray]
 
 
 def with_parameter(family: AbstractFamily, name: str, value: Any) -> AbstractFamily:
-    """Give the member of a family in which one parameter is another.
+    """Return the member of a family in which one parameter is another.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def _checked(name: str, value: Any, present: np.ndarray) -> np.ndarray:
 
 @singledispatch
 def with_parameters(family: AbstractFamily, given: Parameters) -> AbstractFamily:
-    """Give the member of a family whose `parameters` are these.
+    """Return the member of a family whose `parameters` are these.
 
     This version is for families whose parameters are fields of theirs; others register their own
     in their file.

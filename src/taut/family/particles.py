@@ -92,7 +92,7 @@ class Particles(OnHost, NoiseOnHost, ByName):
 
 
 def has_density(family: AbstractFamily) -> bool:
-    """Tell whether a family has a density: whether no part of it is particles."""
+    """Return whether a family has a density: whether no part of it is particles."""
     parts = jax.tree.leaves(family, is_leaf=_is_particles)
     return not any(_is_particles(part) for part in parts)
 

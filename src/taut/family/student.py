@@ -123,7 +123,7 @@ def _(family: StudentT, given: Parameters) -> AbstractFamily:
 
 
 def rho_of(nu: float, dtype: np.dtype) -> Float[np.ndarray, ""]:
-    """Give the unconstrained number for so many degrees of freedom.
+    """Compute the unconstrained number for so many degrees of freedom.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def rho_of(nu: float, dtype: np.dtype) -> Float[np.ndarray, ""]:
 
 
 def freedom(rho_nu: Float[AnyArray, ""]) -> Scalar:
-    """Give the degrees of freedom of an unconstrained number."""
+    """Compute the degrees of freedom of an unconstrained number."""
     return _FEWEST + jax.nn.softplus(rho_nu)
 
 

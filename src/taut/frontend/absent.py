@@ -9,7 +9,7 @@ from taut.errors import ArgumentError
 from taut.frontend.base import AbstractSource
 from taut.frontend.inverse import Inverse
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Factors, Labels, Simulations, Space, Stepping, Target
+from taut.target import Batching, Description, Factors, Labels, Simulations, Space, StepData, Target
 
 _NEEDED = (
     "This fit was loaded without its model, and what is asked for needs that: "
@@ -51,7 +51,7 @@ class AbsentModel(AbstractSource):
 
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
-    ) -> Stepping:
+    ) -> StepData:
         _needs_model()
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Description, Factors, Simulations, Stepping, Target
+from taut.target import Batching, Description, Factors, Simulations, StepData, Target
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
@@ -31,13 +31,13 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def target(self) -> Target:
-        """Give the target with the model's data of this moment."""
+        """Return the target with the model's data of this moment."""
 
     @abstractmethod
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
-    ) -> Stepping:
-        """Give what the steps of a fit read.
+    ) -> StepData:
+        """Return what the steps of a fit read.
 
         Parameters
         ----------
@@ -53,11 +53,11 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
-        """Give a start point in the unconstrained space, of values for some variables or none."""
+        """Return a start point in the unconstrained space, of values for some variables or none."""
 
     @abstractmethod
     def start_sigma(self, values: Mapping[str, Any] | None) -> np.ndarray:
-        """Give the scale to start with, in the unconstrained space; NaN where none is given."""
+        """Return the scale to start with, in the unconstrained space; NaN where none is given."""
 
     @abstractmethod
     def prior_points(self, count: int, seed: int) -> np.ndarray | None:
@@ -68,7 +68,7 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def observed_factors(self) -> Mapping[str, Any]:
-        """Give the log density of each observed variable as an expression, not summed."""
+        """Return the log density of each observed variable as an expression, not summed."""
 
     @abstractmethod
     def factors(self) -> Factors | None:
@@ -76,7 +76,7 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def slot_name(self, variable: Any) -> str:
-        """Give the name a variable, or its name, has in the unconstrained space."""
+        """Return the name a variable, or its name, has in the unconstrained space."""
 
     @abstractmethod
     def simulations(self, datasets: int, random_seed: int) -> Simulations:
@@ -99,11 +99,11 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def description(self) -> Description:
-        """Tell what a saved fit keeps, to know its model again."""
+        """Describe the model as a saved fit keeps it, to know it again."""
 
     @abstractmethod
     def portable(self) -> Any:
-        """Give what pickles in its place, and comes back as a source.
+        """Return what pickles in its place, and comes back as a source.
 
         Raises
         ------

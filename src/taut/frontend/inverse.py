@@ -15,7 +15,7 @@ from taut.target import Space, Variable
 @final
 @dataclass(frozen=True)
 class Inverse:
-    """Gives variables in their own space, ``(z, data, batch) -> {name: array}``, without a model.
+    """Variables in their own space, ``(z, data, batch) -> {name: array}``, without a model.
 
     Parameters
     ----------

@@ -6,12 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from taut.batches import Endless
+from taut.batches import ConstantFeed
 from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractSource
 from taut.frontend.matching import nearest
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Factors, Simulations, Space, Stepping, Target
+from taut.target import Batching, Description, Factors, Simulations, Space, StepData, Target
 
 
 class PlainSource(AbstractSource):
@@ -31,13 +31,13 @@ class PlainSource(AbstractSource):
 
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
-    ) -> Stepping:
+    ) -> StepData:
         if batching != Batching():
             raise ArgumentError(
                 "A target that was written by hand draws its own batches, and has no variables "
                 "that could be replaced: give it Target(batches=...)."
             )
-        return Stepping(target, Endless(target.batches))
+        return StepData(target, ConstantFeed(target.batches))
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         return fill(self._target.space, values, 0.0, "start")

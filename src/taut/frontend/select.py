@@ -9,7 +9,7 @@ from taut.target import Target
 
 
 def as_source(model: Any = None) -> AbstractSource:
-    """Give the source for a PyMC model, the model on the context, or a target."""
+    """Return the source for a PyMC model, the model on the context, or a target."""
     if isinstance(model, Target):
         return PlainSource(model)
     from taut.frontend.pymc import PyMCSource, find_model
@@ -59,7 +59,7 @@ def as_target(model: Any = None) -> Target:
 
 
 def is_model(value: Any) -> bool:
-    """Tell whether a value is a model; PyMC is not loaded for numbers."""
+    """Return whether a value is a model; PyMC is not loaded for numbers."""
     if value is None or isinstance(value, int | float | str):
         return False
     return isinstance(value, Target) or _is_pymc_model(value)

@@ -14,7 +14,7 @@ from taut.batches import AbstractBatches, Part
 from taut.engine import Timing, clock, in_parallel, map_in_turn, threads_for
 from taut.engine.operations import operations
 from taut.gradients.base import BLOCK, AbstractGradients, Gradients, Points
-from taut.target import Stepping, Target
+from taut.target import StepData, Target
 
 # Points of one pass over a source: reading costs as much as so many gradients of a simple model.
 _TOGETHER = 128
@@ -99,7 +99,7 @@ class BatchGradients(AbstractGradients):
 
 def gradients_of(
     target: Target,
-    stepping: Stepping | None,
+    stepping: StepData | None,
     timing: Timing | None = None,
     deadline: float = math.inf,
 ) -> AbstractGradients:

@@ -1,4 +1,7 @@
-"""A first look at a part of the rows."""
+"""A first look at a part of the rows.
+
+The first stages of an automatic fit run on it, and hand their Gaussian on to one that reads all.
+"""
 
 import math
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from taut.batches import AbstractBatches, Part
 from taut.engine import Timing, clock
 from taut.gradients.base import AbstractGradients
 from taut.gradients.in_batches import BatchGradients
-from taut.target import Stepping
+from taut.target import StepData
 
 # Rows it looks at: so many, and so many for each dimension.
 _ROWS, _ROWS_EACH = 2000, 20
@@ -40,7 +43,7 @@ class Draft:
 
     @classmethod
     def of(
-        cls, stepping: Stepping, dim: int, timing: Timing, deadline: float = math.inf
+        cls, stepping: StepData, dim: int, timing: Timing, deadline: float = math.inf
     ) -> "Draft | None":
         """Take the first batches of a fit; `None` where they would be most of the rows."""
         if _LARGE * stepping.scale < 1.0:

@@ -96,7 +96,7 @@ class _Signed:
         return self.own[:, None] * columns + added - taken
 
     def diagonal(self) -> Vector:
-        """Give the variances."""
+        """Compute the variances."""
         return self.own + np.sum(self.plus**2, axis=1) - np.sum(self.minus**2, axis=1)
 
 

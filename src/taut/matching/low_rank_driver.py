@@ -83,7 +83,8 @@ def _leap(
             elbo, spread = weights.elbo, float(weights.values.std())
             landed = _Landed(q, elbo, spread / math.sqrt(size))
             is_same = spread < _SAME and abs(elbo) < _SAME / np.finfo(float).eps
-            if landed.beats(best):
+            # What is exact beats what luck has given a higher ELBO.
+            if is_same or landed.beats(best):
                 best, misses = landed, 0
             else:
                 misses += 1

@@ -85,7 +85,7 @@ class _Form:
         return form, np.concatenate([np.zeros(len(diagonal)), phi.ravel()])
 
     def at(self, parameters: Vector) -> tuple[Vector, Columns]:
-        """Give diagonal and directions."""
+        """Compute diagonal and directions."""
         dim = len(self.diagonal)
         phi = parameters[dim:].reshape(dim, -1)
         factor = np.sqrt(self.diagonal)[:, None] * self._stretched(phi)

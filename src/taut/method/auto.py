@@ -8,7 +8,7 @@ from taut.diagnose import Journal, Outcome
 from taut.errors import NotFiniteError
 from taut.gaussian import Normal
 from taut.method.direct import DirectInference, check_start
-from taut.method.gaussian_stages import Climb
+from taut.method.gaussian_stages import GaussianStages
 from taut.method.marginal import integrand_of
 from taut.method.marginal_stages import marginal_stages
 from taut.method.one_period import in_one_period, outside
@@ -101,7 +101,7 @@ class Auto(DirectInference):
     def _stages(self, problem: Problem) -> Generator[Iterate, None, str]:
         if len(problem.start) > _STRUCTURED and (yield from _integrated(problem)):
             return str(problem.journal.verdict)
-        climb = Climb(problem)
+        climb = GaussianStages(problem)
         dtype = problem.gradients.target.dtype
         draft = yield from _drafted(problem)
         best: Normal | None = None
@@ -139,7 +139,7 @@ def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:
         return None
     with journal.stage(f"draft on {draft.rows:,d} rows", draft.gradients) as stage:
         own = replace(problem, gradients=draft.gradients, draft=None, journal=Journal())
-        climb = Climb(own)
+        climb = GaussianStages(own)
         best = next(reversed(list(climb.gaussians())), None)
         if best is None or climb.modes() is not None:
             stage.note = "it is left aside: " + ("several modes" if best else "nothing is finite")

@@ -27,7 +27,7 @@ from taut.method.setup import Setup
 from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
 from taut.rows import AbstractRows
-from taut.target import Batching, Factors, Stepping, Target
+from taut.target import Batching, Factors, StepData, Target
 
 # On a CPU a first look at a few rows costs two seconds to prepare, and saves two thirds of the
 # gradients on all of them. A GPU is through with these before.
@@ -202,7 +202,7 @@ class DirectInference(ABC):
         with building(self._approx.timing, "lift"):
             return self._approx.source.factors()
 
-    def _stepping(self, batching: Batching, start: np.ndarray) -> Stepping | None:
+    def _stepping(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
         in_batches = self.needs.draft and not isinstance(target.batches, AllRows)
@@ -213,7 +213,7 @@ class DirectInference(ABC):
                 self._unasked(batching, start) if self.needs.draft and _are_many(target) else None
             )
 
-    def _unasked(self, batching: Batching, start: np.ndarray) -> Stepping | None:
+    def _unasked(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""
         approx, batching = self._approx, replace(batching, batch_size=_BATCH_ROWS)
         with warnings.catch_warnings(), suppress(ArgumentError, ModelError):
@@ -258,7 +258,7 @@ def _passed(problem: Problem) -> str:
 
 
 def _are_many(target: Target) -> bool:
-    """Tell whether a first look at a few rows saves more time than it takes to prepare."""
+    """Return whether a first look at a few rows saves more time than it takes to prepare."""
     return jax.default_backend() == "cpu" and target.rows_of(target.whole) >= _MANY_ROWS
 
 

@@ -31,7 +31,7 @@ _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
 _FLAT_BATCHES, _FLAT_EACH, _LARGE = 4, 0.002, 100
 
 
-class Climb:
+class GaussianStages:
     """Stages that hand on the best Gaussian so far.
 
     Parameters
@@ -91,7 +91,7 @@ class Climb:
             yield self.best
 
     def modes(self) -> Modes | None:
-        """Give the Gaussians of several modes that count; `None` where there is one."""
+        """The Gaussians of several modes that count; `None` where there is one."""
         return self._modes
 
     def _around(self) -> Iterator[Normal]:
@@ -143,7 +143,7 @@ class Climb:
             self._problem.journal.starts = found, self._search.paths
 
     def _peaks(self) -> list[Basin]:
-        """Give the basin of the best Gaussian, and those of peaks that are higher.
+        """Return the basin of the best Gaussian, and those of peaks that are higher.
 
         Gaussians along paths tell little of the mass of a mode in many dimensions.
         """

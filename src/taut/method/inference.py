@@ -45,7 +45,7 @@ class Inference(ABC):
 
     @abstractmethod
     def _objective(self, n_mc: int | None) -> AbstractObjective:
-        """Give the objective, estimated from so many draws a step; `None` for its default."""
+        """Return the objective, estimated from so many draws a step; `None` for its default."""
 
     def _begin(self, approx: Approximation) -> None:
         """Take up what is fitted; what every constructor ends with."""

@@ -13,7 +13,7 @@ from taut.gradients import AbstractGradients, hessian_at
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
-from taut.modes import Function, Point, descend, newton_step, scaled_eigen
+from taut.modes import Evaluated, Function, descend, newton_step, scaled_eigen
 
 # Beyond, the Hessian alone takes minutes.
 _LARGEST = 1000
@@ -85,11 +85,13 @@ class Laplace(DirectInference):
                 f"works with {_LARGEST:,d} at most, since it inverts the Hessian. Use "
                 'method="dadvi" or method="lowrank_batch_match".'
             )
-        self._approx.update(self._family(Point(np.asarray(self._approx.family.mean()), 0.0), None))
+        self._approx.update(
+            self._family(Evaluated(np.asarray(self._approx.family.mean()), 0.0), None)
+        )
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
         function = _negative(problem.gradients)
-        point = Point(problem.start, np.inf)
+        point = Evaluated(problem.start, np.inf)
         for point in descend(function, problem.start, problem.random):
             yield Iterate(self._family(point, None), point.value)
         decrease, precision = np.inf, _precision(problem.gradients, point.z)
@@ -105,7 +107,7 @@ class Laplace(DirectInference):
         yield Iterate(self._family(point, precision), point.value)
         return words
 
-    def _family(self, point: Point, precision: np.ndarray | None) -> FullRank:
+    def _family(self, point: Evaluated, precision: np.ndarray | None) -> FullRank:
         dtype = self._approx.target.dtype
         if precision is None:
             return FullRank.of(point.z, np.eye(len(point.z)), dtype)

@@ -1,4 +1,9 @@
-"""Fits of models with circular variables, in one period of each."""
+"""Fits of models with circular variables, in one period of each.
+
+The density of an angle goes on without an end, period after period. The automatic fit, and chains
+that judge another, work in one period, cut where the density is lowest or jumps, and stretched to
+the whole line; there it is a density like any other. What comes out is taken back to z.
+"""
 
 from collections.abc import Generator
 from dataclasses import replace
@@ -19,7 +24,7 @@ _DRAWS = 4000
 
 
 def in_one_period(problem: Problem) -> tuple[Problem, Periods | None]:
-    """Give a problem in the coordinates of one period of each circular element.
+    """Move a problem to the coordinates of one period of each circular element.
 
     Whatever is fitted in them lives in that period, and the images of a mode, a turn apart, are
     one.
@@ -78,7 +83,7 @@ def outside[R](
 def family_outside(
     family: AbstractFamily, periods: Periods, random: np.random.Generator
 ) -> AbstractFamily:
-    """Give a family of z for one of x: draws of it where no angle is known well."""
+    """Return a family of z for one of x: draws of it where no angle is known well."""
     if isinstance(family, Particles):
         z = periods.push(np.asarray(family.histogram, float))[0]
         return Particles(z.astype(np.asarray(family.histogram).dtype))

@@ -15,13 +15,13 @@ from taut import errors
 from taut.approximation import Approximation
 from taut.arguments import as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
-from taut.descent import AbstractStepper, AutoStep, Ending, Run, run_loop
+from taut.descent import AbstractStepper, AutoStep, Run, StopRule, run_loop
 from taut.diagnose import Journal
 from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
 from taut.progress import NOT_FINITE, AbstractProgress
-from taut.target import Batching, Stepping
+from taut.target import Batching, StepData
 
 # Draws tried to find one at which the density is not finite, for the message about it.
 _TRIES = 50
@@ -48,7 +48,7 @@ class Session:
         self._callbacks: tuple[Callable[..., Any], ...] = ()
         self._score = True
         self._batching = Batching()
-        self._stepping: Stepping | None = None
+        self._stepping: StepData | None = None
         # Steps taken before the last `fit`, from which callbacks count.
         self._first = 0
 
@@ -153,7 +153,7 @@ class Session:
     def _watch(self, observer: AbstractObserver, n: int) -> AbstractObserver:
         assert self._run is not None
         if isinstance(self._stepper, AutoStep):
-            observer = Ending(observer, n, self._run.state)
+            observer = StopRule(observer, n, self._run.state)
         return Following(observer, self._take_up_written)
 
     def _take_up_written(self) -> None:

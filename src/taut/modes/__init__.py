@@ -8,8 +8,8 @@ from taut.modes.mixture import Modes as Modes
 from taut.modes.mixture import counts as counts
 from taut.modes.mixture import is_apart as is_apart
 from taut.modes.newton import CHUNK as CHUNK
+from taut.modes.newton import Evaluated as Evaluated
 from taut.modes.newton import Function as Function
-from taut.modes.newton import Point as Point
 from taut.modes.newton import descend as descend
 from taut.modes.newton import newton_step as newton_step
 from taut.modes.newton import scaled_eigen as scaled_eigen
@@ -23,9 +23,9 @@ __all__ = [
     "CHUNK",
     "Basin",
     "Candidate",
+    "Evaluated",
     "Function",
     "Modes",
-    "Point",
     "Points",
     "Prior",
     "Search",

@@ -1,4 +1,8 @@
-"""Which modes quasi-Newton paths came to, and how many of them came to each."""
+"""Which modes quasi-Newton paths came to, and how many of them came to each.
+
+Paths of several kinds follow each other until the best mode has been found by three of them, 64 at
+most. Two peaks are one if they are as high and not far apart, seen by the Gaussian of either.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from jaxtyping import Float
 
 from taut.gaussian import Normal
 from taut.gradients import AbstractGradients
-from taut.modes.lbfgs import Point, ascend
+from taut.modes.lbfgs import PathPoint, ascend
 from taut.modes.mixture import is_apart, is_far_out
 from taut.modes.path_gaussians import Candidate, best_of_paths, gaussian_at
 from taut.modes.starts import Starts
@@ -38,11 +42,11 @@ class End:
         Whether it came to a peak: it gained nothing in its last steps, nor would by a Newton step.
     """
 
-    top: Point
+    top: PathPoint
     is_peak: bool
 
     @classmethod
-    def of(cls, path: list[Point]) -> "End":
+    def of(cls, path: list[PathPoint]) -> "End":
         """Look at the last points of a path."""
         top = path[-1]
         with np.errstate(all="ignore"):
@@ -75,7 +79,7 @@ class Basin:
         return self.candidate.normal
 
     @property
-    def top(self) -> Point:
+    def top(self) -> PathPoint:
         """Its highest point, as far as its path went."""
         return self.end.top
 
@@ -85,7 +89,7 @@ class Basin:
         return self.end.is_peak
 
     def has(self, end: End, normal: Normal | None) -> bool:
-        """Tell whether a path that ended there came to this mode, with its Gaussian if it has one.
+        """Return whether a path that ended there, with this Gaussian, came to this mode.
 
         Two peaks are one if they are as high as each other and not far apart, seen from either.
         Where a path has not come to a peak, its Gaussian tells where it was; one that is higher
@@ -170,7 +174,7 @@ class Search:
         )
 
     def _goes_on(self, *, is_first: bool) -> bool:
-        """Tell whether the best mode may have been missed.
+        """Return whether the best mode may have been missed.
 
         If the first paths differ others follow; and where none comes to a peak these are the last.
         """
@@ -215,7 +219,7 @@ class Search:
                 return True
         return False
 
-    def _look_at(self, paths: list[list[Point]], ends: list[End], numbers: list[int]) -> None:
+    def _look_at(self, paths: list[list[PathPoint]], ends: list[End], numbers: list[int]) -> None:
         """Find the best Gaussians of some paths, and put them where they belong."""
         found = best_of_paths(self._gradients, [paths[i] for i in numbers], self._random)
         for candidate in found:

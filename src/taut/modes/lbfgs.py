@@ -80,7 +80,7 @@ def _updated_diagonal(diagonal: Vector, step: Vector, change: Vector) -> Vector:
 
 
 @dataclass(frozen=True)
-class Point:
+class PathPoint:
     """An iterate: position, log density and its gradient, and the curvature known there."""
 
     position: Vector
@@ -109,7 +109,7 @@ class Path:
     """
 
     def __init__(self, start: Vector, longest: int) -> None:
-        self.points: list[Point] = []
+        self.points: list[PathPoint] = []
         self._longest = longest
         self._steps = self._ascend(start)
         self.wanted: Vector | None = next(self._steps)
@@ -127,7 +127,7 @@ class Path:
             # A path that begins at a mode would learn nothing of the curvature there.
             start = start + _BESIDE
             value, slope = yield start
-        at = Point(start, value, slope, Curvature.flat(len(start)))
+        at = PathPoint(start, value, slope, Curvature.flat(len(start)))
         if not at.is_finite:
             return
         self.points.append(at)
@@ -146,7 +146,9 @@ class Path:
                 return
 
 
-def _search(at: Point, direction: Vector) -> Generator[Vector, tuple[float, Vector], Point | None]:
+def _search(
+    at: PathPoint, direction: Vector
+) -> Generator[Vector, tuple[float, Vector], PathPoint | None]:
     """Search along a direction for a point that meets the weak Wolfe conditions, by bisection."""
     length, low, high, best = 1.0, 0.0, np.inf, None
     rise = direction @ at.slope
@@ -166,12 +168,12 @@ def _search(at: Point, direction: Vector) -> Generator[Vector, tuple[float, Vect
         return None
     position, value, slope = best
     curvature = at.curvature.after(position - at.position, at.slope - slope)
-    return Point(position, value, slope, curvature)
+    return PathPoint(position, value, slope, curvature)
 
 
 def ascend(
     gradients: AbstractGradients, starts: Float[np.ndarray, "paths dim"], longest: int = 100
-) -> list[list[Point]]:
+) -> list[list[PathPoint]]:
     """Follow paths uphill in lock-step, all of them by the same calls of the gradient.
 
     They end where they are when there is no time left.

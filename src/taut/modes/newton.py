@@ -19,7 +19,7 @@ _RESTARTS = 5
 _WALL = 1e10
 
 
-class Point(NamedTuple):
+class Evaluated(NamedTuple):
     """A point and the function there."""
 
     z: Vector
@@ -28,7 +28,7 @@ class Point(NamedTuple):
 
 def descend(
     function: Function, start: Vector, random: np.random.Generator, tolerance: float = 1e-8
-) -> Generator[Point, None, bool]:
+) -> Generator[Evaluated, None, bool]:
     """Minimise by L-BFGS-B; give the best point every few iterations, return whether it converged.
 
     Points where value or gradient are not finite are walls. After a failed line search it begins
@@ -45,7 +45,7 @@ def descend(
     tolerance
         Relative decrease of the value at which it has converged.
     """
-    best, failures = Point(start, function(start)[0]), 0
+    best, failures = Evaluated(start, function(start)[0]), 0
     begin = start
     while True:
         seen = _Seen(function, best)
@@ -72,7 +72,7 @@ def descend(
 class _Seen:
     """A function that remembers its best point, and is a wall where it is not finite."""
 
-    def __init__(self, function: Function, best: Point) -> None:
+    def __init__(self, function: Function, best: Evaluated) -> None:
         self.function, self.best = function, best
 
     def __call__(self, z: Vector) -> tuple[float, Vector]:
@@ -80,13 +80,13 @@ class _Seen:
         if not np.isfinite(value) or not np.isfinite(slope).all():
             return self.best.value + _WALL, z - self.best.z
         if value < self.best.value:
-            self.best = Point(z.copy(), value)
+            self.best = Evaluated(z.copy(), value)
         return value, slope
 
 
 def newton_step(
-    function: Function, hessian: Float[np.ndarray, "dim dim"], at: Point
-) -> tuple[Point, float]:
+    function: Function, hessian: Float[np.ndarray, "dim dim"], at: Evaluated
+) -> tuple[Evaluated, float]:
     r"""Take a step of Newton's method, downhill where the function is not convex.
 
     Parameters
@@ -111,7 +111,7 @@ def newton_step(
     for length in 0.5 ** np.arange(40):
         value, there = function(at.z + length * step)
         if np.isfinite(there).all() and value <= at.value - 1e-4 * length * decrease:
-            return Point(at.z + length * step, value), decrease
+            return Evaluated(at.z + length * step, value), decrease
     return at, decrease
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from taut.gaussian import Normal, ScaledLowRankNormal
 from taut.gradients import BLOCK, AbstractGradients, OutOfTime
-from taut.modes.lbfgs import Point
+from taut.modes.lbfgs import PathPoint
 
 # Points of a path that are looked at, and draws at each for a first look.
 _LOOKED_AT, _FIRST_DRAWS = 25, 4
@@ -37,7 +37,7 @@ class Candidate:
 
 
 @np.errstate(all="ignore")
-def gaussian_at(point: Point) -> Normal | None:
+def gaussian_at(point: PathPoint) -> Normal | None:
     r"""Read the Gaussian off an iterate: one Newton step from it, with its inverse Hessian.
 
     The inverse Hessian of limited-memory BFGS is
@@ -86,7 +86,7 @@ def _gamma(
 
 
 def best_of_paths(
-    gradients: AbstractGradients, paths: list[list[Point]], random: np.random.Generator
+    gradients: AbstractGradients, paths: list[list[PathPoint]], random: np.random.Generator
 ) -> list[Candidate]:
     """Find the best Gaussian of each path, the best path first; paths without one are left out.
 
@@ -123,7 +123,7 @@ def _compared(
     return elbos
 
 
-def _spread(points: list[Point]) -> list[Point]:
+def _spread(points: list[PathPoint]) -> list[PathPoint]:
     if len(points) <= _LOOKED_AT:
         return points
     return [points[i] for i in np.unique(np.linspace(0, len(points) - 1, _LOOKED_AT).astype(int))]

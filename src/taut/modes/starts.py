@@ -21,7 +21,7 @@ _PRIOR, _HALFWAY = 0.5, 0.25
 
 
 def no_prior(count: int, seed: int) -> None:
-    """Give no draws, where there is no prior to draw from."""
+    """Return no draws, where there is no prior to draw from."""
 
 
 @final
@@ -57,17 +57,17 @@ class Starts:
     is_given: bool = False
 
     def first(self, random: np.random.Generator) -> Points:
-        """Give eight points, the first of them the start itself."""
+        """Draw eight points, the first of them the start itself."""
         return self._around(np.array(_FIRST), random)
 
     def far(self, count: int, random: np.random.Generator) -> Points:
-        """Give so many far and wide around the point, spread evenly along each element."""
+        """Draw points far and wide around the start, spread evenly along each element."""
         dim = len(self.point)
         strata = np.argsort(random.random((count, dim)), axis=0) + random.random((count, dim))
         return self.point + self._reach * (2.0 * strata / count - 1.0)
 
     def more(self, count: int, random: np.random.Generator) -> Points:
-        """Give so many other ones."""
+        """Draw further points, some from the prior, others around the start."""
         drawn = None if self.is_given else self.prior(count, int(random.integers(2**31)))
         around = self._around(np.resize(_FOLLOWING, count), random)
         if drawn is None:

@@ -14,7 +14,7 @@ class AbstractObjective(eqx.Module):
 
     @abstractmethod
     def with_draws(self, n_mc: int | None) -> "AbstractObjective":
-        """Give the same objective, estimated from so many draws; from its own number by default."""
+        """Return the same objective, estimated from so many draws; by default its own number."""
 
     @abstractmethod
     def noise(self, family: AbstractFamily, key: PRNGKeyArray) -> PyTree:

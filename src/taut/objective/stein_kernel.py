@@ -169,7 +169,7 @@ def _squared_distances(x: Points) -> Float[Array, "n n"]:
 def _products(
     k: Float[Array, "n n"], multiple: Array | float, score: Points, x: Points
 ) -> tuple[Points, Points, Float[Array, " n"]]:
-    """Give k @ score, and with (multiple * k) its product with x and its row sums."""
+    """Compute k @ score, and with (multiple * k) its product with x and its row sums."""
     dim, ones = x.shape[1], jnp.ones((len(x), 1), x.dtype)
     if isinstance(multiple, float):
         # One product reads the matrix once.

@@ -4,16 +4,14 @@ The defaults and the rules are PyMC's. The hyper-parameters are leaves of a pytr
 so optimizers that differ only in numbers share one compiled program.
 """
 
-from ._accepts import as_optimizer
-from ._adam import adam, adamax
-from ._adaptive import adadelta, adagrad, rmsprop
-from ._base import AbstractOptimizer
-from ._constraint import norm_constraint, total_norm_constraint
-from ._descent import momentum, nesterov_momentum, sgd
-from ._optax import OptaxOptimizer
-from ._optimizer import Optimizer
-from ._window import adagrad_window
-from ._wrap import apply_momentum, apply_nesterov_momentum
+from taut.optimizer.accepts import as_optimizer
+from taut.optimizer.adaptive import adadelta, adagrad, adagrad_window, rmsprop
+from taut.optimizer.base import AbstractOptimizer
+from taut.optimizer.constraint import norm_constraint, total_norm_constraint
+from taut.optimizer.descent import momentum, nesterov_momentum, sgd
+from taut.optimizer.moments import adam, adamax
+from taut.optimizer.optimizer import OptaxOptimizer, Optimizer
+from taut.optimizer.wrap import apply_momentum, apply_nesterov_momentum
 
 __all__ = [
     "AbstractOptimizer",

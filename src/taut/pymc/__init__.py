@@ -40,7 +40,7 @@ from taut.pymc import variational as variational
 
 
 def __getattr__(name: str) -> Any:
-    """Give PyMC's own for every name taut does not replace."""
+    """Return PyMC's own for every name taut does not replace."""
     return getattr(pymc, name)
 
 

@@ -91,7 +91,7 @@ class ArrayRows(AbstractRows):
 
 
 def _forget(array: Any) -> None:
-    """Give the pages of a memory map back, which else stay in memory as long as there is room."""
+    """Release the pages of a memory map, which else stay in memory as long as there is room."""
     # In mode "c" the pages hold changes that are nowhere else.
     if isinstance(array, np.memmap) and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         base = array.base

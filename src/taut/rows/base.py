@@ -50,7 +50,7 @@ class AbstractRows(ABC):
 
     @abstractmethod
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
-        """Give the rows of one epoch, in blocks of any length.
+        """Read the rows of one epoch, in blocks of any length.
 
         Parameters
         ----------
@@ -65,13 +65,13 @@ class AbstractRows(ABC):
 
 
 def row_bytes(columns: Mapping[str, Column]) -> int:
-    """Give the bytes of one row, of all arrays together; at least one."""
+    """Compute the bytes of one row, of all arrays together; at least one."""
     sizes = (column.dtype.itemsize * math.prod(column.shape) for column in columns.values())
     return max(1, sum(sizes))
 
 
 def default_block_rows(columns: Mapping[str, Column]) -> int:
-    """Give the rows of a block; at least one."""
+    """Compute the rows of a block; at least one."""
     return max(1, min(BLOCK_ROWS, BLOCK_BYTES // row_bytes(columns)))
 
 
@@ -111,7 +111,7 @@ def as_array(name: str, values: Any) -> np.ndarray:
 
 
 def as_dtype(dtype: Any) -> np.dtype | None:
-    """Give NumPy's dtype of that name; `None` if NumPy has none, as for pandas' own."""
+    """Return NumPy's dtype of that name; `None` if NumPy has none, as for pandas' own."""
     try:
         return np.dtype(dtype)
     except TypeError:
@@ -136,7 +136,7 @@ def check_names(names: Any, what: str) -> None:
 
 
 def common_rows(counts: Mapping[str, int]) -> int:
-    """Give the number of rows that all arrays have.
+    """Return the number of rows that all arrays have.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def quoted(names: Iterable[str], most: int = 20) -> str:
 
 
 def has_nan(array: np.ndarray) -> bool:
-    """Tell whether there is a NaN in an array of any dtype."""
+    """Return whether there is a NaN in an array of any dtype."""
     if array.dtype.kind != "f" or not array.size:
         return False
     # The minimum of what has a NaN is NaN: one pass, and no array of booleans.

@@ -143,7 +143,7 @@ class IterableRows(AbstractRows):
 
 
 def _next(iterator: Iterator[Any], number: int) -> Any:
-    """Give the next block; `None` at the end."""
+    """Return the next block; `None` at the end."""
     return _blame(lambda: next(iterator, None), f"block {number}")
 
 

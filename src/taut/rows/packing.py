@@ -131,7 +131,7 @@ class Packed(Iterator[Block]):
 
 
 def _columns(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> dict[str, Column]:
-    """Give the arrays that are wanted, as they are wanted."""
+    """Return the arrays that are wanted, as they are wanted."""
     if not dtypes or not dtypes.keys() <= source.columns.keys():
         raise ArgumentError(
             f"Wanted are the arrays {quoted(dtypes) or 'of no name'}; the rows have "
@@ -141,7 +141,7 @@ def _columns(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> dict[str, 
 
 
 def fits_in_memory(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> bool:
-    """Tell whether rows are few enough to be read once, and kept."""
+    """Return whether rows are few enough to be read once, and kept."""
     return source.rows * row_bytes(_columns(source, dtypes)) <= IN_MEMORY_BYTES
 
 
@@ -176,7 +176,7 @@ def read_all(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> tuple[np.n
 def _epochs(
     source: AbstractRows, columns: Mapping[str, Column], buffer_rows: int, seed: int
 ) -> Generator[dict[str, np.ndarray]]:
-    """Give rows epoch after epoch; mixed, if there is a buffer."""
+    """Read rows epoch after epoch; mixed, if there is a buffer."""
     buffer = ShuffleBuffer(buffer_rows, columns) if buffer_rows else None
     for epoch in itertools.count():
         if buffer is None:
@@ -189,7 +189,7 @@ def _epochs(
 def _pieces(
     source: AbstractRows, columns: Mapping[str, Column], random: np.random.Generator | None
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Give the rows of an epoch as the model wants them, and make sure that they are all."""
+    """Read the rows of an epoch as the model wants them, and check that they are all."""
     rows = 0
     for block in source.blocks(random):
         yield {name: cast(name, block[name], column.dtype) for name, column in columns.items()}
@@ -209,7 +209,7 @@ class _Supply:
         self._given = self._rows = 0
 
     def take(self, most: int) -> dict[str, np.ndarray]:
-        """Give the next rows: one at least, and no more than so many."""
+        """Return the next rows: one at least, and no more than so many."""
         while self._given == self._rows:
             # The last piece is let go of before the next one is made.
             self._piece = {}
@@ -222,7 +222,7 @@ class _Supply:
 def _pack(
     supply: _Supply, partition: Partition, columns: Mapping[str, Column], batches: int
 ) -> Generator[Block]:
-    """Give block after block. The batches before a failure are a block of their own."""
+    """Pack block after block. The batches before a failure are a block of their own."""
     for first in itertools.count(step=batches):
         sizes = partition.size((first + np.arange(batches)) % partition.batches)
         arrays = {
@@ -244,7 +244,7 @@ def _pack(
 
 
 def _places(is_short: np.ndarray, width: int) -> np.ndarray:
-    """Give the places of rows in a block: all but the last one of a short batch."""
+    """Return the places of rows in a block: all but the last one of a short batch."""
     used = np.ones((len(is_short), width), bool)
     used[is_short, -1] = False
     return np.flatnonzero(used)

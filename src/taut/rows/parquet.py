@@ -106,7 +106,7 @@ class ParquetRows(AbstractRows):
     def _read(
         self, opened: "_Opened", file: ParquetFile, group: int
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Give a row group, in one or more pieces of equal length."""
+        """Read a row group, in one or more pieces of equal length."""
         rows, handle = file.groups[group], opened.get(file)
         most = max(1, min(BLOCK_ROWS, _GROUP_BYTES // row_bytes(self._columns)))
         step = max(1, math.ceil(rows / max(1, math.ceil(rows / most))))
@@ -176,7 +176,7 @@ def _open_unchanged(file: ParquetFile) -> Any:
 def _take_turns(
     readers: Iterator[Iterator[dict[str, np.ndarray]]], count: int, random: np.random.Generator
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Give the pieces of so many readers in a random order; one that is done makes way."""
+    """Read pieces of so many readers in a random order; one that is done makes way."""
     active = list(itertools.islice(readers, count))
     while active:
         index = int(random.integers(len(active)))
@@ -212,7 +212,7 @@ def _columns(columns: Mapping[str, Columns], types: Mapping[str, Any]) -> dict[s
 
 
 def _values(column: Any) -> np.ndarray | None:
-    """Give a column without a copy, where it is no column of bits; `None` if one is missing."""
+    """Return a column without a copy, where it is no column of bits; `None` if one is missing."""
     if column.null_count:
         return None
     values = column.to_numpy(zero_copy_only=False)
@@ -220,7 +220,7 @@ def _values(column: Any) -> np.ndarray | None:
 
 
 def _incomplete(handle: Any, file: ParquetFile, group: int, values: Mapping[str, Any]) -> RowsError:
-    """Tell which column has no value in how many rows, of which the whole row group is read."""
+    """Say which column has no value in how many rows, of which the whole row group is read."""
     name = next(name for name, found in values.items() if found is None)
     column = handle.read_row_group(group, columns=[name], use_threads=False).column(name)
     values_there = column.drop_null().to_numpy()
@@ -233,7 +233,7 @@ def _incomplete(handle: Any, file: ParquetFile, group: int, values: Mapping[str,
 
 
 def _content(file: ParquetFile, other: ParquetFile) -> str:
-    """Tell what is in a file, types only where they are not those of the other."""
+    """Say what is in a file, types only where they are not those of the other."""
     types = [f", {name!r} of type {t}" for name, t in file.types.items() if t != other.types[name]]
     return f"{sum(file.groups):,} rows in {len(file.groups)} row groups{''.join(types)}"
 

@@ -48,7 +48,7 @@ class ParquetFile:
 
 
 def find_files(paths: Paths) -> list[Path]:
-    """Give the files of a path, a folder, a pattern, or several of these; each of them once.
+    """Find the files of a path, a folder, a pattern, or several of these; each of them once.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _find(path: str | os.PathLike[str]) -> Iterable[Path]:
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:
-    """Tell whether writers set a file apart, as one that is not complete."""
+    """Return whether writers set a file apart, as one that is not complete."""
     return any(part.startswith(("_", ".")) for part in file.relative_to(folder).parts)
 
 

@@ -46,16 +46,16 @@ class Partition:
 
     @property
     def is_ragged(self) -> bool:
-        """Tell whether there are short batches, of one row less."""
+        """Whether there are short batches, of one row less."""
         return self.rows % self.batches != 0
 
     def start(self, batch: Any) -> Any:
-        """Give the first row of a batch; an integer, or one of JAX's inside a program."""
+        """Compute the first row of a batch; an integer, or one of JAX's inside a program."""
         short, long = divmod(self.rows, self.batches)
         # min(batch, long), for traced integers too.
         return batch * short + batch * (batch < long) + long * (batch >= long)
 
     def size(self, batch: Any) -> Any:
-        """Give the rows of a batch."""
+        """Compute the rows of a batch."""
         short, long = divmod(self.rows, self.batches)
         return short + (batch < long)

@@ -44,7 +44,7 @@ class ShuffleBuffer:
     def mix(
         self, pieces: Iterator[dict[str, np.ndarray]], random: np.random.Generator
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Give the rows of an epoch in a random order.
+        """Put the rows of an epoch in a random order.
 
         Parameters
         ----------

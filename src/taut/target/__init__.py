@@ -11,8 +11,8 @@ from taut.target.space import Labels as Labels
 from taut.target.space import Slot as Slot
 from taut.target.space import Space as Space
 from taut.target.step_data import Batching as Batching
-from taut.target.step_data import Stepping as Stepping
-from taut.target.step_data import Streamed as Streamed
+from taut.target.step_data import StepData as StepData
+from taut.target.step_data import StreamedRows as StreamedRows
 from taut.target.target import Target as Target
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "Simulations",
     "Slot",
     "Space",
-    "Stepping",
-    "Streamed",
+    "StepData",
+    "StreamedRows",
     "Target",
     "Variable",
     "digest",

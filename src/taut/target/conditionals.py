@@ -32,7 +32,7 @@ class Conditionals:
     levels: tuple[tuple[str, ...], ...]
 
     def masks(self) -> list[Bool[np.ndarray, " dim"]]:
-        """Tell which elements are meant, level by level."""
+        """Return which elements are meant, level by level."""
         masks = [np.zeros(self.space.dim, bool) for _ in self.levels]
         for mask, names in zip(masks, self.levels, strict=True):
             for name in names:

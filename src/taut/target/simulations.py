@@ -32,7 +32,7 @@ class Simulations:
 
 
 def with_data(target: Target, places: tuple[int, ...], arrays: tuple[Array, ...]) -> Target:
-    """Give the target with other data in some places."""
+    """Return the target with other data in some places."""
     data = list(target.data)
     for place, array in zip(places, arrays, strict=True):
         data[place] = array

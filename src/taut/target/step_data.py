@@ -75,7 +75,7 @@ class Batching:
 
 
 @dataclass(frozen=True, eq=False)
-class Stepping:
+class StepData:
     """What the steps of a fit read.
 
     Parameters
@@ -93,11 +93,11 @@ class Stepping:
     target: Target
     feed: AbstractFeed
     scale: float = 1.0
-    streamed: "Streamed | None" = None
+    streamed: "StreamedRows | None" = None
 
 
 @dataclass(frozen=True, eq=False)
-class Streamed:
+class StreamedRows:
     """Rows that are not the model's own, for what is asked of all of them after a fit.
 
     Parameters

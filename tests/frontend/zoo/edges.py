@@ -33,7 +33,7 @@ class Edge:
 
 
 def _of(distribution: Any, *names: str, **fixed: Any) -> Callable[..., Any]:
-    """Give the log density by the names of the parameters."""
+    """Build the log density by the names of the parameters."""
 
     def logp(value: Any, *parameters: Any) -> Any:
         return pm.logp(

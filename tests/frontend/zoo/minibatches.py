@@ -34,7 +34,7 @@ def as_minibatch(*arrays: Any, size: int) -> Any:
 
 
 def as_they_are(*arrays: Any, size: int) -> Any:
-    """Give all rows."""
+    """Return all rows."""
     return arrays
 
 

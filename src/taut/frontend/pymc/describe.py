@@ -20,7 +20,7 @@ from taut.target import Variable as Described
 
 
 def describe(model: Any, space: Space) -> Description:
-    """Tell the free variables of a model, and fingerprints of its data and numbers."""
+    """Describe the free variables of a model, and take fingerprints of its data and numbers."""
     transforms = transforms_of(model)
     variables = tuple(_described(model, rv, transforms[rv], space) for rv in model.free_RVs)
     dtype = np.dtype(pytensor.config.floatX).name
@@ -62,7 +62,7 @@ def _number(bound: Any) -> float | None:
 
 
 def _fingerprints(model: Any) -> Iterator[tuple[str, str]]:
-    """Give data by their names, and of each variable the other numbers that decide it."""
+    """Take fingerprints of data, and for each variable of the other numbers that decide it."""
     named = {variable: variable.name for variable in model.data_vars}
     known: dict[Variable, str] = {}
     for variable, name in named.items():

@@ -54,7 +54,7 @@ def draw_jointly(
 
 
 def as_inputs(model: Any, drawn: Sequence[np.ndarray]) -> tuple[dict[Any, Any], list[Any]]:
-    """Give what takes the place of the observed values, and the shared variables it reads."""
+    """Return what takes the place of the observed values, and the shared variables it reads."""
     replacements, shared = {}, []
     for rv, values in zip(model.observed_RVs, drawn, strict=True):
         old = model.rvs_to_values[rv]

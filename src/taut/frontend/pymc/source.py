@@ -11,7 +11,7 @@ import pytensor
 from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
-from taut.batches import Endless
+from taut.batches import ConstantFeed
 from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend import AbstractSource, Portable, known_name, portable
@@ -48,7 +48,7 @@ from taut.target import (
     Labels,
     Simulations,
     Space,
-    Stepping,
+    StepData,
     Target,
 )
 
@@ -120,7 +120,7 @@ class PyMCSource(AbstractSource):
 
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
-    ) -> Stepping:
+    ) -> StepData:
         built = self._built()
         if batching.batch_size is not None:
             batcher = Batcher(self.model, target, batching, built.rows, built.blame)
@@ -131,7 +131,7 @@ class PyMCSource(AbstractSource):
             check_total_sizes(self.model, batching.more_replacements)
         if batching.more_replacements:
             target = self._replaced(built, target, batching.more_replacements)
-        return Stepping(target, Endless(target.batches), scale(target.batches))
+        return StepData(target, ConstantFeed(target.batches), scale(target.batches))
 
     def _replaced(self, built: "_Built", whole: Target, replacements: Mapping[Any, Any]) -> Target:
         """Make the target in which variables are replaced."""

@@ -117,7 +117,7 @@ class Expressions:
     def _new_draws(self, size: Any, deterministic: Any) -> Any:
         """Make draws of a generator of their own."""
         self._count += 1
-        own_seed = int(seed.words(self._seed, seed.NODES, self._count)[0])
+        own_seed = int(seed.key_words(self._seed, seed.NODES, self._count)[0])
         size = pt.as_tensor(size)
         random = symbolic_draws(self._family, self._view, size, own_seed)
         if not isinstance(deterministic, TensorVariable) and not deterministic:

@@ -49,7 +49,7 @@ def numpy_generators(words: np.ndarray) -> list[np.random.Generator]:
 
 
 def are_right_on_jax(outputs: Sequence[Any]) -> bool:
-    """Tell whether PyTensor's JAX backend draws all random variables in a graph as it should.
+    """Return whether PyTensor's JAX backend draws all random variables in a graph as it should.
 
     Of those left out, some it can not draw, and some it draws with other probabilities (categorical
     ones) or as another type (Bernoulli ones).
@@ -84,7 +84,7 @@ def _in_turn(z: Any, nodes: Sequence[Any], rows: Any) -> list[Any]:
 
 
 def resized(z: Any, nodes: Sequence[Any], size: Any) -> dict[Any, Any]:
-    """Give random variables that do not depend on a vector as many values as it gets.
+    """Resize random variables that do not depend on a vector to as many values as it gets.
 
     Those that depend on it, or on one of these, get theirs when the graph is vectorised.
     """

@@ -12,7 +12,7 @@ Write = Callable[[str, Any], None]
 
 
 def constant(value: float) -> Any:
-    """Give a number as a PyTensor scalar."""
+    """Return a number as a PyTensor scalar."""
     return pytensor.tensor.constant(value)
 
 
@@ -62,7 +62,7 @@ class Views:
         self._shown: dict[str, np.ndarray] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Give the view of a name, always the same one."""
+        """Return the view of a name, always the same one."""
         if name not in self._views:
             value = np.array(self._read([name])[name])
             kind = pytensor.tensor.TensorType(value.dtype, shape=value.shape)
@@ -78,7 +78,7 @@ class Views:
             self._shown[name] = np.array(value)
 
     def written(self) -> dict[str, np.ndarray]:
-        """Give what was written to them since, once."""
+        """Return what was written to them since the last call."""
         values = {name: np.array(view.get_value()) for name, view in self._views.items()}
         new = {
             name: value

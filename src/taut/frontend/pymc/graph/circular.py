@@ -24,7 +24,7 @@ def circular_elements(model: Any, space: Space) -> tuple[int, ...]:
 
 
 def transforms_of(model: Any) -> dict[Any, Any]:
-    """Give the transform of each variable.
+    """Return the transform of each variable.
 
     PyMC puts a transform that is asked for after the default one. For
     ``Uniform(-pi, pi, transform=circular)`` it so maps the circle to an interval that leaves out

@@ -167,7 +167,7 @@ def _words_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Iterator[str]:
 
 
 def _conditions(nodes: Iterable[Apply]) -> dict[Any, str | None]:
-    """Tell what booleans decide: a choice, by its name, or what is no step, `None`."""
+    """Find what booleans decide: a choice, by its name, or what is no step, `None`."""
     chosen: dict[Any, str | None] = {}
     for node in reversed(list(nodes)):
         words = _decides(node)
@@ -198,7 +198,7 @@ def _decides(node: Apply) -> dict[Any, str | None]:
 
 
 def _is_smooth(switch: Apply) -> bool:
-    """Tell whether a switch chooses between two formulas of the tail of a normal distribution."""
+    """Return whether a switch chooses between two formulas of the tail of a normal distribution."""
     return any(
         variable.owner is not None
         and isinstance(getattr(variable.owner.op, "scalar_op", None), Erfcx)

@@ -69,7 +69,7 @@ def with_all_rows(outputs: list[Any], lengths: Mapping[Any, Any]) -> list[Any]:
 def log_factors(
     model: Any, more_replacements: Mapping[Any, Any] | None = None
 ) -> tuple[list[Any], dict[Any, Any]]:
-    """Give the log densities of free and observed variables and potentials, not yet summed.
+    """Build the log densities of free and observed variables and potentials, not yet summed.
 
     PyMC builds the number of rows of a batch into the variable that is observed by it. Here it is
     a variable of its own; these are returned too, each with the generator of its minibatch.
@@ -88,7 +88,7 @@ def log_factors(
 
 
 def factors_with(model: Any, resized: Mapping[Any, Any]) -> list[Any]:
-    """Give the log densities of a model in which some variables have another size.
+    """Build the log densities of a model in which some variables have another size.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def given_the_observed(model: Any) -> dict[Any, Any]:
 
 
 def with_length(rv: Any, value: Any, length: Any, axis: int = 0) -> Any:
-    """Give a variable another length along one axis, if it has independent elements along it."""
+    """Resize a variable along one axis, if it has independent elements along it."""
     node = rv.owner
     if is_scaled(rv):
         inner, *total_size = node.inputs
@@ -135,7 +135,7 @@ def with_length(rv: Any, value: Any, length: Any, axis: int = 0) -> Any:
 
 
 def length_of(variable: Any, axis: int = 0) -> int:
-    """Tell the length of data along an axis."""
+    """Return the length of data along an axis."""
     known = variable.type.shape[axis]
     if known is not None:
         return int(known)
@@ -144,13 +144,13 @@ def length_of(variable: Any, axis: int = 0) -> int:
 
 
 def is_scaled(rv: Any) -> bool:
-    """Tell whether a variable has a ``total_size``."""
+    """Return whether a variable has a ``total_size``."""
     # The wrapper by its name: PyMC keeps the class among what taut replaces.
     return type(rv.owner.op).__name__ == "MinibatchRandomVariable"
 
 
 def _resized(rv: Any, value: Any, lengths: dict[Any, Any]) -> Any:
-    """Give a variable that is observed by a minibatch a length that is not built in."""
+    """Resize a variable that is observed by a minibatch to a length that is not built in."""
     if not (minibatches := find_minibatches([value])):
         return rv
     length = pt.lscalar("rows")

@@ -137,7 +137,7 @@ class DataInputs:
     frozen: list[tuple[SharedVariable, np.ndarray]]
 
     def is_current(self) -> bool:
-        """Tell whether the values built in are still those of their shared variables."""
+        """Return whether the values built in are still those of their shared variables."""
         return all(np.array_equal(s.get_value(borrow=True), value) for s, value in self.frozen)
 
 

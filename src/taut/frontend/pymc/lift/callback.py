@@ -85,7 +85,7 @@ class _Host:
         self._dtypes = [variable.type.dtype for variable in inputs]
 
     def results_like(self, *args: Array) -> list[jax.ShapeDtypeStruct]:
-        """Tell the shapes and types of the results for arguments of these shapes."""
+        """Find the shapes and types of the results for arguments of these shapes."""
         pairs = zip(args, self._dtypes, strict=True)
         outputs = self.function(*(np.zeros(arg.shape, dtype) for arg, dtype in pairs))
         arrays = [np.asarray(out) for out in outputs]

@@ -70,7 +70,7 @@ class LiftedModel:
         return any(_LINALG in type(getattr(op, "core_op", op)).__module__ for op in ops)
 
     def is_current(self) -> bool:
-        """Tell whether what was built into the functions still holds."""
+        """Return whether what was built into the functions still holds."""
         return self.data.is_current()
 
     def arrays(self) -> tuple[Array, ...]:
@@ -78,13 +78,13 @@ class LiftedModel:
         return data_arrays(self.data, self._constants)
 
     def constrain(self, *args: Array) -> Sequence[Array]:
-        """Give the constrained variables; built at the first call."""
+        """Compute the constrained variables; the function is built at the first call."""
         if self._constrain is None:
             self._constrain = self._build_constrain(args)
         return self._constrain(*args)
 
     def moments(self, *args: Array) -> Sequence[Array]:
-        """Give the mean and the standard deviation of each conditional; built at the first call."""
+        """Compute mean and standard deviation of each conditional; built at the first call."""
         if self._moments is None:
             moments = self._jaxified(self._outputs_after_terms[len(self.graph.names) :])
             self._moments = guard_selects(moments, len(self.graph.values), is_sum=False)
@@ -136,7 +136,7 @@ class Constrain:
 
 
 @dataclass(frozen=True)
-class Moments:
+class ConditionalMoments:
     """``(z, data, batch) -> (mean, std)`` of the elements that are normal given others."""
 
     lifted: LiftedModel
@@ -159,7 +159,7 @@ class Moments:
 
 
 def conditionals_of(lifted: LiftedModel, space: Space) -> Conditionals | None:
-    """Give the elements that are normal given others; `None` where there are none to be told.
+    """Return the elements that are normal given others; `None` where none are known.
 
     Nor are they where each depends on one before for many steps, as in a loop over time: each step
     would be a part of the programs of its own.
@@ -169,7 +169,7 @@ def conditionals_of(lifted: LiftedModel, space: Space) -> Conditionals | None:
     if not 0 < depth <= _DEEPEST or not lifted.reads_inputs:
         return None
     levels = [tuple(one.name for one in found if one.level == i) for i in range(depth)]
-    return Conditionals(Moments(lifted, space), space, tuple(levels))
+    return Conditionals(ConditionalMoments(lifted, space), space, tuple(levels))
 
 
 def lift(

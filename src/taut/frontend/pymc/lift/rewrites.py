@@ -124,7 +124,7 @@ def _product(factors: Sequence[Any]) -> Any:
 
 
 def _summed(node: Any, operations: Any) -> tuple[Any, tuple[int, ...]]:
-    """Give the operation whose floats are summed, if it is one of these, and the axes."""
+    """Return the operation whose floats are summed, if it is one of these, and the axes."""
     whole, owner = node.inputs[0], node.inputs[0].owner
     axes = tuple(range(whole.type.ndim)) if node.op.axis is None else tuple(node.op.axis)
     if owner is None or not isinstance(owner.op, Elemwise) or not axes:
@@ -142,7 +142,7 @@ def _free_axes(variable: Any, axes: Sequence[int]) -> list[int]:
 
 
 def _as_output(node: Any, value: Any) -> list[Any] | None:
-    """Give a replacement, if it is of the type of what it replaces."""
+    """Return a replacement, if it is of the type of what it replaces."""
     wanted = node.outputs[0].type
     same = value.type.dtype == wanted.dtype and value.type.ndim == wanted.ndim
     return [wanted.filter_variable(value)] if same and wanted.is_super(value.type) else None

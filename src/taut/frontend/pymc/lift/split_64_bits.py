@@ -35,7 +35,7 @@ def from_host_words(words: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def words_like(result: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-    """Tell the shape and type of a result's words."""
+    """Return the shape and type of a result's words."""
     wide = _is_wide(result.dtype)
     return jax.ShapeDtypeStruct((*result.shape, 2), np.uint32) if wide else result
 

@@ -8,7 +8,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from taut.batches import AbstractFeed, CircleFeed, Deferred, Endless, RandomRows, ScaledRows, Stream
+from taut.batches import (
+    AbstractFeed,
+    ConstantFeed,
+    EpochFeed,
+    LazyFeed,
+    RandomRows,
+    ScaledRows,
+    Stream,
+)
 from taut.engine import Kept, Same
 from taut.errors import ArgumentError, warn
 from taut.frontend.pymc import Blame
@@ -21,7 +29,7 @@ from taut.frontend.pymc.rows.find import Axes, Rows, data_names, data_of, find_r
 from taut.frontend.pymc.rows.pointwise import row_factors
 from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
 from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
-from taut.target import Batching, Space, Stepping, Streamed, Target
+from taut.target import Batching, Space, StepData, StreamedRows, Target
 
 # Sets of data with rows whose graphs are kept.
 _MOST = 16
@@ -84,7 +92,7 @@ class Batcher:
     kept: RowBatches
     blame: Blame
 
-    def stepping(self, start: np.ndarray, random_seed: int) -> Stepping | None:
+    def stepping(self, start: np.ndarray, random_seed: int) -> StepData | None:
         """Return what the steps read; `None` where a batch would hold all rows."""
         source, axes = self.batching.source, self._axes()
         found = find_rows(self.model, 0 if source else self._size, axes)
@@ -117,7 +125,7 @@ class Batcher:
 
     def _stepping(
         self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
-    ) -> Stepping:
+    ) -> StepData:
         space: Space = self.whole.space
         with self.whole.precision():
             lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
@@ -138,14 +146,14 @@ class Batcher:
                 _warn_many(self._size, partition.rows)
                 begin = self._reader(self.batching.source, group, partition)
                 feed = begin(self.batching.shuffle, random_seed)
-                streamed = Streamed(
+                streamed = StreamedRows(
                     target,
                     partition,
                     lambda: begin(False, random_seed),
                     lambda: row_factors(self.model, space, graph),
                 )
         scale = max(p.rows / min(self._size, p.rows) for p in partitions)
-        return Stepping(target, feed, scale, streamed)
+        return StepData(target, feed, scale, streamed)
 
     def _feed(
         self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
@@ -154,13 +162,13 @@ class Batcher:
         dtype, shuffle = self.whole.dtype, self.batching.shuffle
         groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
-            return CircleFeed(
+            return EpochFeed(
                 groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
             )
         sizes = (self._size,) * len(groups)
         rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
         scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
-        return Endless(ScaledRows(rows, scales))
+        return ConstantFeed(ScaledRows(rows, scales))
 
     def _reader(
         self, source: AbstractRows, group: RowGroup, partition: Partition
@@ -179,16 +187,16 @@ class Batcher:
         # Rows in their order are put on the device once, for all that pass over them.
         @functools.cache
         def in_order() -> AbstractFeed:
-            return CircleFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
+            return EpochFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
 
         def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
             if not shuffle:
                 return in_order()
-            return CircleFeed(
+            return EpochFeed(
                 read(), (partition,), shuffle=True, random_seed=random_seed, dtype=dtype
             )
 
-        return lambda *order: Deferred(lambda: begin(*order))
+        return lambda *order: LazyFeed(lambda: begin(*order))
 
 
 def _key(model: Any, found: Sequence[Rows], axes: Axes | None) -> Any:

@@ -118,7 +118,7 @@ def _compare(
 
 
 def _reason(model: Any, graph: RowGraph, group: RowGroup, space: Space) -> str:
-    """Give the likeliest reason: a free variable that has as many elements as there are rows."""
+    """Name the likeliest reason: a free variable that has as many elements as there are rows."""
     read = set(ancestors(group.factors))
     latent = [
         repr(model.values_to_rvs[value].name)

@@ -63,7 +63,7 @@ class RowArray:
         return self.variable.name or ""
 
     def values(self) -> np.ndarray:
-        """Give its values of this moment, with rows along the first axis."""
+        """Return its values of this moment, with rows along the first axis."""
         if self.part is not None:
             return table_of(data_of(self.variable))[self.part]
         return np.moveaxis(data_of(self.variable), self.axis, 0)
@@ -192,7 +192,7 @@ def _is_array(variable: Any) -> bool:
 
 
 def _row_axis(model: Any, rv: Any, axes: Axes | None) -> int | None:
-    """Tell an observed variable's axis of rows, `None` where it has none."""
+    """Find an observed variable's axis of rows, `None` where it has none."""
     if axes is not None:
         return axes.get(_root(model.rvs_to_values[rv]))
     return 0 if rv.type.ndim else None
@@ -208,7 +208,7 @@ def _dims(model: Any, variable: Any) -> tuple[Any, ...]:
 
 
 def _axis(model: Any, variable: Any, rows: Rows, axes: Axes | None) -> int | None:
-    """Tell the axis along which an array has certain rows, `None` where it has none of them."""
+    """Find the axis along which an array has certain rows, `None` where it has none of them."""
     shape, own = np.shape(data_of(variable)), _dims(model, variable)
     if axes is not None and variable in axes:
         if shape[axes[variable]] != rows.count:

@@ -28,7 +28,7 @@ class MinibatchRows:
         ]
 
     def batches(self) -> AbstractBatches:
-        """Give random rows of the data of this moment, on the device."""
+        """Put the data of this moment on the device, and return random rows of them."""
         if not self._functions:
             return AllRows()
         groups = tuple(tuple(map(on_device, function())) for function in self._functions)
@@ -36,12 +36,12 @@ class MinibatchRows:
 
 
 def whole(batches: AbstractBatches) -> Any:
-    """Give the batch of all rows."""
+    """Return the batch of all rows."""
     return batches.groups if isinstance(batches, RandomRows) else ()
 
 
 def scale(batches: AbstractBatches) -> float:
-    """Give rows over batch rows; the largest, where minibatches have different ones."""
+    """Return rows over batch rows; the largest, where minibatches have different ones."""
     if not isinstance(batches, RandomRows):
         return 1.0
     pairs = zip(batches.groups, batches.sizes, strict=True)

@@ -17,7 +17,7 @@ from taut.target import Space
 
 
 def observed_factors(model: Any) -> dict[str, Any]:
-    """Give the log density of each observed variable, not summed, in the value variables."""
+    """Build the log density of each observed variable, not summed, in the value variables."""
     free, names = len(model.free_RVs), [rv.name for rv in model.observed_RVs]
     factors = with_all_rows(*log_factors(model))[free : free + len(names)]
     return dict(zip(names, factors, strict=True))

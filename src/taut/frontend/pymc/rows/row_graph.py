@@ -125,7 +125,7 @@ def read_rows(model: Any, found: Sequence[Rows], axes: Axes | None) -> RowGraph:
 
 
 def _resized(model: Any, found: Sequence[Rows], lengths: Sequence[Any]) -> dict[Any, Any]:
-    """Give the observed variables lengths that are not built in, and take ``total_size`` off."""
+    """Resize the observed variables to lengths that are not built in, without ``total_size``."""
     resized = given_the_observed(model)
     for rows, length in zip(found, lengths, strict=True):
         for rv, axis in rows.observed.items():

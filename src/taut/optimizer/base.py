@@ -1,12 +1,33 @@
-"""What an optimizer is: optax's protocol on a pytree."""
+"""What an optimizer is, optax's protocol on a pytree, and the types that optimizers speak of."""
 
 import abc
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
 from optax import GradientTransformationExtraArgs
 
-from ._types import Params, State
+# One hyper-parameter as it is stored: a leaf of the optimizer's pytree.
+Leaf = Float[Array | np.ndarray[Any, Any], ""]
+# The same inside of a rule.
+Number = Float[Array, ""]
+# One hyper-parameter as it may be given.
+Scalar = float | int | np.number[Any] | Array | np.ndarray[Any, Any]
+# An optax schedule: the number of steps done so far -> the rate of the next one.
+Schedule = Callable[[Any], Any]
+Rate = Scalar | Schedule
+
+Tensor = Float[Array | np.ndarray[Any, Any], "..."]
+Index = Int[Array, ""]
+
+# Parameters, gradients and steps share one structure; a state has the rule's own.
+# jaxtyping hides its PyTree from type checkers, which then know nothing; Any says so.
+if TYPE_CHECKING:
+    Params = State = Tree = Any
+else:
+    Params, State, Tree = PyTree[Tensor], PyTree[Array], PyTree
 
 
 class AbstractOptimizer(eqx.Module):
@@ -52,7 +73,7 @@ class AbstractOptimizer(eqx.Module):
         params
             The parameters. The steps have their dtypes, or the gradients' without them.
         **extra
-            Further arguments that some rules of optax want, such as ``value``.
+            Further arguments that some rules of optax want, such as ``value``; others ignore them.
 
         Returns
         -------

@@ -3,9 +3,9 @@
 import optax
 from optax import GradientTransformation
 
-from ._check import fraction, rate
-from ._optimizer import Optimizer, build
-from ._types import Number, Rate, Scalar, Schedule
+from taut.optimizer.base import Number, Rate, Scalar, Schedule
+from taut.optimizer.check import fraction, rate
+from taut.optimizer.optimizer import Optimizer, build
 
 
 def sgd_rule(learning_rate: Number | Schedule) -> GradientTransformation:

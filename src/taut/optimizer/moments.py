@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import optax
 from optax import GradientTransformation
 
-from ._check import fraction, offset, rate
-from ._optimizer import Optimizer, build
-from ._types import Number, Params, Rate, Scalar, Schedule, State
+from taut.optimizer.base import Number, Params, Rate, Scalar, Schedule, State
+from taut.optimizer.check import fraction, offset, rate
+from taut.optimizer.optimizer import Optimizer, build
 
 
 def scale_by_adam(beta1: Number, beta2: Number, epsilon: Number) -> GradientTransformation:

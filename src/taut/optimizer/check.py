@@ -13,8 +13,7 @@ from jax.core import Tracer
 from taut.arguments import is_positive
 from taut.engine import Same
 from taut.errors import OptimizerError
-
-from ._types import Leaf, Rate, Scalar
+from taut.optimizer.base import Leaf, Rate, Scalar
 
 NUMBERS = (int, float, np.number, np.ndarray, jax.Array)
 

@@ -8,9 +8,8 @@ import optax
 from jaxtyping import Array
 
 from taut.errors import ArgumentError
-
-from ._dtype import strong_like
-from ._types import Params, Scalar, Tensor
+from taut.optimizer.base import Params, Scalar, Tensor
+from taut.optimizer.dtypes import strong_like
 
 
 def norm_constraint(

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ._accepts import as_optimizer
-from ._check import fraction
-from ._descent import apply_momentum_rule, apply_nesterov_momentum_rule
-from ._optimizer import Optimizer, build
-from ._types import Scalar
+from taut.optimizer.accepts import as_optimizer
+from taut.optimizer.base import Scalar
+from taut.optimizer.check import fraction
+from taut.optimizer.descent import apply_momentum_rule, apply_nesterov_momentum_rule
+from taut.optimizer.optimizer import Optimizer, build
 
 
 def apply_momentum(optimizer: Any, momentum: Scalar = 0.9) -> Optimizer:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ._types import Tree
+from taut.optimizer.base import Tree
 
 
 def is_extended(leaf: Any) -> bool:
@@ -20,14 +20,14 @@ def is_extended(leaf: Any) -> bool:
 
 
 def strong_leaf(leaf: Any, like: Any) -> Any:
-    """Give a leaf the dtype of another, strongly typed."""
+    """Convert a leaf to the dtype of another, strongly typed."""
     if is_extended(leaf):
         return leaf
     return lax.convert_element_type(leaf, jnp.result_type(like))
 
 
 def strong_like(tree: Tree, like: Tree) -> Tree:
-    """Give every leaf the dtype of its counterpart, strongly typed."""
+    """Convert every leaf to the dtype of its counterpart, strongly typed."""
     return jax.tree.map(strong_leaf, tree, like)
 
 

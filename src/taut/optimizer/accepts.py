@@ -7,15 +7,12 @@ from typing import Any
 
 from taut.engine import Same
 from taut.errors import OptimizerError
-
-from ._adam import adam, adamax
-from ._adaptive import adadelta, adagrad, rmsprop
-from ._base import AbstractOptimizer
-from ._check import describe, is_number
-from ._descent import momentum, nesterov_momentum, sgd
-from ._optax import OptaxOptimizer
-from ._optimizer import Optimizer
-from ._window import adagrad_window
+from taut.optimizer.adaptive import adadelta, adagrad, adagrad_window, rmsprop
+from taut.optimizer.base import AbstractOptimizer
+from taut.optimizer.check import describe, is_number
+from taut.optimizer.descent import momentum, nesterov_momentum, sgd
+from taut.optimizer.moments import adam, adamax
+from taut.optimizer.optimizer import OptaxOptimizer, Optimizer
 
 Factory = Callable[..., Optimizer]
 

@@ -1,4 +1,4 @@
-"""The optimizer of this library: a rule, and its hyper-parameters as leaves."""
+"""Optimizers: a rule with its hyper-parameters as leaves, or a transformation of optax, whole."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -8,13 +8,15 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from optax import GradientTransformation
+from optax import (
+    GradientTransformation,
+    GradientTransformationExtraArgs,
+    with_extra_args_support,
+)
 
 from taut.engine import Same
-
-from ._base import AbstractOptimizer
-from ._dtype import strong, strong_like, working_dtype
-from ._types import Leaf, Params, State
+from taut.optimizer.base import AbstractOptimizer, Leaf, Params, State
+from taut.optimizer.dtypes import strong, strong_like, working_dtype
 
 Rule = Callable[..., GradientTransformation]
 
@@ -46,36 +48,11 @@ class Optimizer(AbstractOptimizer):
     wrapped: tuple[AbstractOptimizer, ...] = ()
 
     def init(self, params: Params) -> State:
-        """Make the state before the first step.
-
-        Parameters
-        ----------
-        params
-            The parameters, of which only structure, shapes and dtypes matter.
-        """
         return strong(self._transformation(params).init(params))
 
     def update(
         self, updates: Params, state: State, params: Params | None = None, **extra: Any
     ) -> tuple[Params, State]:
-        """Turn gradients into what is to be added to the parameters.
-
-        Parameters
-        ----------
-        updates
-            The gradients of what is minimized (optax's name for them).
-        state
-            The state of the step before.
-        params
-            The parameters. The steps have their dtypes, or the gradients' without them.
-        **extra
-            Ignored.
-
-        Returns
-        -------
-        tuple
-            The steps, and the state for the next time, of the types of ``state``.
-        """
         like = updates if params is None else params
         steps, after = self._transformation(like).update(updates, state, params)
         return strong_like(steps, like), strong_like(after, state)
@@ -92,6 +69,42 @@ class Optimizer(AbstractOptimizer):
         names = [name for name in signature(self.rule).parameters if name in given]
         parts = [repr(inner) for inner in self.wrapped] + [f"{n}={given[n]}" for n in names]
         return f"{self.rule.__name__.removesuffix('_rule')}({', '.join(parts)})"
+
+
+@final
+class OptaxOptimizer(AbstractOptimizer):
+    """Any transformation of optax, taken whole.
+
+    Its hyper-parameters are hidden in its functions, so all of it is static: the
+    same object shares its compiled programs, an equal one made anew does not.
+
+    Parameters
+    ----------
+    transformation
+        What has optax's ``init`` and ``update``, held by identity.
+
+    Examples
+    --------
+    >>> import optax
+    >>> from taut.optimizer import as_optimizer
+    >>> as_optimizer(optax.lion(1e-3))
+    OptaxOptimizer(transformation=GradientTransformationExtraArgs)
+    """
+
+    transformation: Same = eqx.field(static=True)
+
+    def init(self, params: Params) -> State:
+        return strong(self._supported().init(params))
+
+    def update(
+        self, updates: Params, state: State, params: Params | None = None, **extra: Any
+    ) -> tuple[Params, State]:
+        like = updates if params is None else params
+        steps, after = self._supported().update(updates, state, params, **extra)
+        return strong_like(steps, like), strong_like(after, state)
+
+    def _supported(self) -> GradientTransformationExtraArgs:
+        return with_extra_args_support(self.transformation.thing)
 
 
 def unwrap(options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
