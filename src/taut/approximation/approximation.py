@@ -324,6 +324,8 @@ class Approximation:
         self.publish(self._state.at(family), record)
 
     def _follow(self, before: AbstractFamily) -> None:
+        if not self.symbolic.is_made:
+            return
         if jax.tree.structure(self._state.family) != jax.tree.structure(before):
             # Views are of parameters that are there no more.
             self.symbolic.forget()

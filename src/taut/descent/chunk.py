@@ -70,19 +70,21 @@ def run_recorded(
     The last look is at the end of the chunk, which hands that on itself.
     """
     step = _step(stepper, target, batches, seed.key(key_words), first)
-    goes_on = _goes_on(steps)
 
-    def keep_and_step(carry: tuple[Chunk, Passed, Array]) -> tuple[Chunk, Passed, Array]:
+    def to_next_look(carry: tuple[Chunk, Passed, Array]) -> tuple[Chunk, Passed, Array]:
         chunk, kept, slot = carry
-        # What the step before has left is kept, not what this one makes: so the step's own
-        # arithmetic is that of a chunk without a record, to the last bit.
-        kept = jax.tree.map(lambda many, one: many.at[slot].set(one), kept, chunk.passed)
-        return step(chunk), kept, slot + (looks[slot] == chunk.done)
+        # A loop of its own, as in a chunk without looks: so its arithmetic is the same to the last
+        # bit, which it is not where XLA sees step and record in one.
+        chunk = jax.lax.while_loop(_goes_on(looks[slot]), step, chunk)
+        put = jax.lax.dynamic_update_index_in_dim
+        kept = jax.tree.map(lambda many, one: put(many, one, slot, 0), kept, chunk.passed)
+        return chunk, kept, slot + 1
 
     begin = _begin(target, state, in_a_row)
     slots, zero = looks.shape[0], jnp.zeros((), jnp.int32)
     kept = jax.tree.map(lambda one: jnp.broadcast_to(one, (slots, *one.shape)), begin.passed)
-    carry = jax.lax.while_loop(lambda c: goes_on(c[0]), keep_and_step, (begin, kept, zero))
+    goes_on = _goes_on(steps)
+    carry = jax.lax.while_loop(lambda c: goes_on(c[0]), to_next_look, (begin, kept, zero))
     return carry[0], carry[1]
 
 
