@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -65,7 +64,7 @@ class Run:
         if self.stand is None or self.stand.trail is None:
             return replace(self, stand=None)
         # A part of a stack would keep all of it in memory.
-        return replace(self, state=jax.tree.map(jnp.array, self.state), stand=None)
+        return replace(self, state=jax.tree.map(_alone, self.state), stand=None)
 
 
 def run_loop(
@@ -174,6 +173,11 @@ class _Chunks:
         wanted = padded(looks, self._slots)
         chunk, kept = self._bound(*given, wanted, timing=self._timing)
         return stands(self._stepper, chunk, kept, looks)
+
+
+def _alone(leaf: Any) -> Any:
+    # `jnp.array` would compile a small program for each shape.
+    return leaf if isinstance(leaf, jax.Array) else jax.device_put(np.array(leaf))
 
 
 def _take_up(run: Run, stand: Stand, skipped: int) -> None:

@@ -54,7 +54,7 @@ class Trail:
     states
         The states, stacked.
     count
-        How many there are; the stack is longer.
+        How many there are; the stack may be longer.
     found
         What has been read of all of them, for those who read.
     """
@@ -82,7 +82,7 @@ class Stand(NamedTuple):
     skipped, in_a_row
         Of the chunk's steps up to here, and the last of these.
     trail, place
-        The states it is one of, and which; without a trail it is at the end of a chunk.
+        The states it is one of, and which, if the chunk has kept them.
     """
 
     state: PyTree
@@ -98,18 +98,20 @@ def stands(
 ) -> Iterator[Stand]:
     """Give where a run stands at each look, and at the end of its chunk."""
     losses, done, before = np.asarray(chunk.losses), int(chunk.done), 0
-    if kept is not None:
-        trail = Trail(stepper, kept.state, len(looks) - 1)
-        leaves, tree = jax.tree.flatten(kept)
-        leaves = [_on_host(leaf) for leaf in leaves]
-        for place, step in enumerate(looks):
-            # The last is at the end, and so is a chunk that is given up.
-            if step >= done:
-                break
-            one = jax.tree.unflatten(tree, [leaf[place, ...] for leaf in leaves])
-            yield _stand(one, losses[before:step], trail, place)
-            before = step
-    yield _stand(chunk.passed, losses[before:done])
+    if kept is None:
+        yield _stand(chunk.passed, losses[:done])
+        return
+    trail = Trail(stepper, kept.state, len(looks))
+    leaves, tree = jax.tree.flatten(kept)
+    leaves = [_on_host(leaf) for leaf in leaves]
+    for place, step in enumerate(looks):
+        # The last is at the end, and so is a chunk that is given up.
+        if step >= done:
+            yield _stand(chunk.passed, losses[before:done], trail, place)
+            return
+        one = jax.tree.unflatten(tree, [leaf[place, ...] for leaf in leaves])
+        yield _stand(one, losses[before:step], trail, place)
+        before = step
 
 
 def _stand(passed: Passed, losses: np.ndarray, trail: Trail | None = None, place: int = 0) -> Stand:
