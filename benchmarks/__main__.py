@@ -16,6 +16,7 @@ _COMMANDS = {
     "compare": "benchmarks.proving.compare",
     "references": "benchmarks.references.command",
     "engine": "benchmarks.engine.command",
+    "callbacks": "benchmarks.callbacks",
 }
 
 

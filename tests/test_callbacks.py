@@ -1,5 +1,6 @@
 """Callbacks: PyMC's protocol, PyMC's own objects, and the schedule that is taut's addition."""
 
+import copy
 import re
 import time
 from collections.abc import Callable
@@ -188,6 +189,58 @@ def test_a_callback_sees_the_losses_and_the_parameters_of_its_step(model: pm.Mod
         np.testing.assert_array_equal(seen[i][0], shorter.hist)
         np.testing.assert_array_equal(seen[i][1], shorter.parameters["mu"])
     np.testing.assert_array_equal(seen[30][0], whole.hist)
+
+
+@pytest.mark.parametrize("method", ["advi", "fullrank_advi", "flow", "svgd"])
+def test_a_fit_that_is_looked_at_is_the_same_to_the_last_bit(method: str, model: pm.Model) -> None:
+    how: dict[str, Any] = {"method": method, "model": model, "random_seed": 1}
+    alone = taut.fit(40, progressbar=False, **how)
+    seen = taut.fit(40, callbacks=[lambda *_: None], progressbar=False, **how)
+    np.testing.assert_array_equal(seen.hist, alone.hist)
+    for name, value in alone.parameters.items():
+        np.testing.assert_array_equal(seen.parameters[name], value)
+
+
+def test_moments_at_a_step_are_those_of_a_fit_that_ends_there(correlated: pm.Model) -> None:
+    def begin() -> taut.FullRankADVI:
+        return taut.FullRankADVI(model=correlated, random_seed=1)
+
+    advi = begin()
+    names = ("mean", "std", "cov")
+    tracker = ours.Tracker(**{name: getattr(advi.approx, name).eval for name in names})
+    advi.fit(40, callbacks=[tracker], progressbar=False)
+    for steps in (1, 2, 17, 25, 40):
+        shorter = begin().fit(steps, progressbar=False)
+        for name in names:
+            value = getattr(shorter, name).eval()
+            np.testing.assert_array_equal(tracker[name][steps - 1], value)
+
+
+def test_a_fit_goes_on_from_what_a_callback_writes(model: pm.Model) -> None:
+    def write(approx: taut.Approximation, losses: np.ndarray, i: int) -> None:
+        if i == 23:
+            approx.shared_params["mu"].set_value([5.0, 6.0])
+
+    advi = taut.ADVI(model=model, random_seed=1)
+    advi.fit(23, callbacks=[write], progressbar=False)
+    advi.refine(17, progressbar=False)
+    whole = taut.ADVI(model=model, random_seed=1).fit(40, callbacks=[write], progressbar=False)
+    np.testing.assert_array_equal(whole.hist, advi.hist)
+    np.testing.assert_array_equal(whole.parameters["mu"], advi.approx.parameters["mu"])
+
+
+def test_a_copy_made_by_a_callback_goes_on_from_its_step(model: pm.Model) -> None:
+    copies: list[taut.ADVI] = []
+
+    def copy_one(approx: taut.Approximation, losses: np.ndarray, i: int) -> None:
+        if i == 21:
+            copies.append(copy.deepcopy(advi))
+
+    advi = taut.ADVI(model=model, random_seed=1)
+    advi.fit(30, callbacks=[copy_one], progressbar=False)
+    copies[0].refine(9, progressbar=False)
+    np.testing.assert_array_equal(copies[0].hist, advi.hist)
+    np.testing.assert_array_equal(copies[0].approx.parameters["mu"], advi.approx.parameters["mu"])
 
 
 def test_any_callable_of_three_arguments_is_a_callback(model: pm.Model) -> None:

@@ -15,7 +15,8 @@ from cases import regression
 from taut.batches import ConstantFeed
 from taut.callbacks import AbstractObserver
 from taut.descent import AbstractStepper, Descent, Run, run_loop
-from taut.descent.loop import BUFFER, PATIENCE, History
+from taut.descent.chunk import BUFFER, PATIENCE
+from taut.descent.history import History
 from taut.engine import Timing
 from taut.errors import NotFiniteError
 from taut.family import AbstractFamily, MeanField

@@ -19,9 +19,10 @@ from taut.engine.programs import is_dynamic
 
 @pytest.fixture(scope="module")
 def model() -> pm.Model:
-    """A model that was fitted and drawn from once."""
+    """A model that was fitted, drawn from, and looked at while it was fitted, once each."""
     model = make_model()
     fit(model).sample(10)
+    fit(model, callbacks=[lambda *_: None])
     return model
 
 
@@ -31,6 +32,14 @@ def test_a_first_fit_compiles_two_programs_and_some_transfers() -> None:
         fit(make_model())
     assert {"jit(_init)", "jit(run_chunk)"} <= set(names)
     assert len(names) <= 10
+
+
+def test_a_first_fit_that_is_looked_at_compiles_steps_that_keep_their_states() -> None:
+    model = make_model()
+    fit(model)
+    with compilations() as names:
+        fit(model, callbacks=[lambda *_: None])
+    assert names == ["jit(run_recorded)"]
 
 
 AGAIN: dict[str, Callable[[pm.Model], Any]] = {

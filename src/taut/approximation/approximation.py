@@ -42,6 +42,7 @@ from taut.approximation.saving import save
 from taut.approximation.state import State
 from taut.approximation.symbolic import Symbolic
 from taut.approximation.trust import diagnose, repair
+from taut.descent import Stand
 from taut.diagnose import Journal
 from taut.engine import Timing, building
 from taut.family import AbstractFamily, with_parameter
@@ -114,13 +115,21 @@ class Approximation:
         if self._state.family is not before.family:
             self._follow(before.family)
 
-    def update(self, family: AbstractFamily) -> None:
-        """Show other parameters; for those who write a method or a family."""
-        self.publish(replace(self._state, family=family))
+    def update(self, family: AbstractFamily, stand: Stand | None = None) -> None:
+        """Show other parameters; for those who write a method or a family.
+
+        Parameters
+        ----------
+        family
+            The density with these parameters.
+        stand
+            Where the fit stands among states that are looked at in turn.
+        """
+        self.publish(self._state.at(family, stand))
 
     def alike(self, family: AbstractFamily, record: Record) -> "Approximation":
         """Return another approximation of the same target."""
-        state = replace(self._state, family=family)
+        state = self._state.at(family)
         return self._made(self._source, self.random_seed, state, record)
 
     @classmethod
@@ -312,9 +321,11 @@ class Approximation:
         state = self.state
         family = with_parameter(state.family, name, value)
         record = replace(self._record, journal=Journal(), stopped=WRITTEN)
-        self.publish(replace(self._state, family=family), record)
+        self.publish(self._state.at(family), record)
 
     def _follow(self, before: AbstractFamily) -> None:
+        if not self.symbolic.is_made:
+            return
         if jax.tree.structure(self._state.family) != jax.tree.structure(before):
             # Views are of parameters that are there no more.
             self.symbolic.forget()

@@ -1,14 +1,16 @@
 """The programs that read an approximation: its moments, its draws, expressions at its draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
 from taut.approximation.noise import noise_of, words_of
 from taut.arrays import AnyArray
+from taut.descent import AbstractStepper
 from taut.engine import map_in_turn, single_threaded
 from taut.family import AbstractFamily, HostPoints
 from taut.gaussian import as_normal
@@ -143,6 +145,31 @@ def evaluate_at(expression: Any, z: Array, own: Array, data: PyTree) -> PyTree:
     if not own.size:
         return map_in_turn(lambda one: expression(one, data, own[0]), z, rows)
     return map_in_turn(lambda both: expression(both[0], data, both[1]), (z, own), rows)
+
+
+def read_along(
+    names: tuple[str, ...], stepper: AbstractStepper, states: PyTree, count: AnyArray
+) -> dict[str, AnyArray]:
+    """Evaluate the same of the first `count` of many states, one after another."""
+
+    def one(place: AnyArray) -> dict[str, AnyArray]:
+        # The barriers keep what is evaluated the same, to the last bit, as by `read_off` alone.
+        state = jax.tree.map(lambda many: many[place], states)
+        family = jax.lax.optimization_barrier(stepper.family(state))
+        return jax.lax.optimization_barrier(read_off(names, family))
+
+    def add(place: AnyArray, found: dict[str, AnyArray]) -> dict[str, AnyArray]:
+        return jax.tree.map(lambda many, new: many.at[place].set(new), found, one(place))
+
+    slots = jax.tree.leaves(states)[0].shape[0]
+    shapes = jax.eval_shape(one, count)
+    empty = jax.tree.map(lambda like: jnp.zeros((slots, *like.shape), like.dtype), shapes)
+    return jax.lax.fori_loop(0, count, add, empty)
+
+
+def parameters_of(family: AbstractFamily) -> Mapping[str, AnyArray]:
+    """Return the parameters by name."""
+    return family.parameters()
 
 
 def read_off(names: tuple[str, ...], family: AbstractFamily) -> dict[str, AnyArray]:

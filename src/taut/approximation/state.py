@@ -1,8 +1,9 @@
 """What a fit has reached."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
+from taut.descent import Stand
 from taut.family import AbstractFamily
 from taut.target import Batching, StepData, StreamedRows, Target
 
@@ -22,12 +23,19 @@ class State:
         What the steps of the last fit read, if it took any.
     batching
         How a user said that rows come in batches.
+    stand
+        Where the fit under way stands, if this is one of many states that are looked at in turn.
     """
 
     family: AbstractFamily
     target: Target
     stepping: StepData | None = None
     batching: Batching = field(default_factory=Batching)
+    stand: Stand | None = None
+
+    def at(self, family: AbstractFamily, stand: Stand | None = None) -> "State":
+        """Return the state with other parameters."""
+        return replace(self, family=family, stand=stand)
 
     @property
     def streamed(self) -> StreamedRows | None:

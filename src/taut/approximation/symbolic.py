@@ -71,6 +71,12 @@ class Symbolic:
             self._lifted = LiftedExpressions(self._model, self._space)
         return self._lifted(nodes, given)
 
+    @property
+    def is_made(self) -> bool:
+        """Whether anybody has asked for a view or an expression."""
+        made = self._views, self._expressions, self._lifted
+        return any(one is not None for one in made)
+
     def take_up_written(self) -> None:
         """Write parameters that a function of PyTensor has written to their shared variables."""
         for name, value in {} if self._views is None else self._views.written().items():

@@ -3,19 +3,23 @@
 import warnings
 
 from taut.descent.auto_step import AutoStep as AutoStep
+from taut.descent.chunk import all_finite as all_finite
 from taut.descent.gradient_step import Descent as Descent
 from taut.descent.loop import Run as Run
-from taut.descent.loop import all_finite as all_finite
 from taut.descent.loop import run_loop as run_loop
 from taut.descent.stepper import AbstractStepper as AbstractStepper
 from taut.descent.stop_rule import StopRule as StopRule
+from taut.descent.trail import Stand as Stand
+from taut.descent.trail import Trail as Trail
 
 __all__ = [
     "AbstractStepper",
     "AutoStep",
     "Descent",
     "Run",
+    "Stand",
     "StopRule",
+    "Trail",
     "all_finite",
     "run_loop",
 ]

@@ -60,6 +60,17 @@ class Programs:
         leaves, tree = jax.tree.flatten(args)
         return (function, tree, _signature(leaves)) in self.compiled
 
+    def shapes(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Return shapes and dtypes of what a call gives, which compiles nothing."""
+        leaves, tree = jax.tree.flatten(args)
+        arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
+
+        def build() -> Any:
+            with self.precision():
+                return jax.eval_shape(_program(function, tree, leaves), *arrays)
+
+        return self.compiled(("shapes", function, tree, _signature(leaves)), build)
+
     def bind(
         self, function: Callable[..., Any], *fixed: Any, quick: bool = False
     ) -> Callable[..., Any]:
@@ -124,7 +135,8 @@ def _signature(leaves: list[Any]) -> tuple[Any, ...]:
     return tuple((leaf.shape, leaf.dtype) if is_dynamic(leaf) else leaf for leaf in leaves)
 
 
-def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: bool) -> Any:
+def _program(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Callable[..., Any]:
+    """Return a function of the arrays among the leaves of its arguments."""
     dynamic = [is_dynamic(leaf) for leaf in leaves]
     static = [None if passed else leaf for leaf, passed in zip(leaves, dynamic, strict=True)]
 
@@ -135,6 +147,11 @@ def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: 
         return function(*jax.tree.unflatten(tree, whole))
 
     program.__name__ = getattr(function, "__name__", "program")
+    return program
+
+
+def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: bool) -> Any:
+    program = _program(function, tree, leaves)
     lowered = _lower(program, [leaf for leaf in leaves if is_dynamic(leaf)])
     with persistent_cache():
         return compile_lowered(lowered, quick=quick)

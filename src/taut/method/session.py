@@ -54,8 +54,7 @@ class Session:
 
     def __reduce__(self) -> Any:
         # Optimizers are functions made in functions, which pickle alone does not know.
-        self._take_up_written()
-        kept = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        kept = self._kept()
         try:
             content = cloudpickle.dumps(kept)
         except Exception as error:
@@ -66,11 +65,18 @@ class Session:
         return _restored, (self.approx, content)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
+        kept = self._kept()
+        if self._run is not None:
+            kept["_run"] = replace(kept["_run"], history=copy.deepcopy(self._run.history))
+        return _of_parts(copy.deepcopy(self.approx, memo), kept)
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what is a part of a session that goes elsewhere, maybe from inside a callback."""
         self._take_up_written()
         kept = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
         if self._run is not None:
-            kept["_run"] = replace(self._run, history=copy.deepcopy(self._run.history))
-        return _of_parts(copy.deepcopy(self.approx, memo), kept)
+            kept["_run"] = self._run.alone()
+        return kept
 
     @property
     def hist(self) -> np.ndarray:
@@ -173,7 +179,7 @@ class Session:
         hist = self._run.history.since(0) if self._score else np.empty(0)
         self._note(hist=hist, skipped=self._run.skipped)
         self._published = self._family_of(state)
-        self.approx.update(self._published)
+        self.approx.update(self._published, self._run.stand)
 
     def _note(self, **changes: Any) -> None:
         """Write down how the fit goes."""

@@ -59,7 +59,8 @@ class Views:
     ) -> None:
         self._read, self._write = read, write
         self._views: dict[str, SharedView] = {}
-        self._shown: dict[str, np.ndarray] = {}
+        # Bytes, which are compared at every look much quicker than arrays.
+        self._shown: dict[str, bytes] = {}
 
     def __getitem__(self, name: str) -> Any:
         """Return the view of a name, always the same one."""
@@ -68,22 +69,21 @@ class Views:
             kind = pytensor.tensor.TensorType(value.dtype, shape=value.shape)
             view = SharedView(kind, value=value, name=name, strict=False)
             view.write = self._write
-            self._views[name], self._shown[name] = view, value
+            self._views[name], self._shown[name] = view, value.tobytes()
         return self._views[name]
 
     def refresh(self) -> None:
         """Show the present values."""
         for name, value in self._read(self._views).items():
-            self._views[name].show(value)
-            self._shown[name] = np.array(value)
+            value = np.array(value)
+            self._views[name].container.storage[0] = value
+            self._shown[name] = value.tobytes()
 
     def written(self) -> dict[str, np.ndarray]:
-        """Return what was written to them since the last call."""
-        values = {name: np.array(view.get_value()) for name, view in self._views.items()}
-        new = {
-            name: value
-            for name, value in values.items()
-            if not np.array_equal(value, self._shown[name], equal_nan=True)
-        }
-        self._shown |= new
+        """Return what was written to them since, once."""
+        new = {}
+        for name, view in self._views.items():
+            value = view.get_value(borrow=True)
+            if value.tobytes() != self._shown[name]:
+                new[name], self._shown[name] = np.array(value), value.tobytes()
         return new

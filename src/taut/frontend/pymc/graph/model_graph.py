@@ -21,6 +21,7 @@ from taut.frontend.pymc.graph.conditionals import ConditionalNormal, conditional
 from taut.frontend.pymc.graph.minibatch import log_factors, rows_as_inputs, with_all_rows
 from taut.frontend.pymc.graph.resize import check_replacements, replace_loosely
 from taut.frontend.pymc.graph.sparse import sparse_data, value_of
+from taut.frontend.pymc.graph.stacked import sums_of
 
 # Constants from this size on are passed at run time instead of being built into the program.
 _LARGE = 64
@@ -174,9 +175,8 @@ def total(factor: Any) -> Any:
 
 def _terms(factors: list[Any], free: int) -> list[Any]:
     """Sum the factors of the free variables, which come first, and those of the rest."""
-    sums = [total(factor) for factor in factors]
-    likelihood = variadic_add(*sums[free:]) if sums[free:] else as_tensor(0.0)
-    return [variadic_add(*sums[:free]), likelihood]
+    prior, likelihood = sums_of(factors[:free]), sums_of(factors[free:])
+    return [variadic_add(*prior), variadic_add(*likelihood) if likelihood else as_tensor(0.0)]
 
 
 def _check_free_variables(model: Any) -> None:
