@@ -120,7 +120,7 @@ def _check(
 def _moved(
     fit: MarginalFit, weights: BalancedWeights, x: Draws, outer: Shifted, *, is_near: bool
 ) -> MarginalFit:
-    """Move the globals to their weighted moments: less their noise, or shrunk where they are far."""
+    """Move the globals to their weighted moments, less noise, or shrunk where they are far."""
     normal = fit.normal
     if is_near:
         mean = normal.mean + beyond_noise(outer.mean, outer.noise) * normal.std
