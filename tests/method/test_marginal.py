@@ -153,3 +153,77 @@ def test_laplace_alone_is_not_trusted() -> None:
     with pytest.warns(UserWarning, match="Laplace's method"):
         approx = taut.fit(method="marginal", model=model, random_seed=1, progressbar=False)
     assert not approx.diagnose().trusted
+
+
+def test_one_global_unknown_is_enough() -> None:
+    with pm.Model() as model:
+        a = pm.Normal("a", 0.0, pm.HalfNormal("s", 2.0), shape=GROUPS)
+        pm.Normal("y", a[G], 1.0, observed=Y)
+    approx = taut.fit(method="marginal", model=model, random_seed=1, progressbar=False)
+    assert approx.diagnose().trusted
+
+
+@pytest.mark.filterwarnings("ignore:not trusted")
+def test_latents_of_two_modes_are_not_trusted() -> None:
+    """Their squares are seen: each group's latent may as well be negative."""
+    rows = RANDOM.normal(RANDOM.normal(3.0, 0.5, GROUPS)[G] ** 2, 1.0)
+    with pm.Model() as model:
+        a = pm.Normal("a", 0.0, pm.HalfNormal("s", 3.0), shape=GROUPS)
+        pm.Normal("y", a[G] ** 2, pm.HalfNormal("r", 1.0), observed=rows)
+    start = {"a": np.full(GROUPS, 2.0)}
+    approx = taut.fit(method="marginal", model=model, start=start, random_seed=1, progressbar=False)
+    assert approx.journal.outcome is Outcome.NOT_CONFIRMED
+    assert "from elsewhere" in str(approx.journal.verdict)
+
+
+@pytest.mark.filterwarnings("ignore:not trusted")
+def test_globals_of_two_modes_are_not_trusted() -> None:
+    """The sign of the slope of the latents' mean is not known."""
+    x = RANDOM.normal(size=GROUPS)
+    rows = RANDOM.normal((2.0 * x + RANDOM.normal(size=GROUPS))[G], 1.0)
+    with pm.Model() as model:
+        w = pm.Normal("w", 0.0, 3.0)
+        a = pm.Normal("a", w**2 * x, pm.HalfNormal("s", 1.0), shape=GROUPS)
+        pm.Normal("y", a[G], 1.0, observed=rows)
+    approx = taut.fit(
+        method="marginal", model=model, start={"w": 1.0}, random_seed=3, progressbar=False
+    )
+    assert approx.journal.outcome is Outcome.NOT_CONFIRMED
+    assert "another mode of the globals" in str(approx.journal.verdict)
+
+
+def test_the_other_stages_draw_what_they_drew_where_there_is_no_structure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(40, 301)), random.normal(size=40)
+    with pm.Model() as model:
+        pm.Normal("y", x @ pm.Normal("b", 0.0, 0.1, shape=301), 1.0, observed=y)
+    fits = []
+    for above in (300, 1000):
+        monkeypatch.setattr("taut.method.auto._STRUCTURED", above)
+        fits.append(taut.fit(model=model, random_seed=1, progressbar=False))
+    np.testing.assert_array_equal(fits[0].mean.eval(), fits[1].mean.eval())
+
+
+@pytest.mark.filterwarnings("ignore:not trusted")
+def test_no_time_leaves_something() -> None:
+    approx = taut.fit(
+        method="marginal", model=normal_rows(), max_seconds=1e-3, random_seed=1, progressbar=False
+    )
+    assert "have passed" in str(approx.stopped)
+    assert approx.sample(5)["posterior"].sizes["draw"] == 5
+
+
+def test_what_else_a_user_does_works(approx: taut.Approximation, tmp_path: object) -> None:
+    assert np.isfinite(float(approx.elbo(50, random_seed=1)))
+    weighed = approx.sample(20, importance="psis", random_seed=1)
+    assert weighed["posterior"].sizes["draw"] == 20
+    start = approx.nuts_start(2, random_seed=1)
+    assert len(start.points) == 2
+    file = tmp_path / "kept.fit"
+    approx.save(file)
+    again = taut.load(file, model=normal_rows())
+    assert again.diagnose().trusted
+    one, other = (fit.sample(10, random_seed=1)["posterior"] for fit in (approx, again))
+    np.testing.assert_array_equal(one["a"], other["a"])

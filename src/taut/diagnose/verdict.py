@@ -59,6 +59,11 @@ class Outcome(Enum):
         True,
         "its latents are integrated out, and importance weights of what is left move no marginal",
     )
+    NOT_CONFIRMED = Verdict(
+        False,
+        "its latents are integrated out, and what judges the rest does not confirm it",
+        f"Leave method out, and chains judge the fit. {_NUTS}",
+    )
     LAPLACE = Verdict(
         False,
         "its latents are integrated out by Laplace's method, whose error is not known here",

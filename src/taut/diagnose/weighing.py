@@ -54,10 +54,15 @@ class WeightCheck:
         """Whether the weights can judge: their tail, their number, and their noise."""
         bounds = criteria.CRITERIA
         effective = self.weights.ess / len(self.weights.log_weights)
+        is_even = self.weights.khat < bounds.khat and effective > bounds.effective_share
+        return is_even and self.is_known
+
+    @property
+    def is_known(self) -> bool:
+        """Whether shifts of the size of their bounds would stand out from the noise."""
+        bounds = criteria.CRITERIA
         return bool(
-            self.weights.khat < bounds.khat
-            and effective > bounds.effective_share
-            and bounds.noise * self.noise.max() < bounds.mean_shift
+            bounds.noise * self.noise.max() < bounds.mean_shift
             and bounds.noise * self.log_sd_noise.max() < bounds.log_sd_shift
         )
 

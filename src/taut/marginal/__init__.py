@@ -3,7 +3,7 @@
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
 from taut.marginal.integrand import Given, Integrand, Value
-from taut.marginal.laplace import Marginal, factored, laplace
+from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
 
@@ -13,7 +13,7 @@ __all__ = [
     "Given",
     "Integrand",
     "Integrated",
-    "Marginal",
+    "MarginalDensity",
     "Nodes",
     "PlateField",
     "Value",

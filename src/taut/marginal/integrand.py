@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from taut.elimination import AbstractElimination
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
-from taut.marginal.laplace import Marginal, factored, laplace
+from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
 from taut.structure import Plates, Structure
@@ -79,6 +79,8 @@ class Integrand:
 
     Attributes
     ----------
+    begin
+        The latents at the start.
     is_normal
         Whether latents are normal given the global unknowns: then Laplace's method is exact.
     """
@@ -105,6 +107,8 @@ class Integrand:
             self.field, self.is_summed = ChainField.of(target, structure), latents.is_summed
             own = start[latents.steps]
             self._u = (np.cumsum(own, axis=0) if latents.is_summed else own).ravel()
+        # Where latents are in the start, as they are integrated over.
+        self.begin = self._u
         self.is_normal = self._is_normal(start[structure.globals])
         self._nodes: tuple[Nodes, Nodes] | None = None
         if isinstance(self.field, PlateField) and self.field.corner is None and not self.is_normal:
@@ -121,18 +125,35 @@ class Integrand:
         """Whether integrals are sums over nodes, of which there may be more."""
         return self._nodes is not None
 
-    def __call__(self, theta: Vector, *, doubled: bool = False) -> Value:
-        """Evaluate value and gradient at a point, with twice the nodes if asked for."""
+    def __call__(
+        self,
+        theta: Vector,
+        *,
+        doubled: bool = False,
+        begin: Float[np.ndarray, " latents"] | None = None,
+    ) -> Value:
+        """Evaluate value and gradient at a point.
+
+        Parameters
+        ----------
+        theta
+            The point.
+        doubled
+            Whether to take twice the nodes.
+        begin
+            Where the search for modes begins, if not where they are to be expected.
+        """
+        at = self._at(theta, begin)
         if self._nodes is not None:
-            found = self._integrated(theta, doubled)
+            found = self._run(quadrature, self.field, self._nodes[doubled], *at)
             return _value(found.marginal, found.mean, _diagonal(found.covariance))
-        found = self._run(laplace, self.field, *self._at(theta))
+        found = self._run(laplace, self.field, *at)
         return _value(found, found.mode)
 
     def given(self, theta: Vector) -> Given:
         """Find the latents' distribution at a point."""
         if self._nodes is not None:
-            found = self._integrated(theta, doubled=False)
+            found = self._run(quadrature, self.field, self._nodes[0], *self._at(theta))
             factor = self._run(Integrated.factor, found)
             return Given(np.asarray(found.mean, float), _diagonal(found.covariance), factor)
         mode = self._run(laplace, self.field, *self._at(theta)).mode
@@ -154,12 +175,9 @@ class Integrand:
         """
         self._origin, self._u, self._slope = origin, mean, slope
 
-    def _integrated(self, theta: Vector, doubled: bool) -> Integrated:
-        assert self._nodes is not None
-        return self._run(quadrature, self.field, self._nodes[doubled], *self._at(theta))
-
-    def _at(self, theta: Vector) -> tuple[np.ndarray, np.ndarray]:
+    def _at(self, theta: Vector, begin: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         u = self._u if self._slope is None else self._u + self._slope @ (theta - self._origin)
+        u = u if begin is None else begin
         return theta.astype(self.target.dtype), u.astype(self.target.dtype)
 
     def _is_normal(self, theta: Vector) -> bool:
@@ -173,7 +191,7 @@ class Integrand:
         return self.target.programs(function, *args, timing=self._timing)
 
 
-def _value(found: Marginal, mean: Array, variances: np.ndarray | None = None) -> Value:
+def _value(found: MarginalDensity, mean: Array, variances: np.ndarray | None = None) -> Value:
     parts = np.asarray(found.slope, float), np.asarray(mean, float)
     return Value(float(found.value), *parts, variances)
 

@@ -12,7 +12,7 @@ from taut.marginal.field import AbstractField, Globals, Latents
 from taut.marginal.newton import mode_of
 
 
-class Marginal(NamedTuple):
+class MarginalDensity(NamedTuple):
     """A log density with its latents integrated out, at one point.
 
     Parameters
@@ -28,7 +28,7 @@ class Marginal(NamedTuple):
     mode: Latents
 
 
-def laplace(field: AbstractField, theta: Globals, u: Latents) -> Marginal:
+def laplace(field: AbstractField, theta: Globals, u: Latents) -> MarginalDensity:
     r"""Evaluate Laplace's approximation to a marginal density, and its gradient.
 
     .. math:: \log p(y, \theta) \approx \log p(y, \theta, \hat u) - \tfrac12 \log |H|
@@ -51,8 +51,7 @@ def laplace(field: AbstractField, theta: Globals, u: Latents) -> Marginal:
     Kristensen, Nielsen, Berg, Skaug, Bell (2016), TMB: Automatic Differentiation and Laplace
     Approximation.
     """
-    theta_, u_ = jax.lax.stop_gradient((theta, u))
-    mode, around = mode_of(field, theta_, u_)
+    mode, around = mode_of(field, theta, u)
     undamped = jnp.zeros(field.parts, u.dtype)
 
     def value(theta: Globals, u: Latents) -> Scalar:
@@ -67,7 +66,7 @@ def laplace(field: AbstractField, theta: Globals, u: Latents) -> Marginal:
     def moved(theta: Globals) -> Scalar:
         return jax.jvp(lambda u: field.log_density(theta, u), (mode,), (along,))[1]
 
-    return Marginal(found, slope + jax.grad(moved)(theta), mode)
+    return MarginalDensity(found, slope + jax.grad(moved)(theta), mode)
 
 
 def factored(field: AbstractField, theta: Globals, mode: Latents) -> AbstractElimination:

@@ -14,7 +14,7 @@ from taut.arrays import AnyArray
 from taut.elimination import BlockDiagonal, cholesky, inverse
 from taut.family import HALF_LOG_2PI
 from taut.marginal.field import Globals, Latents
-from taut.marginal.laplace import Marginal
+from taut.marginal.laplace import MarginalDensity
 from taut.marginal.newton import mode_of
 from taut.marginal.plate_field import PlateField
 
@@ -84,7 +84,7 @@ class Integrated(NamedTuple):
         Of the latents of each group.
     """
 
-    marginal: Marginal
+    marginal: MarginalDensity
     mean: Latents
     covariance: Float[Array, "groups k k"]
 
@@ -166,7 +166,7 @@ def quadrature(field: PlateField, nodes: Nodes, theta: Globals, u: Latents) -> I
     root = _columns(factor, k)
     covariance = root @ spread @ jnp.swapaxes(root, 1, 2)
     mean = mode + factor.color(sums.first.reshape(-1))
-    return Integrated(Marginal(value, sums.slope, mode), mean, covariance)
+    return Integrated(MarginalDensity(value, sums.slope, mode), mean, covariance)
 
 
 def _columns(factor: BlockDiagonal, k: int) -> Float[Array, "groups k k"]:

@@ -125,10 +125,15 @@ class Auto(DirectInference):
 
 def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
     """Integrate latents out, where that is exact; return whether the result is trusted."""
-    integrand = integrand_of(problem)
+    # Other stages draw the same, whether there is structure or not.
+    random = problem.random.spawn(1)[0]
+    integrand = integrand_of(problem, random)
     if isinstance(integrand, str) or not integrand.is_exact:
         return False
-    outcome = yield from marginal_stages(problem, integrand)
+    try:
+        outcome = yield from marginal_stages(problem, integrand, random)
+    except NotFiniteError:
+        return False
     return outcome.verdict.trusted
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Generator, Mapping
 from typing import Any, final
 
+import numpy as np
+
 from taut.errors import ModelError
 from taut.marginal import Integrand
 from taut.method.direct import DirectInference
@@ -29,7 +31,8 @@ class Marginal(DirectInference):
 
     The globals get the mean and spread that importance weights tell, and so do latents: each has
     its mean given the globals, its slope in them, and its own spread. The weights give the verdict,
-    with what twice the nodes change. In `hist` is the negative ELBO of the globals, in nats.
+    with what twice the nodes change, and whether paths from several starts, of the globals and of
+    the latents, end at one mode. In `hist` is the negative ELBO of the globals, in nats.
 
     Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
     memory.
@@ -82,23 +85,26 @@ class Marginal(DirectInference):
         self._begin(Setup(model, random_seed, start), "mf")
 
     def _solve(self, problem: Problem) -> Generator[Iterate, None, str]:
-        integrand = integrand_of(problem)
+        random = problem.random.spawn(1)[0]
+        integrand = integrand_of(problem, random)
         if isinstance(integrand, str):
             raise ModelError(
                 f"No latents are found that could be integrated out: {integrand}. Leave method "
                 "out, and taut chooses another."
             )
-        yield from marginal_stages(problem, integrand)
+        yield from marginal_stages(problem, integrand, random)
         return str(problem.journal.verdict)
 
 
-def integrand_of(problem: Problem) -> Integrand | str:
+def integrand_of(problem: Problem, random: np.random.Generator) -> Integrand | str:
     """Read the structure of a model; say why there is nothing to integrate out, if so."""
     target, timing = problem.gradients.target, problem.gradients.timing
+    if target.circular:
+        return "some of its variables are angles"
     factors = problem.factors()
     if factors is None:
         return "rows come in batches, or the terms of the density are not known"
-    structure = read_structure(target, factors, problem.start, problem.random, timing)
+    structure = read_structure(target, factors, problem.start, random, timing)
     if structure.latents is None:
         return structure.words
     return Integrand(target, factors, structure, problem.start, timing)

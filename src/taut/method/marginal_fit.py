@@ -1,13 +1,13 @@
 """Gaussians of globals, and of latents given these."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float
 
 from taut.elimination import AbstractElimination
-from taut.family import AbstractFamily, Structured
+from taut.family import AbstractFamily, MeanField, Structured
 from taut.gaussian import DenseNormal
 from taut.marginal import Integrand, Value
 from taut.method.problem import Iterate, Problem
@@ -15,6 +15,9 @@ from taut.method.problem import Iterate, Problem
 Vector = Float[np.ndarray, " globals"]
 Latents = Float[np.ndarray, " latents"]
 Draws = Float[np.ndarray, "draws globals"]
+
+# Standard deviation of what there was no time to fit.
+_ROUGH = 0.1
 
 
 @final
@@ -44,11 +47,17 @@ class MarginalFit:
         return self.center + (theta - self.origin) @ self.slope.T
 
 
-def counted(problem: Problem, integrand: Integrand, theta: Vector) -> Value:
-    """Evaluate the marginal density, counted as a gradient."""
+def counted(problem: Problem, integrand: Integrand, theta: Vector, **how: Any) -> Value:
+    """Evaluate the marginal density, counted as a gradient; further arguments are `Integrand`'s."""
     problem.gradients.check_time()
     problem.gradients.add(1)
-    return integrand(theta)
+    return integrand(theta, **how)
+
+
+def rough(problem: Problem, integrand: Integrand) -> Iterate:
+    """Return a small Gaussian around the start, where there was no time for more."""
+    start = problem.start.astype(integrand.target.dtype)
+    return Iterate(MeanField.at(start, np.full_like(start, _ROUGH)), np.inf)
 
 
 def iterate(

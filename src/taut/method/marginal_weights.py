@@ -7,16 +7,15 @@ import numpy as np
 
 from taut.diagnose import (
     BalancedWeights,
-    Finding,
     Shifted,
     WeightCheck,
-    at_most,
     balanced_noise,
     beyond_noise,
     criteria,
 )
+from taut.errors import NotFiniteError
 from taut.family import Particles
-from taut.gaussian import DenseNormal
+from taut.gaussian import DenseNormal, Weights
 from taut.marginal import Integrand, Value
 from taut.method.marginal_fit import Draws, Latents, MarginalFit, counted
 from taut.method.problem import Problem
@@ -32,22 +31,43 @@ _PARTICLES = 8192
 @final
 @dataclass(frozen=True, eq=False)
 class Weighed:
-    """What weights say of a fit: how far off it is, its ELBO, and a better one."""
+    """What weights say of a fit.
+
+    Parameters
+    ----------
+    check
+        How far they move its marginals.
+    elbo, divergence
+        Of the globals, in nats.
+    better
+        The fit with what the weights moved.
+    theta
+        The draws that are weighed.
+    """
 
     check: WeightCheck
     elbo: float
+    divergence: float
     better: MarginalFit
     theta: Draws
 
 
-def weigh(problem: Problem, integrand: Integrand, fit: MarginalFit, draws: int) -> Weighed:
+def weigh(
+    problem: Problem,
+    integrand: Integrand,
+    fit: MarginalFit,
+    draws: int,
+    random: np.random.Generator,
+) -> Weighed:
     """Weigh draws of the globals, and compare what they say of all marginals with the fit."""
     normal = fit.normal
-    x = balanced_noise(problem.random, draws, len(fit.origin))
+    x = balanced_noise(random, draws, len(fit.origin))
     theta, log_q = normal.push(x)
     found = [counted(problem, integrand, one) for one in theta]
     log_ratios = np.array([one.value for one in found]) - log_q
     log_ratios[~np.isfinite(log_ratios)] = -np.inf
+    if np.isneginf(log_ratios).all():
+        raise NotFiniteError("The density with latents integrated out is not finite at any draw.")
     weights = BalancedWeights.of(log_ratios)
     away = theta - normal.mean
     second = weights.difference(away**2, away**2)
@@ -61,11 +81,12 @@ def weigh(problem: Problem, integrand: Integrand, fit: MarginalFit, draws: int) 
     )
     check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
     elbo = float(log_ratios[np.isfinite(log_ratios)].mean())
+    divergence = Weights(log_ratios).divergence
     better = replace(
         _moved(fit, weights, x, outer, is_near=check.is_reliable),
         center=fit.center + beyond_noise(inner.mean, inner.noise) * inner.std,
     )
-    return Weighed(check, elbo, better, theta)
+    return Weighed(check, elbo, divergence, better, theta)
 
 
 def _own(
@@ -82,8 +103,6 @@ def _own(
     if found[0].variances is not None:
         each = np.array([one.variances for one in found])
         return weights.difference(each, np.broadcast_to(fit.variances, each.shape))
-    if np.isneginf(weights.weights.log_weights).all():
-        return np.zeros(len(fit.variances)), np.zeros(len(fit.variances))
     half = len(theta) // 2
     some = np.concatenate([np.arange(_SPREADS // 2), half + np.arange(_SPREADS // 2)])
     each = np.array([integrand.given(one).variances for one in theta[some]])
@@ -135,30 +154,16 @@ def _moved(
     return replace(fit, normal=DenseNormal(normal.mean + trust * normal.root @ center, root))
 
 
-def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> tuple[Finding, ...]:
-    """Compare with twice the nodes, where integrals are sums over some."""
-    if not integrand.has_nodes:
-        return ()
-    mean = fit.normal.mean
-    slopes = [integrand(mean, doubled=doubled).slope for doubled in (False, True)]
-    moved = fit.normal.root @ (fit.normal.root.T @ (slopes[1] - slopes[0])) / fit.normal.std
-    flat = np.zeros(problem.gradients.target.dim)
-    flat[integrand.structure.globals] = np.abs(moved)
-    bounds = np.full(len(flat), criteria.CRITERIA.mean_shift)
-    words = "twice the nodes move a mean by {:.2f} sd (bound {:.2f})"
-    return (at_most("mean_shift", words, flat, bounds, problem.gradients.target.space),)
-
-
 def are_enough(check: WeightCheck) -> bool:
     """Whether weighted draws are worth as many as the draws of a repair have to be."""
     bounds = criteria.CRITERIA
     return check.weights.khat < bounds.khat and check.weights.ess > bounds.effective
 
 
-def resampled(problem: Problem, weighed: Weighed) -> Particles:
+def resampled(problem: Problem, weighed: Weighed, random: np.random.Generator) -> Particles:
     """Draw globals by their weights."""
     share = weighed.check.weights.weights
-    places = (problem.random.random() + np.arange(_PARTICLES)) / _PARTICLES
+    places = (random.random() + np.arange(_PARTICLES)) / _PARTICLES
     which = np.searchsorted(np.cumsum(share), places * share.sum())
     kept = weighed.theta[np.minimum(which, len(share) - 1)]
     return Particles(kept.astype(problem.gradients.target.dtype))

@@ -1,0 +1,76 @@
+"""What could be wrong with latents that are integrated out: other modes, and too few nodes."""
+
+import numpy as np
+from jaxtyping import Float
+
+from taut.diagnose import Finding, at_most, criteria
+from taut.marginal import Integrand
+from taut.method.marginal_fit import MarginalFit, counted
+from taut.method.problem import Problem
+
+# Standard deviations from their modes at which latents are sought again.
+_FAR = 6.0
+
+Each = Float[np.ndarray, " dim"]
+
+
+def shift_by_starts(
+    problem: Problem, integrand: Integrand, fit: MarginalFit, random: np.random.Generator
+) -> tuple[Finding, ...]:
+    """Search the latents' modes again from far away, from the mirror image and from the start.
+
+    Where the latents of some group have several modes, as those whose square is seen have, one of
+    these searches ends at another.
+    """
+    theta, mean = fit.normal.mean, fit.middle(fit.normal.mean[None])[0]
+    std = np.sqrt(fit.variances)
+    begin = integrand.begin
+    noise = random.normal(size=(2, len(mean)))
+    starts = (begin, 2.0 * begin - mean, mean + _FAR * noise[0] * std, mean + noise[1])
+    shift = np.zeros(len(mean))
+    for start in starts:
+        found = counted(problem, integrand, theta, begin=start).mean
+        shift = np.maximum(shift, _or_infinite(np.abs(found - mean) / std))
+    words = "the search for latents from elsewhere ends {:.2f} sd away (bound {:.2f})"
+    return (_at_most(problem, integrand, "mean_shift", words, latents=shift),)
+
+
+def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> tuple[Finding, ...]:
+    """Compare globals and latents with those of twice the nodes, where integrals are sums."""
+    if not integrand.has_nodes:
+        return ()
+    normal = fit.normal
+    one, other = (counted(problem, integrand, normal.mean, doubled=d) for d in (False, True))
+    moved = normal.root @ (normal.root.T @ (other.slope - one.slope)) / normal.std
+    assert one.variances is not None
+    assert other.variances is not None
+    std = np.sqrt(other.variances)
+    words = "twice the nodes move a mean by {:.2f} sd (bound {:.2f})"
+    spread = "twice the nodes move a log sd by {:.2f} (bound {:.2f})"
+    means, log_sds = (one.mean - other.mean) / std, 0.5 * np.log(one.variances / other.variances)
+    return (
+        _at_most(problem, integrand, "mean_shift", words, np.abs(moved), np.abs(means)),
+        _at_most(problem, integrand, "log_sd_shift", spread, latents=np.abs(log_sds)),
+    )
+
+
+def _at_most(
+    problem: Problem,
+    integrand: Integrand,
+    criterion: str,
+    words: str,
+    of_globals: Each | None = None,
+    latents: Each | None = None,
+) -> Finding:
+    """Compare figures of globals and latents with their bound."""
+    space, structure = problem.gradients.target.space, integrand.structure
+    assert structure.latents is not None
+    flat = np.zeros(space.dim)
+    flat[structure.globals] = 0.0 if of_globals is None else _or_infinite(of_globals)
+    flat[structure.latents.places] = 0.0 if latents is None else _or_infinite(latents)
+    bounds = np.full(space.dim, getattr(criteria.CRITERIA, criterion))
+    return at_most(criterion, words, flat, bounds, space)
+
+
+def _or_infinite(figures: Each) -> Each:
+    return np.where(np.isfinite(figures), figures, np.inf)
