@@ -7,7 +7,7 @@ import scipy
 
 import taut
 from taut.diagnose import Outcome
-from taut.errors import ModelError
+from taut.errors import ModelError, NotFiniteError
 
 GROUPS, EACH = 400, 5
 RANDOM = np.random.default_rng(0)
@@ -227,3 +227,23 @@ def test_what_else_a_user_does_works(approx: taut.Approximation, tmp_path: objec
     assert again.diagnose().trusted
     one, other = (fit.sample(10, random_seed=1)["posterior"] for fit in (approx, again))
     np.testing.assert_array_equal(one["a"], other["a"])
+
+
+def test_models_with_angles_are_refused_in_words() -> None:
+    with pm.Model() as model:
+        a = pm.Normal("a", pm.VonMises("angle", 0.0, 2.0), pm.HalfNormal("s"), shape=GROUPS)
+        pm.Normal("y", a[G], 1.0, observed=Y)
+    with pytest.raises(ModelError, match="angles"):
+        taut.fit(method="marginal", model=model, progressbar=False)
+
+
+def test_the_automatic_fit_goes_on_where_the_marginal_density_is_not_finite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotFiniteError("It is not finite.")
+
+    monkeypatch.setattr("taut.method.marginal_stages.climb", refuse)
+    approx = taut.fit(model=normal_rows(centred=False), random_seed=1, progressbar=False)
+    assert approx.journal.outcome is not Outcome.INTEGRATED
+    assert approx.diagnose().trusted

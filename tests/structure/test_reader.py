@@ -219,3 +219,10 @@ def test_it_is_said_in_words() -> None:
         centred()
     words = "2 global unknowns, and 50 groups of 1 (a), independent of each other"
     assert str(read(model)) == words
+
+
+def test_groups_of_many_latents_are_left_alone() -> None:
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=(GROUPS, 7))
+        pm.Bernoulli("y", logit_p=a[G, H % 7], observed=Y)
+    assert read(model).latents is None
