@@ -103,7 +103,8 @@ def structured(kind: str) -> Structured:
     at = np.array([2], np.int32), np.array([4, 0, 3, 1], np.int32)
     slope = random.normal(size=(4, 1))
     parts = mean_field(1), np.ones(1), np.arange(4.0), slope, precision, *at
-    return Structured(*parts, is_summed=kind == "sums")
+    scale = np.array([1.0, 0.8, 1.3, 2.0]) if kind in ("blocks", "sums") else None
+    return Structured(*parts, is_summed=kind == "sums", scale=scale)
 
 
 def _precision(kind: str, random: np.random.Generator) -> AbstractElimination:

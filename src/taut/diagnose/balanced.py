@@ -1,4 +1,4 @@
-"""Importance weights of draws that are balanced: their noise is that of the weights alone."""
+"""Importance weights whose noise is that of what they move alone."""
 
 from dataclasses import dataclass
 from typing import final
@@ -15,72 +15,81 @@ Two = tuple[Each, Each]
 _TINY = 1e-12
 
 
-def balanced_noise(random: np.random.Generator, draws: int, dim: int) -> Draws:
-    """Make quasi-random normal draws with a mean of zero and the covariance I, exactly.
-
-    The second half are the first, mirrored.
-
-    Parameters
-    ----------
-    random
-        Scrambles them.
-    draws
-        How many: even, and more than twice the dimensions.
-    dim
-        Elements of each.
-    """
-    sobol = scipy.stats.qmc.Sobol(dim, rng=random)
-    uniform = sobol.random_base2(int(np.ceil(np.log2(draws // 2))))[: draws // 2]
-    half = scipy.stats.norm.ppf(np.clip(uniform, 1e-12, 1 - 1e-12))
-    root = np.linalg.cholesky(half.T @ half / len(half))
-    half = scipy.linalg.solve_triangular(root, half.T, lower=True).T
-    return np.concatenate([half, -half])
-
-
 @final
 @dataclass(frozen=True, eq=False)
 class BalancedWeights:
-    r"""Weights of balanced draws of a Gaussian.
+    r"""Weights of a density p and of what is near it, q, at draws that reach further than both.
 
-    Means of what they weigh are differences from the same means without weights, which are known:
+    Means under p are differences from the same means under q, which are known:
 
-    .. math:: E_p f - E_q f \approx \frac1S \sum_s (w_s f_s - f_s)
+    .. math:: E_p f - E_q f \approx \sum_s (w_s f_s - v_s f_s)
 
     Parameters
     ----------
     weights
-        The importance weights.
+        Of p.
+    plain
+        Of q, with a mean of one.
+    log_ratios
+        :math:`\log p - \log q` at the draws.
     """
 
     weights: ImportanceWeights
+    plain: Float[np.ndarray, " draws"]
+    log_ratios: Float[np.ndarray, " draws"]
 
     @classmethod
-    def of(cls, log_ratios: Float[np.ndarray, " draws"]) -> "BalancedWeights":
-        """Smooth weights.
+    def of(
+        cls,
+        log_p: Float[np.ndarray, " draws"],
+        log_q: Float[np.ndarray, " draws"],
+        log_proposal: Float[np.ndarray, " draws"],
+    ) -> "BalancedWeights":
+        """Smooth the weights of p.
 
         Parameters
         ----------
-        log_ratios
-            :math:`\\log p - \\log q` at balanced draws.
+        log_p, log_q, log_proposal
+            Log densities at draws of the last, the second half of which are the first, mirrored.
         """
-        return cls(psis(log_ratios))
+        plain = np.exp(log_q - log_proposal)
+        return cls(psis(log_p - log_proposal), plain / plain.mean(), log_p - log_q)
 
     @property
     def relative(self) -> Float[np.ndarray, " draws"]:
-        """The weights, with a mean of one."""
+        """The weights of p, with a mean of one."""
         return self.weights.weights * len(self.weights.weights)
 
+    @property
+    def share(self) -> float:
+        """Share of the draws that are effective for q."""
+        return 1.0 / float((self.plain**2).mean())
+
+    @property
+    def elbo(self) -> float:
+        """Evidence lower bound of q, in nats."""
+        finite = np.isfinite(self.log_ratios)
+        return float(np.average(self.log_ratios[finite], weights=self.plain[finite]))
+
+    @property
+    def divergence(self) -> float:
+        """KL(q || p), in nats; infinite where p is zero at a draw."""
+        if not np.isfinite(self.log_ratios).all():
+            return np.inf
+        evidence = scipy.special.logsumexp(self.log_ratios, b=self.plain / len(self.plain))
+        return float(evidence) - self.elbo
+
     def difference(self, weighed: Draws, plain: Draws) -> Two:
-        """Return the mean of ``w * weighed - plain``, and its standard error.
+        """Return the difference of means under p and q, and its standard error.
 
         Parameters
         ----------
         weighed
-            What is weighed, at each draw.
+            What is averaged under p, at each draw.
         plain
-            What it is under `q`, at each draw.
+            What it is under q, at each draw.
         """
-        each = self.relative[:, None] * weighed - plain
+        each = self.relative[:, None] * weighed - self.plain[:, None] * plain
         half = len(each) // 2
         pairs = 0.5 * (each[:half] + each[half:])
         return pairs.mean(axis=0), pairs.std(axis=0) / np.sqrt(half)

@@ -64,11 +64,6 @@ class Outcome(Enum):
         "its latents are integrated out, and what judges the rest does not confirm it",
         f"Leave method out, and chains judge the fit. {_NUTS}",
     )
-    LAPLACE = Verdict(
-        False,
-        "its latents are integrated out by Laplace's method, whose error is not known here",
-        f"Leave method out, and chains judge the fit. {_NUTS}",
-    )
     REPAIRED = Verdict(True, "its draws are those of chains that have settled")
     MIXED = Verdict(True, "there are several modes, and their mixture has the shape of log p")
     MOVED = Verdict(

@@ -36,6 +36,8 @@ class WeightCheck:
         Their standard errors.
     weights
         The weights.
+    expected
+        Share of the draws that are effective where p is q.
 
     References
     ----------
@@ -48,12 +50,13 @@ class WeightCheck:
     noise: Each
     log_sd_noise: Each
     weights: ImportanceWeights
+    expected: float = 1.0
 
     @property
     def is_reliable(self) -> bool:
         """Whether the weights can judge: their tail, their number, and their noise."""
         bounds = criteria.CRITERIA
-        effective = self.weights.ess / len(self.weights.log_weights)
+        effective = self.weights.ess / len(self.weights.log_weights) / self.expected
         is_even = self.weights.khat < bounds.khat and effective > bounds.effective_share
         return is_even and self.is_known
 

@@ -22,8 +22,8 @@ _DENSE = 5000
 class Structured(AbstractFamily, NoiseOnHost):
     r"""A few unknowns by any family, and many latents that are Gaussian given these.
 
-    .. math:: q(\theta, u) = q(\theta)\, \mathcal N\bigl(u;\, c + R\,(\theta - \theta_0),\, H^{-1}
-              \bigr)
+    .. math:: q(\theta, u) = q(\theta)\, \mathcal N\bigl(u;\, c + R\,(\theta - \theta_0),\,
+              D H^{-1} D \bigr)
 
     with a sparse precision `H` of the latents: independent blocks, blocks with a border, or a
     chain. Memory and time are O(latents) in all but `cov`.
@@ -40,6 +40,8 @@ class Structured(AbstractFamily, NoiseOnHost):
         Where both are in the flat vector.
     is_summed
         Whether `u` are running sums, over steps of a chain, of what is in the flat vector.
+    scale
+        The diagonal of `D`, by which latents are wider than their precision says; `None` for ones.
 
     References
     ----------
@@ -67,13 +69,14 @@ class Structured(AbstractFamily, NoiseOnHost):
     at_outer: Int[AnyArray, " globals"]
     at_latents: Int[AnyArray, " latents"]
     is_summed: bool = eqx.field(static=True, default=False)
+    scale: Float[AnyArray, " latents"] | None = None
 
     @property
     def dim(self) -> int:
         return self.at_outer.shape[0] + self.at_latents.shape[0]
 
     def parameters(self) -> dict[str, AnyArray]:
-        own = {"origin": self.origin, "center": self.center, "slope": self.slope}
+        own = {name: getattr(self, name) for name in self._own}
         return own | {f"outer_{name}": value for name, value in self.outer.parameters().items()}
 
     def noise(self, key: PRNGKeyArray) -> PyTree:
@@ -83,13 +86,14 @@ class Structured(AbstractFamily, NoiseOnHost):
 
     def push(self, noise: PyTree) -> tuple[Float[Array, " dim"], Scalar]:
         theta, log_q = self.outer.push(noise[0])
-        u = self._middle(theta) + self.precision.color(noise[1])
+        u = self._middle(theta) + self._scaled(self.precision.color(noise[1]))
         return self._place(theta, u), log_q + self._log_density(noise[1])
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
         theta, own = z[self.at_outer], z[self.at_latents]
         u = self._summed(own)
-        noise = self.precision.whiten(u - self._middle(theta))
+        away = u - self._middle(theta)
+        noise = self.precision.whiten(away if self.scale is None else away / self.scale)
         return self.outer.log_prob(theta) + self._log_density(noise)
 
     def mean(self) -> Float[Array, " dim"]:
@@ -109,7 +113,8 @@ class Structured(AbstractFamily, NoiseOnHost):
                 "numbers. Read approx.std, or the covariances of draws of some of them."
             )
         noise = jnp.eye(self.at_latents.shape[0], dtype=self.center.dtype)
-        root = self._of_place(jax.vmap(self.precision.color)(noise).T)
+        colored = jax.vmap(lambda one: self._scaled(self.precision.color(one)))(noise)
+        root = self._of_place(colored.T)
         outer = jnp.asarray(self.outer.cov())
         slope = self._of_place(jnp.asarray(self.slope))
         across = slope @ outer
@@ -124,16 +129,30 @@ class Structured(AbstractFamily, NoiseOnHost):
     def _middle(self, theta: Float[Array, " globals"]) -> Float[Array, " latents"]:
         return jnp.add(self.center, self.slope @ (theta - self.origin))
 
+    def _scaled(self, own: Float[Array, " latents"]) -> Float[Array, " latents"]:
+        return own if self.scale is None else own * self.scale
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """Names of parameters, without those of the outer family."""
+        names = ("origin", "center", "slope")
+        return names if self.scale is None else (*names, "scale")
+
     def _log_density(self, noise: Float[Array, " latents"]) -> Scalar:
         square = -0.5 * jnp.sum(noise**2) + 0.5 * self.precision.log_det
+        if self.scale is not None:
+            square = square - jnp.sum(jnp.log(self.scale))
         return square - self.at_latents.shape[0] * HALF_LOG_2PI
 
     def _own_variances(self) -> Float[Array, " latents"]:
         if not self.is_summed:
-            return self.precision.variances()
+            return self._scaled(self._scaled(self.precision.variances()))
         assert isinstance(self.precision, BlockTridiagonal)
         blocks, below = self.precision.covariances()
         own, across = (jnp.diagonal(one, axis1=1, axis2=2) for one in (blocks, below))
+        if self.scale is not None:
+            scale = self.scale.reshape(own.shape)
+            own, across = own * scale**2, across * scale[1:] * scale[:-1]
         return own.at[1:].add(own[:-1] - 2 * across).reshape(-1)
 
     def _place(
@@ -166,6 +185,6 @@ class Structured(AbstractFamily, NoiseOnHost):
 
 @with_parameters.register
 def _(family: Structured, given: Parameters) -> AbstractFamily:
-    own = {name: given[name] for name in ("origin", "center", "slope")}
+    own = {name: given[name] for name in family._own}
     of_outer = {name.removeprefix("outer_"): value for name, value in given.items()}
     return dataclasses.replace(family, outer=of_part(family.outer, of_outer), **own)

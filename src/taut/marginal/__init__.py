@@ -2,6 +2,7 @@
 
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
+from taut.marginal.importance import Estimate, ImportancePoints
 from taut.marginal.integrand import Given, Integrand, Value
 from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.plate_field import PlateField
@@ -10,7 +11,9 @@ from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
 __all__ = [
     "AbstractField",
     "ChainField",
+    "Estimate",
     "Given",
+    "ImportancePoints",
     "Integrand",
     "Integrated",
     "MarginalDensity",

@@ -145,20 +145,22 @@ class Integrand:
         """
         at = self._at(theta, begin)
         if self._nodes is not None:
-            found = self._run(quadrature, self.field, self._nodes[doubled], *at)
+            found = self.run(quadrature, self.field, self._nodes[doubled], *at)
+            self._remember(found.marginal.mode)
             return _value(found.marginal, found.mean, _diagonal(found.covariance))
-        found = self._run(laplace, self.field, *at)
+        found = self.run(laplace, self.field, *at)
+        self._remember(found.mode)
         return _value(found, found.mode)
 
     def given(self, theta: Vector) -> Given:
         """Find the latents' distribution at a point."""
         if self._nodes is not None:
-            found = self._run(quadrature, self.field, self._nodes[0], *self._at(theta))
-            factor = self._run(Integrated.factor, found)
+            found = self.run(quadrature, self.field, self._nodes[0], *self._at(theta))
+            factor = self.run(Integrated.factor, found)
             return Given(np.asarray(found.mean, float), _diagonal(found.covariance), factor)
-        mode = self._run(laplace, self.field, *self._at(theta)).mode
+        mode = self.run(laplace, self.field, *self._at(theta)).mode
         at = theta.astype(self.target.dtype)
-        factor, variances = self._run(_factor_and_variances, self.field, at, mode)
+        factor, variances = self.run(_factor_and_variances, self.field, at, mode)
         return Given(np.asarray(mode, float), np.asarray(variances, float), factor)
 
     def follow(
@@ -180,14 +182,21 @@ class Integrand:
         u = u if begin is None else begin
         return theta.astype(self.target.dtype), u.astype(self.target.dtype)
 
+    def _remember(self, mode: Array) -> None:
+        """Begin the next search where this one ended, until it is known how modes move."""
+        found = np.asarray(mode, float)
+        if self._slope is None and np.isfinite(found).all():
+            self._u = found
+
     def _is_normal(self, theta: Vector) -> bool:
         """Find out whether the precision is the same wherever the latents are."""
         random = np.random.default_rng(0)
         away = (self._u + random.normal(size=(2, len(self._u)))).astype(self.target.dtype)
         at = theta.astype(self.target.dtype)
-        return float(self._run(_difference, self.field, at, away)) < _SAME
+        return float(self.run(_difference, self.field, at, away)) < _SAME
 
-    def _run(self, function: Any, *args: Any) -> Any:
+    def run(self, function: Any, *args: Any) -> Any:
+        """Run a function as a program, charged to the fit."""
         return self.target.programs(function, *args, timing=self._timing)
 
 

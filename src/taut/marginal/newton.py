@@ -13,6 +13,8 @@ from taut.marginal.field import AbstractField, Globals, Latents, Local
 _MOST, _DECREASE = 60, 1e-9
 # Damping after a step that was refused, what each refusal multiplies it by, and under what it is 0.
 _DAMPED, _MORE, _NONE = 1e-2, 10.0, 1e-3
+# Share of what a quadratic would gain from which on a step calls for less damping.
+_GAINED = 0.5
 # Share of a value that is rounding.
 _ROUNDING = 1e-10
 
@@ -22,6 +24,7 @@ class _Search(NamedTuple):
     local: Local
     step: Latents
     damping: Float[Array, " parts"]
+    expected: Float[Array, " parts"]
     decrease: Float[Array, " parts"]
     steps: Int[Array, ""]
 
@@ -47,7 +50,7 @@ def mode_of(field: AbstractField, theta: Globals, u: Latents) -> tuple[Latents, 
     shapes = jax.eval_shape(field.local, theta, u)
     nothing = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
     begin = _Search(
-        u, nothing, jnp.zeros_like(u), jnp.zeros(parts, u.dtype),
+        u, nothing, jnp.zeros_like(u), jnp.zeros(parts, u.dtype), jnp.zeros(parts, u.dtype),
         jnp.full(parts, jnp.inf, u.dtype), jnp.int32(0),
     )  # fmt: skip
 
@@ -72,7 +75,9 @@ def _step(field: AbstractField, theta: Globals, search: _Search) -> _Search:
     moves = spread(is_up) if field.parts > 1 else jnp.broadcast_to(is_up, u.shape)
     lower = search.damping / _MORE
     lower = jnp.where(lower < _NONE, 0.0, lower)
-    damping = jnp.where(is_up, lower, jnp.maximum(search.damping * _MORE, _DAMPED))
+    is_good = there.values - before.values >= _GAINED * search.expected - room
+    kept = jnp.where(is_good, lower, search.damping)
+    damping = jnp.where(is_up, kept, jnp.maximum(search.damping * _MORE, _DAMPED))
     local = Local(
         jnp.where(is_up, there.values, before.values),
         there.rest,
@@ -87,6 +92,7 @@ def _step(field: AbstractField, theta: Globals, search: _Search) -> _Search:
         local,
         step,
         damping,
+        decrease,
         jnp.where(is_known, decrease, jnp.inf),
         search.steps + 1,
     )

@@ -135,8 +135,8 @@ class PlateField(AbstractField):
             for i in range(len(slopes) - k)
         )
         return Local(
-            (by_group.sum())[None],
-            rest,
+            (by_group.sum() + rest)[None],
+            jnp.zeros_like(rest),
             jnp.concatenate([slope.reshape(-1), own]),
             BorderedPrecision(blocks, -jnp.moveaxis(border, -1, 0), -square, corner.touching),
         )

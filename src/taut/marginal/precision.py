@@ -15,8 +15,8 @@ from taut.elimination import (
     Touching,
 )
 
-# What damping adds to a diagonal of zero.
-_LEAST = 1e-8
+# What damping takes each element of a diagonal for at least, as a share of their mean, and of 1.
+_SHARE, _LEAST = 0.1, 1e-8
 
 
 class AbstractPrecision(eqx.Module):
@@ -88,5 +88,6 @@ def _damped(
 ) -> Float[Array, "blocks k k"]:
     """Add a share of its own size to each element of the diagonal."""
     size = jnp.abs(jnp.diagonal(blocks, axis1=-2, axis2=-1)) + _LEAST
+    size = jnp.maximum(size, _SHARE * size.mean())
     identity = jnp.eye(blocks.shape[-1], dtype=blocks.dtype)
     return blocks + (damping[:, None] * size)[..., None] * identity

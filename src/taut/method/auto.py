@@ -40,7 +40,7 @@ class Auto(DirectInference):
        (`taut.chains.control_variates`).
 
     Above 300 unknowns the structure of the model is looked for first: where its many latents can be
-    integrated out exactly, the few globals are fitted on what is left (`taut.Marginal`).
+    integrated out, the few globals are fitted on what is left (`taut.Marginal`).
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.
@@ -124,11 +124,11 @@ class Auto(DirectInference):
 
 
 def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
-    """Integrate latents out, where that is exact; return whether the result is trusted."""
+    """Integrate latents out; return whether the result is trusted."""
     # Other stages draw the same, whether there is structure or not.
     random = problem.random.spawn(1)[0]
     integrand = integrand_of(problem, random)
-    if isinstance(integrand, str) or not integrand.is_exact:
+    if isinstance(integrand, str):
         return False
     try:
         outcome = yield from marginal_stages(problem, integrand, random)

@@ -26,11 +26,13 @@ class Marginal(DirectInference):
     unknowns are latents, and how they touch each other, is read off the model's density by numbers.
     Latents that are normal given the rest are integrated out exactly, by a sparse factor of their
     precision; those of groups that do not touch each other by adaptive quadrature (up to three a
-    group) or importance sampling; others by Laplace's method, which is then said. Newton's method
-    finds all modes at once; the gradient in the globals is exact.
+    group) or importance sampling; others by Laplace's method, and then by importance points from
+    the Gaussian that is nearest to them. Newton's method finds all modes at once; the gradient in
+    the globals is exact.
 
     The globals get the mean and spread that importance weights tell, and so do latents: each has
-    its mean given the globals, its slope in them, and its own spread. The weights give the verdict,
+    its mean given the globals, its slope in them, and its own spread. The weights, of draws with
+    heavier tails, give the verdict,
     with what twice the nodes change, and whether paths from several starts, of the globals and of
     the latents, end at one mode. In `hist` is the negative ELBO of the globals, in nats.
 
@@ -53,7 +55,7 @@ class Marginal(DirectInference):
     ----------
     Rue, Martino, Chopin (2009), Approximate Bayesian inference for latent Gaussian models.
     Kristensen et al. (2016), TMB. Stringer (2023), Exact gradient evaluation for adaptive
-    quadrature.
+    quadrature. Opper, Archambeau (2009), The variational Gaussian approximation revisited.
 
     Examples
     --------

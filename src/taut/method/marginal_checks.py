@@ -22,8 +22,9 @@ def shift_by_starts(
     Where the latents of some group have several modes, as those whose square is seen have, one of
     these searches ends at another.
     """
-    theta, mean = fit.normal.mean, fit.middle(fit.normal.mean[None])[0]
-    std = np.sqrt(fit.variances)
+    theta = fit.normal.mean
+    mean = counted(problem, integrand, theta).mean
+    std = np.sqrt(fit.own)
     begin = integrand.begin
     noise = random.normal(size=(2, len(mean)))
     starts = (begin, 2.0 * begin - mean, mean + _FAR * noise[0] * std, mean + noise[1])

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from taut.errors import NotFiniteError
 from taut.gaussian import DenseNormal
-from taut.marginal import Integrand
+from taut.marginal import ImportancePoints, Integrand
 from taut.method.marginal_fit import MarginalFit, Vector, counted
 from taut.method.problem import Problem
 from taut.modes import Evaluated, counts, descend, scaled_eigen
@@ -47,7 +47,12 @@ class Climbed:
     others: int
 
 
-def climb(problem: Problem, integrand: Integrand, random: np.random.Generator) -> Climbed:
+def climb(
+    problem: Problem,
+    integrand: Integrand,
+    points: ImportancePoints | None,
+    random: np.random.Generator,
+) -> Climbed:
     """Follow paths from several starts, and find the curvature where the best ended.
 
     Raises
@@ -57,7 +62,7 @@ def climb(problem: Problem, integrand: Integrand, random: np.random.Generator) -
     """
     ends = _ends(problem, integrand, random)
     best = min(ends, key=lambda end: end.value)
-    fit, value = _curved(problem, integrand, best.z)
+    fit, value = _curved(problem, integrand, points, best.z)
     away = [np.abs((end.z - fit.normal.mean) / fit.normal.std).max() for end in ends]
     is_there = np.array(away) < _THERE
     others = sum(
@@ -86,7 +91,9 @@ def _ends(problem: Problem, integrand: Integrand, random: np.random.Generator) -
     return ends
 
 
-def _curved(problem: Problem, integrand: Integrand, theta: Vector) -> tuple[MarginalFit, float]:
+def _curved(
+    problem: Problem, integrand: Integrand, points: ImportancePoints | None, theta: Vector
+) -> tuple[MarginalFit, float]:
     """Find the curvature at the mode, by small steps and then in standard deviations."""
     root, slope = _STEP * np.eye(len(theta)), None
     for _ in range(2):
@@ -96,13 +103,14 @@ def _curved(problem: Problem, integrand: Integrand, theta: Vector) -> tuple[Marg
         theta = theta + whole @ (whole.T @ middle.slope)
         integrand.follow(theta, middle.mean, slope)
         root = _WHITENED * whole
-    value, given = counted(problem, integrand, theta), integrand.given(theta)
+    value = counted(problem, integrand, theta)
+    given = integrand.given(theta) if points is None else points.nearest(theta, value.mean)
     assert slope is not None
     normal = DenseNormal(theta, root / _WHITENED)
-    parts = value.mean, slope, given.variances, given.precision
+    parts = given.mean, slope, given.variances, given.precision
     if not all(np.isfinite(one).all() for one in (value.value, normal.root, *parts[:3])):
         raise NotFiniteError("The density with latents integrated out is not finite at its mode.")
-    return MarginalFit(normal, theta, *parts), value.value
+    return MarginalFit(normal, theta, *parts, np.ones(len(given.mean))), value.value
 
 
 def _differences(

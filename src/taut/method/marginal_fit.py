@@ -32,7 +32,9 @@ class MarginalFit:
     origin, center, slope
         The latents' mean is linear in them.
     variances, precision
-        Of the latents given the global unknowns.
+        Of the latents given the global unknowns, but for `scale`.
+    scale
+        By how much each latent is wider.
     """
 
     normal: DenseNormal
@@ -41,6 +43,17 @@ class MarginalFit:
     slope: Float[np.ndarray, "latents globals"]
     variances: Latents
     precision: AbstractElimination
+    scale: Latents
+
+    @property
+    def own(self) -> Latents:
+        """Variances of the latents given the global unknowns."""
+        return self.variances * self.scale**2
+
+    @property
+    def of_globals(self) -> Latents:
+        """Variances of the latents' means, as they move with the global unknowns."""
+        return ((self.slope @ self.normal.root) ** 2).sum(axis=1)
 
     def middle(self, theta: Draws) -> Float[np.ndarray, "draws latents"]:
         """Return the latents' means at points."""
@@ -75,5 +88,6 @@ def iterate(
         structure.globals.astype(np.int32),
         structure.latents.places.astype(np.int32),
         integrand.is_summed,
+        fit.scale.astype(dtype),
     )
     return Iterate(family, loss)

@@ -6,7 +6,7 @@ import numpy as np
 
 from taut.diagnose import Finding, Outcome, criteria, failed
 from taut.gradients import OutOfTime
-from taut.marginal import Integrand
+from taut.marginal import ImportancePoints, Integrand
 from taut.method.marginal_checks import shift_by_nodes, shift_by_starts
 from taut.method.marginal_climb import Climbed, climb
 from taut.method.marginal_fit import iterate, rough
@@ -14,8 +14,8 @@ from taut.method.marginal_weights import Weighed, are_enough, resampled, weigh
 from taut.method.problem import Iterate, Problem
 
 # Draws that are weighed at first, for each global unknown and at least; rounds, of which each takes
-# twice as many.
-_EACH, _FEWEST, _ROUNDS = 4, 64, 4
+# twice as many; effective draws of the second under which there is no third.
+_EACH, _FEWEST, _ROUNDS, _HOPELESS = 4, 64, 6, 8.0
 
 
 def marginal_stages(
@@ -38,9 +38,10 @@ def marginal_stages(
         The marginal density is not finite where it is looked at.
     """
     journal, gradients = problem.journal, problem.gradients
+    points = None if integrand.is_exact else ImportancePoints(integrand, random.spawn(1)[0])
     with journal.stage("paths with latents integrated out", gradients) as stage:
         try:
-            found = climb(problem, integrand, random)
+            found = climb(problem, integrand, points, random)
         except OutOfTime:
             yield rough(problem, integrand)
             raise
@@ -51,21 +52,22 @@ def marginal_stages(
     with journal.stage("latents from elsewhere, and by twice the nodes", gradients):
         doubts = (*_of_paths(found), *shift_by_starts(problem, integrand, fit, random))
         doubts = failed((*doubts, *shift_by_nodes(problem, integrand, fit)))
-    done = Outcome.INTEGRATED if integrand.is_exact else Outcome.LAPLACE
     wrong: tuple[Finding, ...] = ()
-    for last in (False,) * (_ROUNDS - 1) + (True,):
+    for number in range(_ROUNDS):
         with journal.stage("importance weights of the globals", gradients) as stage:
-            weighed = weigh(problem, integrand, fit, draws, random)
+            weighed = weigh(problem, integrand, points, fit, draws, random)
             stage.elbo = weighed.elbo
             stage.note = f"{weighed.check.weights.ess:.0f} of {draws} draws are effective"
         wrong = failed(weighed.check.findings(gradients.target.space))
         fit = weighed.better
         is_over = _is_sure(weighed) and not wrong
-        by_weights = last and not is_over and are_enough(weighed.check)
+        by_weights = not is_over and are_enough(weighed.check, integrand.structure)
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)
         if is_over or by_weights:
-            return journal.conclude(Outcome.NOT_CONFIRMED if doubts else done, doubts)
+            return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
+        if number == 1 and weighed.check.weights.ess < _HOPELESS:
+            break
         draws *= 2
     return journal.conclude(Outcome.NOT_CONFIRMED, (*doubts, *wrong))
 

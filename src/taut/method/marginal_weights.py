@@ -1,5 +1,6 @@
 """Importance weights of globals, whose latents are integrated out, judge and improve a fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -9,19 +10,24 @@ from taut.diagnose import (
     BalancedWeights,
     Shifted,
     WeightCheck,
-    balanced_noise,
     beyond_noise,
     criteria,
+    heavy_noise,
 )
 from taut.errors import NotFiniteError
 from taut.family import Particles
-from taut.gaussian import DenseNormal, Weights
-from taut.marginal import Integrand, Value
+from taut.gaussian import DenseNormal
+from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import Draws, Latents, MarginalFit, counted
 from taut.method.problem import Problem
+from taut.structure import Structure
+
+Two = tuple[Latents, Latents]
 
 # Draws at which the spread of latents is looked at.
 _SPREADS = 8
+# Share of its own variance that a latent keeps at least when its spread is corrected.
+_NARROWEST = 0.25
 # Weighted moments of few draws are shrunk as if by so many more for each global unknown.
 _SHRINK = 2.0
 # Draws by weights.
@@ -55,38 +61,83 @@ class Weighed:
 def weigh(
     problem: Problem,
     integrand: Integrand,
+    points: ImportancePoints | None,
     fit: MarginalFit,
     draws: int,
     random: np.random.Generator,
 ) -> Weighed:
-    """Weigh draws of the globals, and compare what they say of all marginals with the fit."""
+    """Weigh draws of the globals, and compare what they say of all marginals with the fit.
+
+    Parameters
+    ----------
+    problem
+        What is fitted.
+    integrand
+        The marginal density.
+    points
+        Integrate latents out that are not normal.
+    fit
+        Is weighed.
+    draws
+        How many.
+    random
+        Makes them.
+    """
     normal = fit.normal
-    x = balanced_noise(random, draws, len(fit.origin))
+    x, above = heavy_noise(random, draws, len(fit.origin))
     theta, log_q = normal.push(x)
-    found = [counted(problem, integrand, one) for one in theta]
-    log_ratios = np.array([one.value for one in found]) - log_q
-    log_ratios[~np.isfinite(log_ratios)] = -np.inf
-    if np.isneginf(log_ratios).all():
+    found = _integrated(problem, integrand, points, fit, theta)
+    log_p = np.array([one.value for one in found])
+    log_p[~np.isfinite(log_p)] = -np.inf
+    if np.isneginf(log_p).all():
         raise NotFiniteError("The density with latents integrated out is not finite at any draw.")
-    weights = BalancedWeights.of(log_ratios)
-    away = theta - normal.mean
-    second = weights.difference(away**2, away**2)
-    outer = Shifted.of(weights.difference(away, away), second, normal.std**2)
-    linear = away @ fit.slope.T
-    means = np.array([one.mean for one in found]) - fit.middle(normal.mean[None])
+    weights = BalancedWeights.of(log_p, log_q, log_q + above)
+    away, own = theta - normal.mean, normal.std**2
+    outer = Shifted.of(weights.difference(away, away), _squares(weights, away, away, own), own)
+    linear, means = away @ fit.slope.T, np.array([one.mean for one in found])
+    means = means - fit.middle(normal.mean[None])
     inner = Shifted.of(
         weights.difference(means, linear),
-        _sum(weights.difference(means**2, linear**2), _own(integrand, fit, weights, theta, found)),
-        ((fit.slope @ normal.root) ** 2).sum(axis=1) + fit.variances,
+        _sum(
+            _squares(weights, means, linear, fit.of_globals),
+            _own(integrand, fit, weights, theta, found),
+        ),
+        fit.of_globals + fit.own,
     )
     check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
-    elbo = float(log_ratios[np.isfinite(log_ratios)].mean())
-    divergence = Weights(log_ratios).divergence
-    better = replace(
-        _moved(fit, weights, x, outer, is_near=check.is_reliable),
-        center=fit.center + beyond_noise(inner.mean, inner.noise) * inner.std,
-    )
-    return Weighed(check, elbo, divergence, better, theta)
+    center = fit.center + beyond_noise(inner.mean, inner.noise) * inner.std
+    better = replace(_moved(fit, weights, x, outer, is_near=check.is_reliable), center=center)
+    better = replace(better, scale=_scaled(fit, inner, better.of_globals))
+    return Weighed(check, weights.elbo, weights.divergence, better, theta)
+
+
+def _scaled(fit: MarginalFit, inner: Shifted, of_globals: Latents) -> Latents:
+    """Give latents the spread that weights tell, less noise, beside that of the globals."""
+    whole = (fit.of_globals + fit.own) * np.exp(2 * beyond_noise(inner.log_sd, inner.log_sd_noise))
+    return np.sqrt(np.maximum(whole - of_globals, _NARROWEST * fit.own) / fit.variances)
+
+
+def _integrated(
+    problem: Problem,
+    integrand: Integrand,
+    points: ImportancePoints | None,
+    fit: MarginalFit,
+    theta: Draws,
+) -> Sequence[Value | Estimate]:
+    if points is None:
+        return [counted(problem, integrand, one) for one in theta]
+    integral = points.near(Given(fit.center, fit.variances, fit.precision))
+    found = []
+    for one, middle in zip(theta, fit.middle(theta), strict=True):
+        problem.gradients.check_time()
+        problem.gradients.add(1)
+        found.append(integral(one, middle))
+    return found
+
+
+def _squares(weights: BalancedWeights, one: Draws, other: Draws, expected: Latents) -> Two:
+    """Compare squares, less what they are expected to be, whose mean has no noise."""
+    return weights.difference(one**2 - expected, other**2 - expected)
 
 
 def _own(
@@ -94,23 +145,23 @@ def _own(
     fit: MarginalFit,
     weights: BalancedWeights,
     theta: Draws,
-    found: list[Value],
-) -> tuple[Latents, Latents]:
+    found: Sequence[Value | Estimate],
+) -> Two:
     """Return how much larger the latents' own variances are on average, with its noise.
 
     Where they take as long again as the density, a few draws and their mirror images are looked at.
     """
     if found[0].variances is not None:
         each = np.array([one.variances for one in found])
-        return weights.difference(each, np.broadcast_to(fit.variances, each.shape))
+        return weights.difference(each - fit.own, np.zeros(each.shape))
     half = len(theta) // 2
     some = np.concatenate([np.arange(_SPREADS // 2), half + np.arange(_SPREADS // 2)])
     each = np.array([integrand.given(one).variances for one in theta[some]])
     share = weights.relative[some] / weights.relative[some].sum()
-    return share @ each - fit.variances, np.zeros(len(fit.variances))
+    return share @ each - fit.own, np.zeros(len(fit.own))
 
 
-def _sum(one: tuple[Latents, Latents], other: tuple[Latents, Latents]) -> tuple[Latents, Latents]:
+def _sum(one: Two, other: Two) -> Two:
     return one[0] + other[0], np.hypot(one[1], other[1])
 
 
@@ -133,6 +184,7 @@ def _check(
         whole(outer.noise, inner.noise),
         whole(outer.log_sd_noise, inner.log_sd_noise),
         weights.weights,
+        weights.share,
     )
 
 
@@ -154,10 +206,16 @@ def _moved(
     return replace(fit, normal=DenseNormal(normal.mean + trust * normal.root @ center, root))
 
 
-def are_enough(check: WeightCheck) -> bool:
-    """Whether weighted draws are worth as many as the draws of a repair have to be."""
-    bounds = criteria.CRITERIA
-    return check.weights.khat < bounds.khat and check.weights.ess > bounds.effective
+def are_enough(check: WeightCheck, structure: Structure) -> bool:
+    """Whether weighted draws of the globals are worth those of a repair, and latents stay."""
+    bounds, latents = criteria.CRITERIA, structure.latents
+    assert latents is not None
+    means, log_sds = (
+        np.abs(shift[latents.places]) for shift in (check.mean_shift, check.log_sd_shift)
+    )
+    stay = means.max() < bounds.mean_shift and log_sds.max() < bounds.log_sd_shift
+    is_even = check.weights.khat < bounds.khat and check.weights.ess > bounds.effective
+    return bool(stay and is_even)
 
 
 def resampled(problem: Problem, weighed: Weighed, random: np.random.Generator) -> Particles:
