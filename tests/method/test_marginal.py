@@ -188,16 +188,17 @@ def _filtered(y: np.ndarray) -> tuple[float, float, float, float]:
 
 def test_binary_rows_of_crossed_factors_are_judged_by_points() -> None:
     """Their latents are not normal; another way of writing the model has to come out the same."""
-    h = np.arange(GROUPS * EACH) % 60
-    effects = RANDOM.normal(size=GROUPS)[G] + RANDOM.normal(size=60)[h]
+    groups, few = 150, 45
+    g, h = np.repeat(np.arange(groups), EACH), np.arange(groups * EACH) % few
+    effects = RANDOM.normal(size=groups)[g] + RANDOM.normal(size=few)[h]
     y = RANDOM.binomial(1, 1 / (1 + np.exp(-effects)))
     found = []
     for centred in (True, False):
         with pm.Model() as model:
             s, t = pm.HalfNormal("s"), pm.HalfNormal("t")
-            a = pm.Normal("a", 0.0, s if centred else 1.0, shape=GROUPS)
-            b = pm.Normal("b", 0.0, t if centred else 1.0, shape=60)
-            eta = a[G] + b[h] if centred else s * a[G] + t * b[h]
+            a = pm.Normal("a", 0.0, s if centred else 1.0, shape=groups)
+            b = pm.Normal("b", 0.0, t if centred else 1.0, shape=few)
+            eta = a[g] + b[h] if centred else s * a[g] + t * b[h]
             pm.Bernoulli("y", logit_p=eta, observed=y)
         approx = taut.fit(method="marginal", model=model, random_seed=1, progressbar=False)
         assert approx.journal.outcome is Outcome.INTEGRATED
