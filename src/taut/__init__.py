@@ -22,6 +22,7 @@ from taut.frontend import as_target as as_target
 from taut.method import Inference as Inference
 from taut.method import registry as _registry
 from taut.method.registry import *  # noqa: F403, each method is exported once, there
+from taut.model_structure import structure as structure
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
 from taut.optimizer import adagrad as adagrad
@@ -80,6 +81,7 @@ __all__ = [
     "sample_approx",
     "set_cache_directory",
     "sgd",
+    "structure",
     "total_norm_constraint",
     "vsbc",
 ]

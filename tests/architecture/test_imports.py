@@ -33,7 +33,7 @@ PLACES = {
     "arviz_base": ("taut.approximation", "taut.diagnose"),
     "arviz_stats": ("taut.approximation", "taut.diagnose"),
     "arviz_plots": ("taut.approximation", "taut.calibration"),
-    "matplotlib": ("taut.approximation", "taut.diagnose"),
+    "matplotlib": ("taut.approximation", "taut.diagnose", "taut.model_structure"),
     "flowjax": ("taut.family.flow",),
     "nutpie": ("taut.approximation.nutpie_model",),
     "threadpoolctl": ("taut.engine.blas_threads",),

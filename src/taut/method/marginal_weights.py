@@ -112,7 +112,7 @@ def weigh(
 
 
 def _scaled(fit: MarginalFit, inner: Shifted, of_globals: Latents) -> Latents:
-    """Give latents the spread that weights tell, less noise, beside that of the globals."""
+    """Compute the spread of latents that weights tell, less noise, beside that of the globals."""
     whole = (fit.of_globals + fit.own) * np.exp(2 * beyond_noise(inner.log_sd, inner.log_sd_noise))
     return np.sqrt(np.maximum(whole - of_globals, _NARROWEST * fit.own) / fit.variances)
 

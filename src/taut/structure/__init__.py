@@ -1,7 +1,17 @@
 """Which unknowns of a model touch which."""
 
 from taut.structure.chain import band_of
+from taut.structure.pattern import order_of, pattern_of
 from taut.structure.reader import read_structure
 from taut.structure.structure import Chain, Plate, Plates, Structure
 
-__all__ = ["Chain", "Plate", "Plates", "Structure", "band_of", "read_structure"]
+__all__ = [
+    "Chain",
+    "Plate",
+    "Plates",
+    "Structure",
+    "band_of",
+    "order_of",
+    "pattern_of",
+    "read_structure",
+]
