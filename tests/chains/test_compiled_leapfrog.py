@@ -76,6 +76,11 @@ def directions(dim: int, rank: int = 1) -> ScaledLowRankNormal:
     return ScaledLowRankNormal(np.full(dim, 0.05), np.full(dim, 0.9), along, np.full(rank, 1.2))
 
 
+def all_tailed(dim: int) -> Tailed:
+    each = (np.full(dim, number) for number in (0.1, 0.9, 0.5))
+    return Tailed.of(dim, np.arange(dim), *each)
+
+
 def bent(gradients: AbstractGradients) -> Coordinates:
     """Everything there is, with numbers that suit no posterior."""
     random, dim = np.random.default_rng(2), gradients.target.dim
@@ -84,7 +89,7 @@ def bent(gradients: AbstractGradients) -> Coordinates:
     slope, curve = np.zeros((1, dim)), np.zeros((1, dim))
     slope[:, 1:], curve[:, 1:] = 0.2, 0.1
     coupled = Coupled(np.array([0]), np.full(dim, 0.1), slope, curve)
-    tailed = Tailed(np.full(dim, 0.1), np.full(dim, 0.9), np.full(dim, 0.5))
+    tailed = all_tailed(dim)
     begin = starting_from(gradients, normal, random.normal(size=(100, dim)))
     scales = Linear(ScaledLowRankNormal.diagonal(np.full(dim, 0.1), np.full(dim, 1.1)))
     return Composed((begin, scales, coupled, tailed, Linear(directions(dim))))
@@ -92,7 +97,7 @@ def bent(gradients: AbstractGradients) -> Coordinates:
 
 def tailed(gradients: AbstractGradients) -> Coordinates:
     dim = gradients.target.dim
-    tails = Tailed(np.full(dim, 0.1), np.full(dim, 0.9), np.full(dim, 0.5))
+    tails = all_tailed(dim)
     return Composed((Linear(directions(dim)), tails, Linear(directions(dim))))
 
 

@@ -28,9 +28,9 @@ def coupled() -> Coupled:
 
 
 def tailed() -> Tailed:
-    return Tailed(
-        np.arange(DIM) / 3.0, np.array([0.5, 1.0, 2.0, 1.0]), np.array([0.8, 1e-6, 0.4, 1.5])
-    )
+    """Elements 3, 0 and 2 have tails."""
+    scale, weight = np.array([1.0, 0.5, 2.0]), np.array([1.5, 0.8, 0.4])
+    return Tailed.of(DIM, np.array([3, 0, 2]), np.arange(3) / 3.0, scale, weight)
 
 
 def composed() -> Composed:

@@ -96,6 +96,16 @@ def test_the_same_seed_gives_the_same_chains() -> None:
     np.testing.assert_array_equal(one, other)
 
 
+def test_a_window_can_be_gone_on_with() -> None:
+    at_once = chains_from(exact(), 32).run(12)
+    chains = chains_from(exact(), 32)
+    parts = chains.run(4, chains.run(8))
+    np.testing.assert_array_equal(parts.draws, at_once.draws)
+    np.testing.assert_array_equal(parts.corrected, at_once.corrected)
+    np.testing.assert_allclose(parts.accepted, at_once.accepted, rtol=1e-12)
+    assert parts.divergent == at_once.divergent
+
+
 def test_chains_can_be_added_and_left_out() -> None:
     chains = chains_from(exact(), 16)
     chains.add(np.array([[np.nan] * 5, *exact().draw(np.random.default_rng(2), 7)[0]]))

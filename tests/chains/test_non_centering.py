@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 
 import taut
-from taut.chains.non_centering import Conditioned, conditioned
+from taut.chains.non_centering import Conditioned, conditioned, rounded_away
 from taut.engine import Timing
 from taut.frontend.pymc.graph.conditionals import conditional_normals
 from taut.gradients import Gradients
@@ -138,3 +138,26 @@ def test_what_normal_data_say_is_learnt_exactly(target: Target) -> None:
     learnt = conditioned(Gradients(target, Timing()), z)
     assert learnt is not None
     np.testing.assert_allclose(learnt.whiten(z)[:, target.space["group"].slice], noise, atol=1e-6)
+
+
+def test_scales_finer_than_numbers_draw_no_chain() -> None:
+    """Where the spread of groups is below rounding, their squares are 0: exp(150) times too much.
+
+    The logarithm of the spread has a tail exp(x) there, from data that show no spread.
+    """
+    groups = 300
+    seen = np.random.default_rng(5).normal(size=(groups, 4))
+    with pm.Model() as model:
+        mu, tau = pm.Normal("mu", 0.0, 5.0), pm.HalfNormal("tau", 2.0)
+        group = pm.Normal("group", mu, tau, shape=groups)
+        pm.Normal("y", group[:, None], 1.0, observed=seen)
+    gradients, random = Gradients(taut.as_target(model), Timing()), np.random.default_rng(1)
+    target = gradients.target
+    coordinates = Conditioned(
+        target, np.repeat([0.0, 4.0], [2, groups]), np.append([0.0, 0.0], seen.sum(axis=1))
+    )
+    x = np.tile(random.normal(size=target.dim), (4, 1))
+    x[:, 1] = [-10.0, -20.0, -40.0, -80.0]
+    z, log_det = coordinates.push(x)
+    values = gradients(z)[0] + log_det - rounded_away(coordinates, x, z)
+    np.testing.assert_allclose(values - x[:, 1], values[-1] - x[-1, 1], atol=0.3)

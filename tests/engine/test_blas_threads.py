@@ -30,7 +30,7 @@ def _two() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("dim", "inside"), [(1, 1), (749, 1), (750, 2)])
+@pytest.mark.parametrize(("dim", "inside"), [(1, 1), (3999, 1), (4000, 2)])
 def test_small_matrices_have_one_thread(dim: int, inside: int) -> None:
     with single_threaded(dim):
         assert threads() == {inside}

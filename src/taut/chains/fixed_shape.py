@@ -10,8 +10,9 @@ from taut.chains.non_centering import Conditioned
 from taut.gaussian import DenseNormal, Normal, ScaledLowRankNormal
 from taut.target import Target
 
-# Drivers, and directions, for which there is room at first; then four times as many, and so on.
-_DRIVERS, _DIRECTIONS, _TIMES = 4, 8, 4
+# Drivers, directions and elements with tails for which there is room at first; then four times as
+# many, and so on.
+_DRIVERS, _DIRECTIONS, _TAILS, _TIMES = 4, 8, 4, 4
 # Dimensions up to which a full matrix takes no longer than some directions.
 _SMALL = 64
 
@@ -39,7 +40,7 @@ def of_fixed_shape(coordinates: Coordinates, target: Target) -> Composed:
     if not is_bent(coordinates):
         return Composed((*parts[:-1], _directed(parts[-1])))
     before = [part for part in parts[:-1] if not isinstance(part, Coupled | Tailed)]
-    between = _with_room(coupled or _uncoupled(dim)), tailed or _light(dim)
+    between = _with_room(coupled or _uncoupled(dim)), _with_slots(tailed or _light(dim))
     return Composed((*before, *between, _directed(parts[-1])))
 
 
@@ -99,7 +100,7 @@ def _uncoupled(dim: int) -> Coupled:
 
 
 def _light(dim: int) -> Tailed:
-    return Tailed(np.zeros(dim), np.ones(dim), np.full(dim, LINEAR))
+    return Tailed.of(dim, np.empty(0, int), np.empty(0), np.empty(0), np.empty(0))
 
 
 def _with_room(coupled: Coupled) -> Coupled:
@@ -110,6 +111,19 @@ def _with_room(coupled: Coupled) -> Coupled:
         drivers=np.pad(coupled.drivers, (0, more)),
         slope=np.pad(coupled.slope, ((0, more), (0, 0))),
         curve=np.pad(coupled.curve, ((0, more), (0, 0))),
+    )
+
+
+def _with_slots(tailed: Tailed) -> Tailed:
+    """Add slots that no element has, for maps that are linear."""
+    room = min(_room(len(tailed.which), _TAILS), max(len(tailed.slot), 1))
+    more = 0, room - len(tailed.which)
+    return Tailed(
+        np.pad(tailed.which, more),
+        tailed.slot,
+        np.pad(tailed.centre, more),
+        np.pad(tailed.scale, more, constant_values=1.0),
+        np.pad(tailed.weight, more, constant_values=LINEAR),
     )
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from taut.chains.coordinates import Coordinates, Points, Values, as_pytree
 
-Each = Float[np.ndarray, " dim"]
+Each = Float[np.ndarray, " tails"]
 
 # Quantiles that are compared: where a standard normal has them, and the probabilities.
 _INNER, _OUTER = 0.67449, 1.95996
@@ -30,12 +30,18 @@ class Tailed(Coordinates):
 
     .. math:: z_i = m_i + s_i \sinh(d_i x_i) / d_i
 
+    Few elements have such tails, and what others would take is spared.
+
     Parameters
     ----------
+    which
+        Elements with tails.
+    slot
+        Of every element, its place among these, and -1 where it is none of them.
     centre, scale
-        :math:`m` and :math:`s`.
+        :math:`m` and :math:`s` of those with tails.
     weight
-        :math:`d` > 0 of the tails; where it is tiny the map is linear.
+        Their :math:`d` > 0; where it is tiny the map is linear.
 
     References
     ----------
@@ -43,25 +49,42 @@ class Tailed(Coordinates):
     Stereographic Markov chain Monte Carlo, on chains in heavy tails.
     """
 
+    which: Int[np.ndarray, " tails"]
+    slot: Int[np.ndarray, " dim"]
     centre: Each
     scale: Each
     weight: Each
 
+    @classmethod
+    def of(cls, dim: int, which: np.ndarray, centre: Each, scale: Each, weight: Each) -> "Tailed":
+        """Make one of some elements' numbers, in so many dimensions."""
+        slot = np.full(dim, -1)
+        slot[which] = np.arange(len(which))
+        return cls(which, slot, centre, scale, weight)
+
     def push(self, x: Points) -> tuple[Points, Values]:
-        xp, bent = x.__array_namespace__(), self.weight * x
+        xp, bent = x.__array_namespace__(), self.weight * x[:, self.which]
         log_slope = xp.logaddexp(bent, -bent) - np.log(2.0) + xp.log(self.scale)
-        return self.centre + self.scale * xp.sinh(bent) / self.weight, log_slope.sum(axis=1)
+        moved = self.centre + self.scale * xp.sinh(bent) / self.weight
+        return self._put(moved, x), log_slope.sum(axis=1)
 
     def pull(self, x: Points, slopes: Points) -> Points:
-        xp, bent = x.__array_namespace__(), self.weight * x
-        return slopes * self.scale * xp.cosh(bent) + self.weight * xp.tanh(bent)
+        xp, bent = x.__array_namespace__(), self.weight * x[:, self.which]
+        pulled = slopes[:, self.which] * self.scale * xp.cosh(bent)
+        return self._put(pulled + self.weight * xp.tanh(bent), slopes)
 
     def whiten(self, z: Points) -> Points:
-        xp = z.__array_namespace__()
-        return xp.asinh((z - self.centre) * self.weight / self.scale) / self.weight
+        away = (z[:, self.which] - self.centre) * self.weight / self.scale
+        return self._put(z.__array_namespace__().asinh(away) / self.weight, z)
+
+    def _put(self, some: Points, others: Points) -> Points:
+        """Put what elements with tails become among what the others are."""
+        if not len(self.which):
+            return others
+        return others.__array_namespace__().where(self.slot >= 0, some[:, self.slot], others)
 
 
-def lighten(x: Points, effective: Each) -> Tailed | None:
+def lighten(x: Points, effective: Float[np.ndarray, " dim"]) -> Tailed | None:
     """Find the elements whose outer quantiles are further out than a Gaussian's.
 
     Parameters
@@ -83,7 +106,7 @@ def lighten(x: Points, effective: Each) -> Tailed | None:
     heavy = clear & (weight > _LEAST)
     if not heavy.any():
         return None
-    scale = (high - low) / 2.0 * weight / np.sinh(_INNER * weight)
-    return Tailed(
-        np.where(heavy, median, 0.0), np.where(heavy, scale, 1.0), np.where(heavy, weight, LINEAR)
-    )
+    which = np.flatnonzero(heavy)
+    median, width, weight = median[which], (high - low)[which], weight[which]
+    scale = width / 2.0 * weight / np.sinh(_INNER * weight)
+    return Tailed.of(x.shape[1], which, median, scale, weight)

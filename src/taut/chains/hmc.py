@@ -102,6 +102,7 @@ class Chains:
         self.gradients, self._random = gradients, random
         self.travel, self.acceptance = _TRAVEL, _ACCEPTED
         self._around_python = {True: 0, False: 0}
+        self._tally: Tally | None = None
         self.z = self._usable(starts)
         self.precondition(coordinates)
 
@@ -143,10 +144,20 @@ class Chains:
         good = np.isfinite(self.gradients(starts)[0])
         return starts[_refilled(good, self._random)]
 
-    def run(self, transitions: int) -> Window:
-        """Make some transitions; the step size is adapted all the while."""
+    def run(self, transitions: int, onto: Window | None = None) -> Window:
+        """Make some transitions; the step size is adapted all the while.
+
+        Parameters
+        ----------
+        transitions
+            How many.
+        onto
+            What the last call returned, if these are to be counted with its own.
+        """
         draws = np.empty((transitions, *self.z.shape))
-        accepted, tally = np.zeros(len(self.z)), Tally(*self.z.shape)
+        accepted, tally = np.zeros(len(self.z)), self._tally
+        if onto is None or tally is None:
+            self._tally = tally = Tally(*self.z.shape)
         ends, integrate = [End.nowhere(self.z.shape[1])], self._integrator()
         for i in range(transitions):
             end = self._move(integrate)
@@ -159,7 +170,8 @@ class Chains:
         diverged, left = (
             np.concatenate(some) for some in zip(*(e.lost for e in ends), strict=True)
         )
-        return Window(draws, accepted, said, diverged, left)
+        window = Window(draws, accepted, said, diverged, left)
+        return window if onto is None else onto.joined(window)
 
     def _move(self, integrate: AbstractIntegrator) -> End:
         """Move all chains once."""

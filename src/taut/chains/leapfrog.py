@@ -2,11 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol, final
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from taut.chains.coordinates import Coordinates, Points
+from taut.chains.non_centering import rounded_away
 from taut.gradients import AbstractGradients
 
 # The log density and its gradient at points of z.
@@ -130,15 +134,28 @@ def leapfrog(
     def leap(i: Any, at: tuple[ChainState, Any, Any]) -> tuple[ChainState, Any, Any]:
         moved, momentum, last = at
         x = moved.x + steps * momentum
-        z, log_det = coordinates.push(x)
+        z, log_det, pull = _pushed(coordinates, x)
         values, slopes = usable(*evaluate(z))
-        values, slopes = values + log_det, coordinates.pull(x, slopes)
+        values, slopes = values + log_det, pull(slopes)
         last = xp.where(xp.isfinite(values)[:, None], z, last)
         momentum = momentum + xp.where(i < leaps - 1, 1.0, 0.5) * steps * slopes
         return ChainState(x, z, values, slopes), momentum, last
 
     momentum = momentum + 0.5 * steps * state.slopes
-    return Trajectory(*repeat(leaps, leap, (state, momentum, state.z)))
+    end, momentum, last = repeat(leaps, leap, (state, momentum, state.z))
+    values = end.values - rounded_away(coordinates, end.x, end.z)
+    return Trajectory(end._replace(values=values), momentum, last)
+
+
+def _pushed(coordinates: Coordinates, x: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
+    """Push points, and return what pulls gradients back there.
+
+    A program computes what both need once if the one is derived from the other.
+    """
+    if isinstance(x, np.ndarray):
+        return *coordinates.push(x), partial(coordinates.pull, x)
+    (z, log_det), pull = jax.vjp(coordinates.push, x)
+    return z, log_det, lambda slopes: pull((slopes, jnp.ones_like(log_det)))[0]
 
 
 def usable(values: Any, slopes: Any) -> tuple[Any, Any]:

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from taut.chains.coordinates import Coordinates, Points, Values
+from taut.chains.coordinates import Composed, Coordinates, Points, Values
 from taut.gradients import AbstractGradients
 from taut.target import Conditionals, Target
 
 # Points of one call of a program: as many as chains that go on.
 _BLOCK = 64
+# Units in the last place of a mean that a prior's standard deviation has to be worth.
+_FINE = 64.0
 
 Each = Float[np.ndarray, " dim"]
 Vector = Float[Array, " dim"]
@@ -89,6 +91,20 @@ class Conditioned(Coordinates):
         """Compute centre and scale of the elements, 0 and 1 of other elements."""
         return place(*self.prior(z), *self._data)
 
+    def rounded_away(self, x: Points, z: Points) -> Values:
+        """Compute by how much the log density is too high for rounding; 0 where it is not.
+
+        Where the prior is narrower than numbers are fine, elements are their means to the last
+        digit, however far `x` says that they are from them.
+        """
+        xp, (mean, std) = z.__array_namespace__(), self.prior(z)
+        precision, weighted_mean = self._data
+        share = 1.0 + precision * std**2
+        exact = std * (weighted_mean - precision * mean) / share + x / share**0.5
+        is_fine = std > _FINE * np.finfo(self._target.dtype).eps * xp.abs(mean)
+        excess = 0.5 * (exact**2 - ((z - mean) / std) ** 2)
+        return xp.where(self.mask & ~is_fine, excess, 0.0).sum(axis=1)
+
     def _call(self, program: Any, *points: Points) -> Any:
         """Call a program for as many blocks as hold the points; the last is filled up."""
         if not isinstance(points[0], np.ndarray):
@@ -100,6 +116,14 @@ class Conditioned(Coordinates):
             made = self._target.programs(program, self._target, filled, self._data, self.mask)
             blocks.append(jax.tree.map(lambda a: np.asarray(a, float), made))
         return jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *blocks)
+
+
+def rounded_away(coordinates: Coordinates, x: Points, z: Points) -> Values | float:
+    """Compute by how much the log density in such coordinates is too high for rounding."""
+    first, *others = coordinates.parts if isinstance(coordinates, Composed) else (coordinates,)
+    if not isinstance(first, Conditioned):
+        return 0.0
+    return first.rounded_away(Composed(tuple(others)).push(x)[0] if others else x, z)
 
 
 def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:

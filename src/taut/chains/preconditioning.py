@@ -1,7 +1,7 @@
 """Learn from where chains have been the coordinates in which they go on."""
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from taut.chains.coordinates import Composed, Coordinates, Linear
 from taut.chains.coupling import couple
@@ -21,6 +21,9 @@ _MOST = 5_000
 _ASKED = 1_000
 # An eigenvalue has to lie so far outside of what noise alone would give, of its square root.
 _CLEAR = 1.05
+# How many times more elements than correlated ones there are where no matrix of all is written, and
+# the least eigenvalue of the correlations of these.
+_MANY, _LEAST = 4, 1e-10
 
 
 def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coordinates:
@@ -47,7 +50,20 @@ def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
     mean, std = np.where(mask, 0.0, normal.mean), np.where(mask, 1.0, normal.std)
     if not isinstance(normal, DenseNormal):
         return ScaledLowRankNormal.diagonal(mean, std)
+    if _MANY * np.count_nonzero(~mask) <= len(mask):
+        return _of_few(mean, std, normal.cov, np.flatnonzero(~mask))
     return DenseNormal.of(mean, np.where(mask | mask[:, None], np.diag(std**2), normal.cov))
+
+
+def _of_few(
+    mean: Effective, std: Effective, cov: Float[np.ndarray, "dim dim"], few: Int[np.ndarray, " few"]
+) -> ScaledLowRankNormal:
+    """Make a Gaussian of which few elements are correlated, and no others."""
+    correlation = cov[np.ix_(few, few)] / np.outer(std[few], std[few])
+    values, vectors = np.linalg.eigh(correlation)
+    directions = np.zeros((len(mean), len(few)))
+    directions[few] = vectors
+    return ScaledLowRankNormal(mean, std, directions, np.sqrt(np.maximum(values, _LEAST)))
 
 
 def adapted(

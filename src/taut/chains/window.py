@@ -69,6 +69,17 @@ class Window:
     def __reduce__(self) -> Any:
         return partial(Window.restored, **self.stored()), ()
 
+    def joined(self, later: "Window") -> "Window":
+        """Return this one with the transitions after it, whose `said` is that of all of them."""
+        counts = len(self.draws), len(later.draws)
+        return Window(
+            np.concatenate([self.draws, later.draws]),
+            np.average([self.accepted, later.accepted], axis=0, weights=counts),
+            later.said,
+            np.concatenate([self.diverged, later.diverged]),
+            np.concatenate([self.left, later.left]),
+        )
+
     @property
     def correction(self) -> Correction | Moved:
         """Takes from draws the noise that gradients show, where these can be believed."""

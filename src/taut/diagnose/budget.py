@@ -14,6 +14,8 @@ _CHEAP = 30_000
 _MEAN_ERROR = 0.025
 # The same of the logarithm of a standard deviation, where gradients do not correct it.
 _LOG_SD_ERROR = 0.025
+# How many times longer than its noise asks for a window is to be, and the bounds of that.
+_SPARE, _LONGER_ONCE = 1.1, (1.25, 2.5)
 # Effective draws from which on tails are said to be heavy after `heavy_times` as many, if so.
 _PLENTY = 600
 # Operations that a repair may take, ten to forty seconds of them, with so many for each element of
@@ -59,8 +61,20 @@ def is_enough(outcome: Outcome, window: Window, operations: float) -> bool:
     return outcome is Outcome.REPAIRED and (not is_cheap or _is_precise(window))
 
 
+def times_longer(window: Window) -> float:
+    """Compute how many times longer a window has to be, to be precise, with something to spare."""
+    return float(np.clip(_SPARE * _noise(window), *_LONGER_ONCE))
+
+
 def _is_precise(window: Window) -> bool:
     """Whether means, and what gradients do not correct of spreads, are known well enough."""
+    return _noise(window) < 1.0
+
+
+def _noise(window: Window) -> float:
+    """Compare variances of means and spreads with what they may be: the largest of their ratios."""
     error = window.correction.standard_error / np.maximum(window.pooled.std(axis=0), 1e-300)
-    is_known = window.said.holds or window.log_std_error.max() < _LOG_SD_ERROR
-    return bool(error.max() < _MEAN_ERROR and is_known and (window.effective > _PLENTY).all())
+    ratios = [(error.max() / _MEAN_ERROR) ** 2, _PLENTY / max(window.effective.min(), 1e-300)]
+    if not window.said.holds:
+        ratios.append((window.log_std_error.max() / _LOG_SD_ERROR) ** 2)
+    return float(max(ratios))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.chains import Chains, Window
+from taut.diagnose.budget import times_longer
 from taut.diagnose.check import check
 from taut.diagnose.finding import Finding, failed
 from taut.diagnose.repair import outcome_of, repair
@@ -142,19 +143,23 @@ class Journal:
         return chains
 
     def repair(self, gradients: AbstractGradients, chains: Chains) -> Iterator[Window]:
-        """Go on with the chains of a check; each window is compared with the one before."""
+        """Go on with the chains of a check; each window is compared with the one before.
+
+        One that has settled is gone on with, for less noise.
+        """
         assert self.check is not None
-        window, space = self.check.window, gradients.target.space
-        rounds = repair(chains, window)
+        before, space = self.check.window, gradients.target.space
+        rounds, times = repair(chains, before), None
         while True:
-            before = window
             with self.stage("repair by chains", gradients) as stage:
-                window = next(rounds)
+                window = rounds.send(times)
                 stage.note = f"each chain is worth {window.draws_each.min():.1f} draws"
             moments = Moments.known(before.corrected.mean(axis=0), before.corrected.std(axis=0))
             self.check = shift_of(moments, window, may_jump=bool(self.jumps))
             self.conclude(*outcome_of(self.check, before, space))
             yield window
+            times = times_longer(window) if self.outcome is Outcome.REPAIRED else None
+            before = window if times is None else before
 
     @contextmanager
     def stage(self, name: str, gradients: AbstractGradients) -> Iterator[Stage]:

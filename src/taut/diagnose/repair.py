@@ -22,11 +22,12 @@ _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
 _FARTHEST, _RARE = 6.4, 0.001
 
 
-def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
+def repair(chains: Chains, window: Window) -> Generator[Window, float | None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
     Windows grow; transitions become longer where chains stay apart from one another, and steps
-    shorter where some diverge.
+    shorter where some diverge. What is sent tells how many times longer a window should be that is
+    good but for its noise: it is gone on with.
     """
     begin, record = chains.coordinates, _RECORD
     assert isinstance(begin, Linear)
@@ -37,7 +38,11 @@ def repair(chains: Chains, window: Window) -> Generator[Window, None, None]:
         chains.precondition(adapted(start, window.draws))
         chains.run(record // 2)
         before, window = window, chains.run(record)
-        yield window
+        times = yield window
+        while times is not None and len(window.draws) < most:
+            wanted = min(int(np.ceil(times * len(window.draws))), most)
+            window = chains.run(wanted - len(window.draws), window)
+            times = yield window
         record = min(int(_GROWTH * record), most)
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)

@@ -29,8 +29,9 @@ class Auto(DirectInference):
 
     1. Quasi-Newton paths (Pathfinder), eight if they agree and up to 64 until three of them found
        the best mode, and the curvature there (Laplace).
-    2. A dense Gaussian by batch and match from the best of them; above 300 dimensions one of few
-       directions may come first, above 1 000 it comes alone. Stages compete on their ELBO.
+    2. A dense Gaussian by batch and match from the best of them. Above 300 dimensions one that is
+       near is moved to the means and scales of gradients at its draws instead; to one that is far
+       one of few directions comes first, and above 1 000 alone. Stages compete on their ELBO.
     3. Short Hamiltonian chains start at its draws. If they move no marginal, the Gaussian is the
        result, with the means and marginal standard deviations that they and their gradients tell.
        If they do, they go on, in coordinates that are non-centred where the model's prior is

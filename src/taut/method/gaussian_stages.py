@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import criteria
-from taut.gaussian import LowRankNormal, Normal, ScaledLowRankNormal, Weights, as_dense
+from taut.gaussian import DenseNormal, LowRankNormal, Normal, ScaledLowRankNormal, Weights, as_dense
 from taut.gradients import OutOfTime
 from taut.matching import Matched, batch_match, draws_for, leap_and_patch
 from taut.method.problem import Problem
@@ -16,6 +16,11 @@ from taut.modes import Basin, Modes, Search, counts, is_apart, laplace_at
 # Dimensions up to which a covariance is written out, and from which on few directions come first,
 # if the best Gaussian is off by so many nats for each dimension.
 DENSE, _WIDE, _FAR_EACH = 1000, 300, 0.05
+# How far the best Gaussian may be off in so many dimensions, in nats for each, where it is moved to
+# its mean and no dense one matched, which takes ten times as long.
+_NEAR_EACH = 0.03
+# How many times a variance may change in a step.
+_MOST = 4.0
 # Draws by which stages are compared, and fewer where each reads very many rows.
 _DRAWS, _FEW_DRAWS = 512, 128
 # Divergence of a batch, in nats, under which no other Gaussian would be better.
@@ -99,6 +104,9 @@ class GaussianStages:
         if self.best is None or self.is_exact:
             return
         dim = len(self._problem.start)
+        if _WIDE < dim <= DENSE and self.weights.divergence < _NEAR_EACH * dim:
+            yield self._match("moments by gradients at draws", self._stepped)
+            return
         is_far = self.weights.divergence > _FAR_EACH * dim
         if dim > DENSE or (dim > _WIDE and is_far):
             yield self._match("low-rank batch and match", self._patched)
@@ -209,6 +217,19 @@ class GaussianStages:
         steps = batch_match(self._gradients, as_dense(begin), self._random, draws=draws)
         reached = self._last(steps, until_flat=True).normal
         return reached.triangular() if reached.is_finite else begin
+
+    def _stepped(self, begin: Normal) -> Normal:
+        """Step to the mean, and the scales in its own coordinates, that gradients at draws say.
+
+        A step of natural gradients; draws come with their mirror images.
+        """
+        normal = as_dense(begin)
+        half = self._random.normal(size=(_DRAWS // 2, len(begin.mean)))
+        x = np.concatenate([half, -half])
+        slopes = normal.pull(self._gradients(normal.mean + normal.color(x))[1])
+        curvature = np.clip(-(x * slopes).sum(axis=0) / (x**2).sum(axis=0), 1 / _MOST, _MOST)
+        step = normal.color((slopes.mean(axis=0) / curvature)[None])[0]
+        return DenseNormal(normal.mean + step, normal.root / np.sqrt(curvature))
 
     def _patched(self, begin: Normal) -> Normal:
         """Never write a covariance out."""
