@@ -123,6 +123,8 @@ def average(losses: np.ndarray) -> float:
 def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str:
     """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
     done = len(losses)
+    if steps == 0:
+        return "Finished: no steps were asked for"
     if steps is None:
         value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
         head = "Interrupted" if stopped in (None, INTERRUPTED) else "Finished"

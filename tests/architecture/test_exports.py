@@ -8,7 +8,7 @@ import taut.method.registry
 from architecture.source import ROOT, is_package, modules, paths, trees
 
 # All but the namespace that stands in for PyMC's, whose names are PyMC's to choose.
-PACKAGES = [name for name in paths() if is_package(name) and name != "taut.pymc"]
+PACKAGES = [name for name in paths() if is_package(name) and not name.startswith("taut.pymc")]
 
 
 def imported(package: str) -> set[str]:

@@ -18,12 +18,15 @@ from taut.approximation.expressions import (
     evaluate,
     evaluate_over_trace,
     expressions,
+    histogram,
+    keep_scale,
     logp,
     logq,
     mean,
     params,
     rslice,
     sample_node,
+    scale_cost_to_minibatch,
     set_size_and_deterministic,
     shared_params,
     std,
@@ -31,7 +34,7 @@ from taut.approximation.expressions import (
     symbolic_random,
     varlogp,
 )
-from taut.approximation.groups import Group, assemble
+from taut.approximation.groups import Group, assemble, model_of
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
 from taut.approximation.log_likelihood import log_likelihood
@@ -63,7 +66,7 @@ class Approximation:
     groups
         Which variables get which family; see `taut.Group`. Together they have every variable.
     model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
+        A PyMC model, by default that of the groups or the one on the context, or a `taut.Target`.
     random_seed
         Decides start points that are random, and the draws that are given no seed of their own.
 
@@ -88,7 +91,7 @@ class Approximation:
     ) -> None:
         timing = Timing()
         with building(timing, "lift"):
-            self._source = as_source(model)
+            self._source = as_source(model_of(groups, model))
             self.random_seed = seed.entropy(random_seed)
             target = self._source.target()
             start_seed = int(seed.key_words(self.random_seed, seed.START)[0])
@@ -186,6 +189,8 @@ class Approximation:
     std = property(std)
     cov = property(cov)
     params = property(params)
+    histogram = property(histogram)
+    scale_cost_to_minibatch = property(scale_cost_to_minibatch, keep_scale)
     shared_params = property(shared_params)
     expressions = property(expressions)
     symbolic_random = property(symbolic_random)
