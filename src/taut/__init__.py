@@ -41,6 +41,7 @@ from taut.rows import IterableRows as IterableRows
 from taut.rows import ParquetRows as ParquetRows
 from taut.rows import ZarrRows as ZarrRows
 from taut.target import Target as Target
+from taut.versions import show_versions as show_versions
 
 __version__ = version("taut")
 
@@ -80,6 +81,7 @@ __all__ = [
     "sample_approx",
     "set_cache_directory",
     "sgd",
+    "show_versions",
     "total_norm_constraint",
     "vsbc",
 ]

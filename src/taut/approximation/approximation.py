@@ -40,9 +40,11 @@ from taut.approximation.linear_response import linear_response
 from taut.approximation.log_likelihood import log_likelihood
 from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
 from taut.approximation.nuts_start import nuts_start
+from taut.approximation.predictive import predict
 from taut.approximation.record import WRITTEN, Record
 from taut.approximation.saving import save
 from taut.approximation.state import State
+from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
 from taut.approximation.trust import diagnose, repair
 from taut.descent import Stand
@@ -176,12 +178,16 @@ class Approximation:
     linear_response = linear_response
     nuts_start = nuts_start
     save = save
+    predict = predict
+    summary = summary
     evaluate = evaluate
     evaluate_over_trace = evaluate_over_trace
     sample_node = sample_node
     set_size_and_deterministic = set_size_and_deterministic
     rslice = rslice
 
+    report = property(report)
+    trusted = property(trusted)
     parameters = property(parameters)
     mean_data = property(mean_data)
     std_data = property(std_data)
