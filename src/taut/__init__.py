@@ -86,3 +86,8 @@ __all__ = [
     "vsbc",
 ]
 __all__ += _registry.__all__
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return sorted([*__all__, "__version__"])

@@ -82,3 +82,7 @@ def test_no_docstring_begins_with_give_or_tell() -> None:
 
 def test_every_public_name_has_a_docstring() -> None:
     assert [name for name in taut.__all__ if not inspect.getdoc(getattr(taut, name))] == []
+
+
+def test_dir_shows_what_is_public_alone() -> None:
+    assert set(dir(taut)) == {*taut.__all__, "__version__"}
