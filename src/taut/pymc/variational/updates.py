@@ -30,6 +30,22 @@ from taut.pymc.variational.rules import (
     with_nesterov_momentum,
 )
 
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adagrad_window",
+    "adam",
+    "adamax",
+    "apply_momentum",
+    "apply_nesterov_momentum",
+    "momentum",
+    "nesterov_momentum",
+    "norm_constraint",
+    "rmsprop",
+    "sgd",
+    "total_norm_constraint",
+]
+
 
 def sgd(loss_or_grads: Any = None, params: Any = None, learning_rate: Any = 1e-3) -> Any:
     """Stochastic gradient descent.
