@@ -367,6 +367,12 @@ class TestTracker:
         tracker(None, None, 4)
         assert (tracker["none"], tracker["three"]) == (["none"], [4])
 
+    def test_a_function_of_any_arguments_is_called_either_way(self) -> None:
+        # As in PyMC: without arguments, unless that fails.
+        tracker = ours.Tracker(last=lambda *t: t[-1], number=lambda *t: len(t))
+        tracker(None, None, 4)
+        assert (tracker["last"], tracker["number"]) == ([4], [0])
+
     def test_what_a_function_raises_is_raised(self) -> None:
         def fail() -> None:
             raise ZeroDivisionError("mine")

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -116,6 +117,49 @@ def test_bar_shows_speed_loss_and_time_left(clock: Callable[[float], None]) -> N
     # Time spent on compiling the first chunk does not count: 500 steps in half a second.
     for part in ("Fitting", "60%", "1,000 steps/s", "Average Loss = 5", "0:00:"):
         assert part in file.getvalue()
+
+
+def test_bar_of_a_fit_that_ends_by_itself_has_no_speed(clock: Callable[[float], None]) -> None:
+    bar, file = terminal()
+    bar.start(None)
+    bar.update(np.full(1, 5.0))
+    clock(0.5)
+    bar.update(np.full(3, 5.0))
+    bar.finish(np.full(3, 5.0), "trusted")
+    assert "Average Loss = 5" in file.getvalue()
+    assert "steps/s" not in file.getvalue()
+
+
+def test_bar_in_a_notebook_is_an_output_that_is_updated(
+    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without ipywidgets, and without a word of rich about them."""
+    shown: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, data: dict[str, str], raw: bool) -> None:
+            assert raw
+            shown.append(data)
+
+    def display(data: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        assert display_id
+        Handle().update(data, raw)
+        return Handle()
+
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    bar = RichProgress(console=Console(file=io.StringIO(), force_jupyter=True))
+    bar.start(1000)
+    bar.update(np.full(100, 5.0))
+    clock(0.5)
+    bar.update(np.full(600, 5.0))
+    bar.finish(np.full(600, 5.0), "a < b")
+    assert len(shown) == 5
+    assert "compiling" in shown[0]["text/plain"]
+    assert "60%" in shown[2]["text/plain"]
+    assert "1,000 steps/s" in shown[2]["text/html"]
+    assert shown[4]["text/plain"].endswith("Interrupted at 600 [60%]: Average Loss = 5\na < b")
+    assert "a &lt; b</pre>" in shown[4]["text/html"]
 
 
 def test_bar_is_drawn_a_few_times_a_second_at_most(clock: Callable[[float], None]) -> None:

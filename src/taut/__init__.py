@@ -42,6 +42,7 @@ from taut.rows import IterableRows as IterableRows
 from taut.rows import ParquetRows as ParquetRows
 from taut.rows import ZarrRows as ZarrRows
 from taut.target import Target as Target
+from taut.versions import show_versions as show_versions
 
 __version__ = version("taut")
 
@@ -82,7 +83,13 @@ __all__ = [
     "set_cache_directory",
     "sgd",
     "structure",
+    "show_versions",
     "total_norm_constraint",
     "vsbc",
 ]
 __all__ += _registry.__all__
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return sorted([*__all__, "__version__"])

@@ -22,6 +22,12 @@ def as_positive(name: str, value: Any) -> int:
     raise ArgumentError(f"{name} must be a positive integer, got {value!r}.{whole}")
 
 
+def as_count(name: str, value: Any) -> int:
+    """Take a positive integer, or 0."""
+    none = isinstance(value, int | np.integer) and not isinstance(value, bool) and value == 0
+    return 0 if none else as_positive(name, value)
+
+
 def as_number(name: str, value: Any, *, zero: bool = False) -> float:
     """Take a finite number > 0, or >= 0."""
     if is_number(value) and np.isfinite(value) and (value > 0 or (zero and value == 0)):

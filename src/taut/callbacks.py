@@ -225,7 +225,8 @@ class Tracker(Callback):
     """Record what functions return, while a fit goes on.
 
     A function that can be called without arguments is; any other is called as
-    ``function(approx, losses, i)``. What a function raises is raised.
+    ``function(approx, losses, i)``, and so is one of any arguments, such as ``lambda *t: t[-1]``,
+    that fails without. What a function raises is raised.
 
     Parameters
     ----------
@@ -252,14 +253,12 @@ class Tracker(Callback):
                     f"{name} must be a function whose results are recorded, such as "
                     f"approx.mean.eval; got {function!r}."
                 )
-        self._functions = {
-            name: (function, _takes_no_arguments(function)) for name, function in functions.items()
-        }
+        self._functions = {name: (f, _way_to_call(f)) for name, f in functions.items()}
         self.hist: dict[str, list[Any]] = defaultdict(list)
 
     def __call__(self, approx: Any, losses: np.ndarray | None, i: int) -> None:
-        for name, (function, plain) in self._functions.items():
-            self.hist[name].append(function() if plain else function(approx, losses, i))
+        for name, (function, call) in self._functions.items():
+            self.hist[name].append(call(function, approx, losses, i))
 
     def record(self, approx: Any, losses: np.ndarray | None, i: int) -> None:
         """Record once, by hand."""
@@ -275,12 +274,32 @@ class Tracker(Callback):
         return self.hist[name]
 
 
-def _takes_no_arguments(function: Callable[..., Any]) -> bool:
+def _way_to_call(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
-        inspect.signature(function).bind()
+        signature = inspect.signature(function)
+        signature.bind()
     except TypeError:
-        return False
+        return _with_arguments
     except ValueError:
         # Built-in functions without a signature, such as time.time, take none as a rule.
-        return True
-    return True
+        return _without_arguments
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    return _either if inspect.Parameter.VAR_POSITIONAL in kinds else _without_arguments
+
+
+def _without_arguments(function: Callable[..., Any], *_: Any) -> Any:
+    return function()
+
+
+def _with_arguments(function: Callable[..., Any], *given: Any) -> Any:
+    return function(*given)
+
+
+def _either(function: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return function()
+    except StopIteration:
+        raise
+    except Exception:
+        # Its signature does not say how it is meant.
+        return function(*given)

@@ -4,11 +4,12 @@ TautError
 ├── ModelError           the model can not be fitted as it is written
 │   └── DiscreteVariableError
 ├── ArgumentError        an argument of a public call (also a ValueError)
+│   ├── UnknownArgumentError an argument that is none of the call's (also a TypeError)
 │   ├── StartError       the start point: a name, a shape
-│   ├── GroupError           groups that do not make one approximation
-│   └── MethodError      an unknown method
+│   ├── GroupError           groups that do not make one approximation (also a TypeError)
+│   └── MethodError      an unknown method (also a KeyError and a TypeError)
 ├── RowsError            rows of data can not be read, or are not what was declared
-├── OptimizerError       what was given is no optimizer (also a TypeError)
+├── OptimizerError       what was given is no optimizer (also a TypeError and a ValueError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
 ├── StorageError         a fit can not be saved, or a saved one can not be read
 └── NotFittedError       a result is asked for before there is one
@@ -46,14 +47,18 @@ class StartError(ArgumentError):
     """The start point names no variable of the model, or has another shape."""
 
 
-class MethodError(ArgumentError, KeyError):
+class UnknownArgumentError(ArgumentError, TypeError):
+    """An argument is none of those that are taken there."""
+
+
+class MethodError(ArgumentError, KeyError, TypeError):
     """No method of inference has that name."""
 
     # KeyError shows the repr of its message, which makes a long one unreadable.
     __str__ = Exception.__str__
 
 
-class GroupError(ArgumentError):
+class GroupError(ArgumentError, TypeError):
     """Groups of variables do not make one approximation."""
 
 
@@ -61,7 +66,7 @@ class RowsError(TautError, ValueError):
     """Rows of data can not be read, or are not what they were declared to be."""
 
 
-class OptimizerError(TautError, TypeError):
+class OptimizerError(TautError, TypeError, ValueError):
     """What was given is no optimizer, or has a hyper-parameter that makes no sense."""
 
 

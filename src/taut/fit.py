@@ -7,13 +7,23 @@ from typing import Any, Literal
 import jax
 
 from taut.approximation import Approximation
-from taut.arguments import as_flag, as_positive, as_seconds, check_mapping
+from taut.arguments import as_count, as_flag, as_positive, as_seconds, check_mapping
 from taut.batches import AllRows
 from taut.callbacks import as_callbacks
 from taut.engine import never_lost
 from taut.errors import ArgumentError, MethodError
 from taut.frontend import is_model, nearest
-from taut.method import ADVI, METHODS, AnyInference, Auto, Setup, given, made, not_taken
+from taut.method import (
+    ADVI,
+    METHODS,
+    AnyInference,
+    Auto,
+    Setup,
+    given,
+    made,
+    not_taken,
+    refuse_more,
+)
 from taut.rows import AbstractRows
 from taut.target import Target
 
@@ -44,6 +54,7 @@ def fit(
     more_replacements: Mapping[Any, Any] | None = None,
     require_total_size: bool = True,
     max_seconds: float | None = None,
+    **more: Any,
 ) -> Approximation:
     """Approximate the posterior of a PyMC model.
 
@@ -54,8 +65,8 @@ def fit(
     ----------
     n
         Steps, by default 10 000; where a fit ends by itself the most of them: 100 000 with
-        ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``. A model that stands here
-        is the model.
+        ``step_size="auto"``, and blocks of 32 gradients with ``"auto"``. 0 steps give what a fit
+        by steps starts from. A model that stands here is the model.
     method
         A name, in any case (an unknown one gets an error that lists all), a class such as
         `taut.ADVI`, or an object of one, which then has its model and start already. Where
@@ -85,6 +96,8 @@ def fit(
         As in `taut.ADVI.fit`.
     max_seconds
         Of methods that end by themselves: when to end in any case, with the best so far.
+    **more
+        As in `taut.ADVI.fit`.
 
     Returns
     -------
@@ -115,6 +128,7 @@ def fit(
     >>> print(f"{float(draws['posterior']['mu'].mean()):.1f}")
     2.0
     """
+    refuse_more(fit, more)
     if is_model(n):
         model, n = _first_is_model(model, n), None
     # Looked at here, and so used up where it is a generator.
@@ -163,7 +177,7 @@ def method_for(
     """
     if not _is_automatic(method):
         return _known(method)
-    steps = setup.start_sigma or own or not_taken(Auto.takes, how)
+    steps = setup.start_sigma or own or not_taken(Auto.takes, how) or how.get("n") == 0
     return ADVI if steps else Auto
 
 
@@ -189,10 +203,9 @@ def _check_plain(how: Mapping[str, Any], inf_kwargs: Any) -> None:
         as_flag("score", how["score"])
     check_mapping("inf_kwargs", inf_kwargs, "{'gradient': 'path'}")
     as_seconds("max_seconds", how.get("max_seconds"))
-    words = {"n": "n, the number of steps,", "batch_size": "batch_size", "obj_n_mc": "obj_n_mc"}
-    for name, said in words.items():
-        if name in how:
-            as_positive(said, how[name])
+    as_count("n, the number of steps,", how.get("n", 0))
+    for name in {"batch_size", "obj_n_mc"} & how.keys():
+        as_positive(name, how[name])
 
 
 def _has_all_rows(target: Target) -> bool:

@@ -1,5 +1,7 @@
 """Progress of a fit, told to a person or to nobody."""
 
+import html
+import io
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -26,6 +28,8 @@ _LOGGER = logging.getLogger("taut")
 # Losses an average is taken over, as in PyMC.
 _WINDOW = 1000
 _SECONDS_BETWEEN_UPDATES = 0.25
+# Characters of a line in a notebook.
+_NOTEBOOK_WIDTH = 100
 
 
 class AbstractProgress(ABC):
@@ -57,6 +61,79 @@ class SilentProgress(AbstractProgress):
         _LOGGER.info(last_line(losses, self._steps, stopped))
 
 
+class AbstractScreen(ABC):
+    """Where a bar is drawn."""
+
+    console: Console
+
+    @abstractmethod
+    def begin(self, bar: Progress) -> None:
+        """Draw it for the first time."""
+
+    @abstractmethod
+    def show(self, bar: Progress) -> None:
+        """Draw it anew."""
+
+    @abstractmethod
+    def end(self, bar: Progress, line: str) -> None:
+        """Leave it as it is, with a last line."""
+
+
+class TerminalScreen(AbstractScreen):
+    """A terminal, or a file.
+
+    Parameters
+    ----------
+    console
+        Where it is drawn.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def begin(self, bar: Progress) -> None:
+        bar.start()
+        bar.refresh()
+
+    def show(self, bar: Progress) -> None:
+        bar.refresh()
+
+    def end(self, bar: Progress, line: str) -> None:
+        bar.stop()
+        # A callback's reason is shown as it is, brackets included.
+        self.console.print(line, highlight=False, markup=False)
+
+
+class NotebookScreen(AbstractScreen):
+    """An output of a notebook that is updated in its place, which needs no ipywidgets."""
+
+    def __init__(self) -> None:
+        # It makes text of the bar; nothing is seen of it.
+        self.console = Console(file=io.StringIO(), width=_NOTEBOOK_WIDTH, force_jupyter=False)
+
+    def begin(self, bar: Progress) -> None:
+        from IPython.display import display
+
+        self._handle: Any = display(self._drawn(bar), raw=True, display_id=True)
+
+    def show(self, bar: Progress) -> None:
+        self._handle.update(self._drawn(bar), raw=True)
+
+    def end(self, bar: Progress, line: str) -> None:
+        self._handle.update(self._drawn(bar, line), raw=True)
+
+    def _drawn(self, bar: Progress, *lines: str) -> dict[str, str]:
+        with self.console.capture() as captured:
+            self.console.print(bar.get_renderable())
+        text = "\n".join([captured.get().rstrip(), *lines])
+        # Without it JupyterLab breaks lines at the width of the window.
+        style = "margin: 0; white-space: pre-wrap; line-height: normal"
+        return {
+            "text/plain": text,
+            "text/html": f'<pre style="{style}">{html.escape(text)}</pre>',
+        }
+
+
 class RichProgress(AbstractProgress):
     """A bar with speed, loss and time left, in terminals and notebooks.
 
@@ -69,7 +146,8 @@ class RichProgress(AbstractProgress):
     """
 
     def __init__(self, theme: Theme | None = None, console: Console | None = None) -> None:
-        self._console = console or Console(theme=theme)
+        console = console or Console(theme=theme)
+        self._screen = NotebookScreen() if console.is_jupyter else TerminalScreen(console)
 
     def start(self, steps: int | None) -> None:
         self._steps, self._last, self._begin = steps, -np.inf, time.perf_counter()
@@ -80,12 +158,11 @@ class RichProgress(AbstractProgress):
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[loss]}"),
-            console=self._console,
+            console=self._screen.console,
             auto_refresh=False,
         )
         self._task: TaskID = self._bar.add_task("", total=steps, loss="", speed="compiling")
-        self._bar.start()
-        self._bar.refresh()
+        self._screen.begin(self._bar)
 
     def update(self, losses: np.ndarray) -> None:
         now = time.perf_counter()
@@ -100,17 +177,17 @@ class RichProgress(AbstractProgress):
     def finish(self, losses: np.ndarray, stopped: str | None) -> None:
         if self._last > -np.inf:
             self._show(losses, time.perf_counter())
-        self._bar.stop()
-        # A callback's reason is shown as it is, brackets included.
-        line = last_line(losses, self._steps, stopped)
-        self._console.print(line, highlight=False, markup=False)
+        self._screen.end(self._bar, last_line(losses, self._steps, stopped))
 
     def _show(self, losses: np.ndarray, now: float) -> None:
         steps = len(losses) - self._counted
         seconds = now - self._begin
-        speed = f"{steps / seconds:,.0f} steps/s" if steps and seconds > 0 else ""
+        # Iterations of a fit that ends by itself are of any length.
+        counted = steps and seconds > 0 and self._steps is not None
+        speed = f"{steps / seconds:,.0f} steps/s" if counted else ""
         loss = f"Average Loss = {average(losses):,.5g}"
-        self._bar.update(self._task, completed=len(losses), loss=loss, speed=speed, refresh=True)
+        self._bar.update(self._task, completed=len(losses), loss=loss, speed=speed)
+        self._screen.show(self._bar)
 
 
 def average(losses: np.ndarray) -> float:
@@ -123,6 +200,8 @@ def average(losses: np.ndarray) -> float:
 def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str:
     """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
     done = len(losses)
+    if steps == 0:
+        return "Finished: no steps were asked for"
     if steps is None:
         value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
         head = "Interrupted" if stopped in (None, INTERRUPTED) else "Finished"

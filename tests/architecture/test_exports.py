@@ -8,7 +8,7 @@ import taut.method.registry
 from architecture.source import ROOT, is_package, modules, paths, trees
 
 # All but the namespace that stands in for PyMC's, whose names are PyMC's to choose.
-PACKAGES = [name for name in paths() if is_package(name) and name != "taut.pymc"]
+PACKAGES = [name for name in paths() if is_package(name) and not name.startswith("taut.pymc")]
 
 
 def imported(package: str) -> set[str]:
@@ -82,3 +82,7 @@ def test_no_docstring_begins_with_give_or_tell() -> None:
 
 def test_every_public_name_has_a_docstring() -> None:
     assert [name for name in taut.__all__ if not inspect.getdoc(getattr(taut, name))] == []
+
+
+def test_dir_shows_what_is_public_alone() -> None:
+    assert set(dir(taut)) == {*taut.__all__, "__version__"}

@@ -29,7 +29,7 @@ HOST = ("gaussian", "modes", "matching", "diagnose")
 # Where a dependency may be imported: names of modules, or of packages for all in them.
 PLACES = {
     "pymc": ("taut.frontend.pymc", "taut.frontend.select", "taut.pymc"),
-    "pytensor": ("taut.frontend.pymc",),
+    "pytensor": ("taut.frontend.pymc", "taut.pymc"),
     "arviz_base": ("taut.approximation", "taut.diagnose"),
     "arviz_stats": ("taut.approximation", "taut.diagnose"),
     "arviz_plots": ("taut.approximation", "taut.calibration"),

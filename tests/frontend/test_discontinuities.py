@@ -9,7 +9,6 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from pytensor.conditional.op import ifelse
 
 import taut
 from benchmarks.posteriors import POSTERIORS
@@ -18,6 +17,12 @@ from taut.frontend.pymc.graph import read_model
 from taut.frontend.pymc.graph.discontinuities import discontinuities
 
 from .models import MODELS, QUIET
+
+try:
+    from pytensor.conditional.op import ifelse
+except ModuleNotFoundError:
+    # Where it is before PyTensor 3.3.
+    from pytensor.ifelse import ifelse
 
 pytestmark = QUIET
 

@@ -18,12 +18,15 @@ from taut.approximation.expressions import (
     evaluate,
     evaluate_over_trace,
     expressions,
+    histogram,
+    keep_scale,
     logp,
     logq,
     mean,
     params,
     rslice,
     sample_node,
+    scale_cost_to_minibatch,
     set_size_and_deterministic,
     shared_params,
     std,
@@ -31,15 +34,17 @@ from taut.approximation.expressions import (
     symbolic_random,
     varlogp,
 )
-from taut.approximation.groups import Group, assemble
+from taut.approximation.groups import Group, assemble, model_of
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
 from taut.approximation.log_likelihood import log_likelihood
 from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
 from taut.approximation.nuts_start import nuts_start
+from taut.approximation.predictive import predict
 from taut.approximation.record import WRITTEN, Record
 from taut.approximation.saving import save
 from taut.approximation.state import State
+from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
 from taut.approximation.trust import diagnose, repair
 from taut.descent import Stand
@@ -63,7 +68,7 @@ class Approximation:
     groups
         Which variables get which family; see `taut.Group`. Together they have every variable.
     model
-        A PyMC model, by default the one on the context, or a `taut.Target`.
+        A PyMC model, by default that of the groups or the one on the context, or a `taut.Target`.
     random_seed
         Decides start points that are random, and the draws that are given no seed of their own.
 
@@ -88,7 +93,7 @@ class Approximation:
     ) -> None:
         timing = Timing()
         with building(timing, "lift"):
-            self._source = as_source(model)
+            self._source = as_source(model_of(groups, model))
             self.random_seed = seed.entropy(random_seed)
             target = self._source.target()
             start_seed = int(seed.key_words(self.random_seed, seed.START)[0])
@@ -173,12 +178,16 @@ class Approximation:
     linear_response = linear_response
     nuts_start = nuts_start
     save = save
+    predict = predict
+    summary = summary
     evaluate = evaluate
     evaluate_over_trace = evaluate_over_trace
     sample_node = sample_node
     set_size_and_deterministic = set_size_and_deterministic
     rslice = rslice
 
+    report = property(report)
+    trusted = property(trusted)
     parameters = property(parameters)
     mean_data = property(mean_data)
     std_data = property(std_data)
@@ -186,6 +195,8 @@ class Approximation:
     std = property(std)
     cov = property(cov)
     params = property(params)
+    histogram = property(histogram)
+    scale_cost_to_minibatch = property(scale_cost_to_minibatch, keep_scale)
     shared_params = property(shared_params)
     expressions = property(expressions)
     symbolic_random = property(symbolic_random)

@@ -1,6 +1,7 @@
 """Results in the containers of ArviZ."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 from taut.approximation.record import Record
 from taut.approximation.state import State
 from taut.diagnose import ImportanceWeights
+from taut.errors import warn
 from taut.target import Labels
 
 _STATS = ("lp", "log_q", "log_weight")
@@ -32,7 +34,12 @@ def draws_to_datatree(
     """
     import arviz_base
 
-    labels = state.target.labels
+    data = _data_groups(model)
+    shapes = {name: values.shape[1:] for name, values in drawn["constrained"].items()}
+    shapes |= {
+        name: np.shape(value) for of_group in data.values() for name, value in of_group.items()
+    }
+    labels = fitting(state.target.labels, shapes)
     transformed = {k: v for k, v in drawn["unconstrained"].items() if k not in drawn["constrained"]}
     posterior = drawn["constrained"] | (transformed if include_transformed else {})
     groups: dict[str, Any] = {
@@ -45,7 +52,7 @@ def draws_to_datatree(
         coords=dict(labels.coords),
         dims={name: list(dims) for name, dims in labels.dims.items()},
     )
-    for group, values in _data_groups(model).items():
+    for group, values in data.items():
         if values:
             tree[group] = xr.DataTree(to_dataset(values, labels))
     tree["fit"] = xr.DataTree(xr.Dataset({"loss": ("step", np.asarray(record.hist))}))
@@ -74,6 +81,25 @@ def with_log_likelihood(
     return tree
 
 
+def fitting(labels: Labels, shapes: Mapping[str, tuple[int, ...]]) -> Labels:
+    """Leave out, with a warning, coordinates of another length than variables have there."""
+    lengths = {name: len(labels_of) for name, labels_of in labels.coords.items()}
+    wrong = {
+        dim: (length, lengths[dim])
+        for name, shape in shapes.items()
+        for dim, length in zip(labels.dims.get(name, ()), shape, strict=False)
+        if dim is not None and lengths.get(dim, length) != length
+    }
+    for dim, (length, of_labels) in wrong.items():
+        warn(
+            f"The coordinates {dim!r} have {of_labels} labels, and variables have {length} along "
+            "it: they are numbered there instead. Give labels with new data: "
+            "pm.set_data(..., coords=...)."
+        )
+    kept = {dim: values for dim, values in labels.coords.items() if dim not in wrong}
+    return replace(labels, coords=kept)
+
+
 def _known(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Leave out what there is not: log q of particles, log p of rows that are not in memory."""
     return {name: value for name, value in values.items() if not np.isnan(value).all()}
@@ -90,6 +116,11 @@ def _attributes(state: State, record: Record) -> dict[str, Any]:
         "stopped": record.stopped or "not fitted",
         "fitting_time": record.timing.total,
     }
+
+
+def observed_data(model: Any, labels: Labels) -> xr.Dataset:
+    """Label what a model observes."""
+    return to_dataset(_data_groups(model)["observed_data"], labels)
 
 
 def _data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:

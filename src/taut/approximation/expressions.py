@@ -10,7 +10,7 @@ from taut.approximation.drawing import evaluate_at, evaluated, sampled
 from taut.approximation.fitted import Fitted
 from taut.approximation.moments import parameters
 from taut.approximation.noise import words_of
-from taut.arguments import as_positive
+from taut.arguments import as_flag, as_positive
 from taut.errors import ArgumentError
 from taut.family import Particles
 
@@ -38,6 +38,22 @@ def shared_params(approx: Fitted) -> dict[str, Any]:
 def params(approx: Fitted) -> list[Any]:
     """The values of `shared_params`."""
     return list(shared_params(approx).values())
+
+
+def histogram(approx: Fitted) -> Any:
+    """The particles of an `Empirical`, one a row, as a shared variable that follows the fit.
+
+    Raises
+    ------
+    AttributeError
+        The approximation has no particles.
+    """
+    if not isinstance(approx.family, Particles):
+        raise AttributeError(
+            f"A {type(approx.family).__name__} has no histogram, which are the particles of "
+            "taut.Empirical and taut.SVGD."
+        )
+    return approx.symbolic.view("histogram")
 
 
 def mean(approx: Fitted) -> Any:
@@ -201,6 +217,27 @@ def symbolic_normalizing_constant(approx: Fitted) -> Any:
     from taut.frontend.pymc.expressions import constant
 
     return constant(1.0 if approx.state.stepping is None else approx.state.stepping.scale)
+
+
+def scale_cost_to_minibatch(approx: Fitted) -> bool:
+    """Whether losses are divided by `symbolic_normalizing_constant`: they never are."""
+    return False
+
+
+def keep_scale(approx: Fitted, value: bool) -> None:
+    """Refuse to divide losses; `False` is how it is.
+
+    Raises
+    ------
+    ArgumentError
+        It is `True`.
+    """
+    if as_flag("scale_cost_to_minibatch", value):
+        raise ArgumentError(
+            "scale_cost_to_minibatch=True has no use in taut: losses, and with them gradients, are "
+            "at the scale of all rows. What PyMC would show is "
+            "approx.hist / approx.symbolic_normalizing_constant.eval()."
+        )
 
 
 def expressions(approx: Fitted) -> Any:

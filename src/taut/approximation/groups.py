@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from taut import family as families
+from taut import seed as seeds
 from taut.arguments import as_number, as_positive, check_mapping
 from taut.errors import GroupError
 from taut.family import AbstractFamily, ByName, Product, Start
@@ -39,6 +40,11 @@ class Group:
         Directions of ``"low_rank"``; by default the root of the group's dimension.
     size, jitter
         Points of ``"empirical"``, and the scale of their scatter around the start.
+    model
+        The PyMC model, for an approximation that is given none; without either, the one on the
+        context.
+    random_seed
+        Decides the scatter; by default the seed of the approximation does.
 
     Examples
     --------
@@ -60,6 +66,8 @@ class Group:
     rank: int | None = None
     size: int = 100
     jitter: float = 1.0
+    model: Any = field(default=None, kw_only=True, repr=False)
+    random_seed: Any = field(default=None, kw_only=True)
     _kind: type[ByName] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +76,8 @@ class Group:
         object.__setattr__(self, "jitter", as_number("jitter", self.jitter, zero=True))
         if self.rank is not None:
             object.__setattr__(self, "rank", as_positive("rank", self.rank))
+        if self.random_seed is not None:
+            object.__setattr__(self, "random_seed", seeds.entropy(self.random_seed))
         check_mapping("start", self.start, "{'mu': 1.0}")
         check_mapping("start_sigma", self.start_sigma, "{'mu': 0.1}")
         if isinstance(self.group, str):
@@ -81,6 +91,30 @@ class Group:
             return self._kind.restore(_arrays(self.params), len(mean))
         std = np.where(np.isnan(std), self._kind.scale, std).astype(mean.dtype)
         return self._kind.begin(Start(mean, std, seed, self.rank, self.size, self.jitter))
+
+    def own_seed(self, seed: int) -> int:
+        """Return the seed of this group's random start, where it has one; else that given."""
+        if self.random_seed is None:
+            return seed
+        return int(seeds.key_words(self.random_seed, seeds.START)[0])
+
+
+def model_of(groups: Any, model: Any) -> Any:
+    """Return the model that is given, or else the one that groups have.
+
+    Raises
+    ------
+    GroupError
+        They are of several models.
+    """
+    found = [] if model is None else [model]
+    for group in groups if isinstance(groups, Sequence) else ():
+        own = getattr(group, "model", None)
+        if own is not None and all(own is not other for other in found):
+            found.append(own)
+    if len(found) > 1:
+        raise GroupError("Groups of an approximation have to be of one model, and these have two.")
+    return found[0] if found else None
 
 
 def assemble(
@@ -97,9 +131,9 @@ def assemble(
     families, indices = [], []
     for i, (group, of_group) in enumerate(zip(groups, names, strict=True)):
         index = np.concatenate([np.arange(space.dim)[space[name].slice] for name in of_group])
-        mean = source.start(group.start, seed)[index].astype(dtype)
+        mean = source.start(group.start, group.own_seed(seed))[index].astype(dtype)
         std = source.start_sigma(group.start_sigma)[index]
-        families.append(group.family(mean, std, seed + i))
+        families.append(group.family(mean, std, group.own_seed(seed + i)))
         indices.append(tuple(int(place) for place in index))
     if len(families) == 1 and indices[0] == tuple(range(space.dim)):
         return families[0]

@@ -1,6 +1,6 @@
 """The report on a fit, which is computed once."""
 
-from typing import final
+from typing import Any, final
 
 from taut.approximation.record import Record
 from taut.approximation.state import State
@@ -13,13 +13,22 @@ class KeptReport:
 
     def __init__(self) -> None:
         self._kept: tuple[State, Record, Report] | None = None
+        self._latest: tuple[State, Record, Report] | None = None
 
     def of(self, state: State, record: Record) -> Report | None:
         """Return the report that was kept of just these; `None` where there is none."""
-        if self._kept is None or self._kept[0] is not state or self._kept[1] is not record:
-            return None
-        return self._kept[2]
+        return _if_of(self._kept, state, record)
 
-    def keep(self, state: State, record: Record, report: Report) -> None:
-        """Keep a report in place of the one before."""
-        self._kept = state, record, report
+    def latest(self, state: State, record: Record) -> Report | None:
+        """Return the last report of just these, of any number of draws."""
+        return _if_of(self._latest, state, record)
+
+    def keep(self, state: State, record: Record, report: Report, *, as_usual: bool) -> None:
+        """Keep a report in place of the one before; one that was asked for as usual for `of`."""
+        self._latest = state, record, report
+        if as_usual:
+            self._kept = self._latest
+
+
+def _if_of(kept: tuple[State, Record, Report] | None, state: State, record: Record) -> Any:
+    return kept[2] if kept is not None and kept[0] is state and kept[1] is record else None

@@ -5,6 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
+from taut.engine import Same
 from taut.errors import ArgumentError
 from taut.target import Space
 
@@ -44,6 +45,7 @@ class Symbolic:
         self._views: Any = None
         self._expressions: Any = None
         self._lifted: Any = None
+        self._predicted: dict[Any, list[Any]] = {}
 
     def view(self, name: str) -> Any:
         """Return a moment or a parameter as a shared variable."""
@@ -70,6 +72,16 @@ class Symbolic:
 
             self._lifted = LiftedExpressions(self._model, self._space)
         return self._lifted(nodes, given)
+
+    def predicted(self, names: Iterable[str]) -> list[Any]:
+        """Return expressions in which observed variables are drawn anew, the same at each call."""
+        from taut.frontend.pymc.expressions import predicted
+
+        names = tuple(names)
+        observed = (names, *map(Same, self._model.observed_RVs))
+        if observed not in self._predicted:
+            self._predicted[observed] = predicted(self._model, names)
+        return self._predicted[observed]
 
     @property
     def is_made(self) -> bool:

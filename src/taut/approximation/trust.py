@@ -10,10 +10,10 @@ from taut.approximation.evaluation import log_densities
 from taut.approximation.fitted import Fitted
 from taut.approximation.record import Record
 from taut.approximation.state import State
+from taut.approximation.summary import ending
 from taut.arguments import as_flag, as_positive
 from taut.diagnose import (
     NOT_JUDGED,
-    HowItEnded,
     Journal,
     Judge,
     Moments,
@@ -102,11 +102,8 @@ def diagnose(
         _conclude(state, record, journal, weighed, log_ratios)
         if journal.outcome in NOT_JUDGED and chains and approx.source.has_density:
             _judge(state, words, journal).outcome(z, *_known(state))
-    steps = 0 if record.journal.stages else len(record.hist)
-    ending = HowItEnded(steps, record.skipped, record.stopped, record.timing)
-    report = report_on(journal, weighed, log_ratios, state.target.space, ending)
-    if as_usual:
-        approx.kept_report.keep(state, record, report)
+    report = report_on(journal, weighed, log_ratios, state.target.space, ending(record))
+    approx.kept_report.keep(state, record, report, as_usual=as_usual)
     return report
 
 

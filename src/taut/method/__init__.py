@@ -7,6 +7,7 @@ from taut.method.fit_arguments import StepArguments as StepArguments
 from taut.method.fit_arguments import given as given
 from taut.method.fit_arguments import not_taken as not_taken
 from taut.method.inference import Inference as Inference
+from taut.method.of_pymc import refuse_more as refuse_more
 from taut.method.registry import *  # noqa: F403, each method is exported once
 from taut.method.registry import METHODS as METHODS
 from taut.method.registry import AnyInference as AnyInference
@@ -24,5 +25,6 @@ __all__ = [
     "given",
     "made",
     "not_taken",
+    "refuse_more",
 ]
 __all__ += _registry.__all__

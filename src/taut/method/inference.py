@@ -17,6 +17,7 @@ from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
 from taut.method.keeping import keeps_the_fit
+from taut.method.of_pymc import refuse_more
 from taut.method.session import Session
 from taut.objective import AbstractObjective
 from taut.optimizer import AbstractOptimizer, adam, as_optimizer
@@ -81,14 +82,15 @@ class Inference(ABC):
         replace: bool = False,
         more_replacements: Mapping[Any, Any] | None = None,
         require_total_size: bool = True,
+        **more: Any,
     ) -> Approximation:
         """Take `n` steps from the parameters of this moment, with a fresh optimizer.
 
         Parameters
         ----------
         n
-            Steps, by default 10 000. With ``step_size="auto"`` the most of them, by default
-            100 000.
+            Steps, by default 10 000; 0 for what it starts from. With ``step_size="auto"`` the
+            most of them, by default 100 000.
         score
             ``False`` keeps no history and gives callbacks `None` for losses.
         callbacks
@@ -136,6 +138,9 @@ class Inference(ABC):
         require_total_size
             ``False`` allows a variable that is observed by a `taut.Minibatch` and has no
             ``total_size``.
+        **more
+            Names of PyMC's that have no use on JAX, for the sake of an error that says what does
+            the same.
 
         Returns
         -------
@@ -154,6 +159,7 @@ class Inference(ABC):
         RowsError
             Rows can not be read; `approx` keeps the last good parameters.
         """
+        refuse_more(self.fit, more)
         return self.fit_with(
             StepArguments(
                 n=n, score=score, callbacks=callbacks, progressbar=progressbar,

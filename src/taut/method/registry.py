@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from taut.errors import ArgumentError
+from taut.errors import ArgumentError, UnknownArgumentError
 from taut.method.advi import ADVI as ADVI
 from taut.method.advi import FullRankADVI as FullRankADVI
 from taut.method.advi import LowRankADVI as LowRankADVI
@@ -55,13 +55,15 @@ def made(cls: type[AnyInference], arguments: Mapping[str, Any]) -> AnyInference:
 
     Raises
     ------
+    UnknownArgumentError
+        An argument is not taken.
     ArgumentError
-        An argument is not taken, or one that is needed is not there.
+        One that is needed is not there.
     """
     taken = inspect.signature(cls).parameters
     unknown = [name for name in arguments if name not in taken]
     if unknown:
-        raise ArgumentError(
+        raise UnknownArgumentError(
             f"{cls.__name__} does not take {', '.join(unknown)}. It takes: {', '.join(taken)}."
         )
     empty = inspect.Parameter.empty

@@ -13,7 +13,7 @@ import numpy as np
 
 from taut import errors
 from taut.approximation import Approximation
-from taut.arguments import as_positive
+from taut.arguments import as_count, as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
 from taut.descent import AbstractStepper, AutoStep, Run, StopRule, run_loop
 from taut.diagnose import Journal
@@ -94,7 +94,7 @@ class Session:
         include_transformed: bool,
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
-        as_positive("n, the number of steps,", n)
+        as_count("n, the number of steps,", n)
         self._callbacks, self._score = as_callbacks(callbacks), score
         self._note(journal=Journal(), include_transformed=include_transformed)
         observer = self._observer(offset=0)
@@ -145,7 +145,7 @@ class Session:
             finally:
                 self._publish(self._run.state)
                 self._note(stopped=self._run.stopped)
-        if self._run.stopped == NOT_FINITE or self._run.in_a_row == n:
+        if self._run.stopped == NOT_FINITE or 0 < self._run.in_a_row == n:
             self._note(stopped=NOT_FINITE)
             raise NotFiniteError(self._why_not_finite())
         if self._run.skipped > skipped:

@@ -7,7 +7,7 @@ so optimizers that differ only in numbers share one compiled program.
 from taut.optimizer.accepts import as_optimizer
 from taut.optimizer.adaptive import adadelta, adagrad, adagrad_window, rmsprop
 from taut.optimizer.base import AbstractOptimizer
-from taut.optimizer.constraint import norm_constraint, total_norm_constraint
+from taut.optimizer.constraint import default_axes, norm_constraint, total_norm_constraint
 from taut.optimizer.descent import momentum, nesterov_momentum, sgd
 from taut.optimizer.moments import adam, adamax
 from taut.optimizer.optimizer import OptaxOptimizer, Optimizer
@@ -25,6 +25,7 @@ __all__ = [
     "apply_momentum",
     "apply_nesterov_momentum",
     "as_optimizer",
+    "default_axes",
     "momentum",
     "nesterov_momentum",
     "norm_constraint",

@@ -28,7 +28,8 @@ OURS: tuple[Factory, ...] = (
     sgd,
 )
 BY_NAME = {factory.__name__: factory for factory in OURS}
-PYMC = "pymc.variational.updates"
+# PyMC's own, and those of the same names that write updates for PyTensor.
+PYMC = ("pymc.variational.updates", "taut.pymc.variational.updates")
 
 
 def as_optimizer(obj: Any = None, *, argument: str = "obj_optimizer") -> AbstractOptimizer:
@@ -95,7 +96,7 @@ def factory_of(function: Any) -> Factory | None:
     """
     if any(function is factory for factory in OURS):
         return function
-    if getattr(function, "__module__", None) != PYMC:
+    if getattr(function, "__module__", None) not in PYMC:
         return None
     return BY_NAME.get(getattr(function, "__name__", ""))
 
@@ -115,7 +116,7 @@ def check_partial(given: partial[Any], factory: Factory, *, numbers_only: bool) 
             f"{name} takes {', '.join(known)}, got {surplus}. Write for example taut.{name}()."
         )
     for key, value in given.keywords.items() if numbers_only else ():
-        if not is_number(value):
+        if not is_number(value) and not (key == "learning_rate" and callable(value)):
             raise OptimizerError(
                 f"pymc.{name} came with {key} = {describe(value)}, where a number was expected."
                 f" Write taut.{name}({key}=...) with a number or, for a rate that changes, a"

@@ -20,23 +20,24 @@ from taut import ImplicitGradient as ImplicitGradient
 from taut import Inference as Inference
 from taut import KLqp as KLqp
 from taut import MeanField as MeanField
-from taut import adadelta as adadelta
-from taut import adagrad as adagrad
-from taut import adagrad_window as adagrad_window
-from taut import adam as adam
-from taut import adamax as adamax
-from taut import apply_momentum as apply_momentum
-from taut import apply_nesterov_momentum as apply_nesterov_momentum
 from taut import callbacks as callbacks
 from taut import fit as fit
-from taut import momentum as momentum
-from taut import nesterov_momentum as nesterov_momentum
-from taut import norm_constraint as norm_constraint
-from taut import rmsprop as rmsprop
 from taut import sample_approx as sample_approx
-from taut import sgd as sgd
-from taut import total_norm_constraint as total_norm_constraint
 from taut.pymc import variational as variational
+from taut.pymc.patching import patched as patched
+from taut.pymc.variational.updates import adadelta as adadelta
+from taut.pymc.variational.updates import adagrad as adagrad
+from taut.pymc.variational.updates import adagrad_window as adagrad_window
+from taut.pymc.variational.updates import adam as adam
+from taut.pymc.variational.updates import adamax as adamax
+from taut.pymc.variational.updates import apply_momentum as apply_momentum
+from taut.pymc.variational.updates import apply_nesterov_momentum as apply_nesterov_momentum
+from taut.pymc.variational.updates import momentum as momentum
+from taut.pymc.variational.updates import nesterov_momentum as nesterov_momentum
+from taut.pymc.variational.updates import norm_constraint as norm_constraint
+from taut.pymc.variational.updates import rmsprop as rmsprop
+from taut.pymc.variational.updates import sgd as sgd
+from taut.pymc.variational.updates import total_norm_constraint as total_norm_constraint
 
 
 def __getattr__(name: str) -> Any:

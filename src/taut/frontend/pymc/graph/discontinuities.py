@@ -15,7 +15,6 @@ from pymc.distributions.custom import CustomDistRV, CustomSymbolicDistRV
 from pymc.distributions.distribution import SymbolicRandomVariable
 from pymc.distributions.truncated import TruncatedRV
 from pytensor.compile.builders import SymbolicOp
-from pytensor.conditional.op import IfElse
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import HasInnerGraph
 from pytensor.graph.traversal import ancestors, toposort
@@ -28,6 +27,12 @@ from pytensor.tensor.math import Argmax
 from pytensor.tensor.random.basic import ParetoRV, TriangularRV, UniformRV
 from pytensor.tensor.random.op import RandomVariable
 from pytensor.tensor.sort import ArgSortOp
+
+try:
+    from pytensor.conditional.op import IfElse
+except ModuleNotFoundError:
+    # Where it is before PyTensor 3.3.
+    from pytensor.ifelse import IfElse
 
 # Elementwise operations that step. Of two real numbers no test of equality is true by more than
 # chance, and so `eq` is none.
