@@ -11,6 +11,7 @@ import numpy as np
 from taut.engine.callback_errors import raise_error_of_callback
 from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
+from taut.engine.forked import check_forked_run, refuse_forked
 from taut.engine.interrupts import raise_lost
 from taut.engine.kept import Kept
 from taut.engine.materialize import keep_what_is_read_often
@@ -109,6 +110,7 @@ class Programs:
         leaves, tree = jax.tree.flatten(args)
 
         def build() -> Any:
+            refuse_forked("To compile")
             with building(timing, "compile"):
                 program = _compile(function, tree, leaves, quick)
             self.count += 1
@@ -119,6 +121,7 @@ class Programs:
 
 def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
     """Run a program; what is lost of a Ctrl-C meanwhile is raised after it."""
+    check_forked_run(program, [*fixed, *arrays])
     try:
         result = jax.block_until_ready(program(*fixed, *arrays))
     except jax.errors.JaxRuntimeError as error:

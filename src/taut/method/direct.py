@@ -16,7 +16,7 @@ from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
-from taut.engine import accounted, building, single_threaded, take_lost
+from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
@@ -126,6 +126,7 @@ class DirectInference(ABC):
 
     def fit_with(self, given: DirectArguments) -> Approximation:
         """Do the same with all arguments in one record."""
+        refuse_forked("A fit")
         batching = given.batching
         self._check_batching(batching)
         longest = self.longest if given.n is None else as_positive("n", given.n)

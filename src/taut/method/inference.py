@@ -12,7 +12,7 @@ from optax.contrib import adopt
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
-from taut.engine import accounted
+from taut.engine import accounted, refuse_forked
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
@@ -168,6 +168,7 @@ class Inference(ABC):
 
     def fit_with(self, given: StepArguments) -> Approximation:
         """Do the same with all arguments in one record."""
+        refuse_forked("A fit")
         batching = given.batching
         stepper = self._stepper(given)
         n = given.n
