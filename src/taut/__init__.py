@@ -21,6 +21,7 @@ from taut.frontend import Minibatch as Minibatch
 from taut.frontend import as_target as as_target
 from taut.method import Inference as Inference
 from taut.method import registry as _registry
+from taut.method import resume as resume
 from taut.method.registry import *  # noqa: F403, each method is exported once, there
 from taut.optimizer import Optimizer as Optimizer
 from taut.optimizer import adadelta as adadelta
@@ -76,6 +77,7 @@ __all__ = [
     "nesterov_momentum",
     "norm_constraint",
     "objective",
+    "resume",
     "rmsprop",
     "sample_approx",
     "set_cache_directory",

@@ -1,6 +1,7 @@
 """Compiled programs, and what they cost."""
 
 from taut.engine.blas_threads import single_threaded as single_threaded
+from taut.engine.call_log import CallLog as CallLog
 from taut.engine.callback_errors import remember_error as remember_error
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
@@ -26,6 +27,7 @@ from taut.engine.timing import building as building
 from taut.engine.timing import clock as clock
 
 __all__ = [
+    "CallLog",
     "Kept",
     "Programs",
     "Same",

@@ -11,6 +11,7 @@ from taut.method.registry import *  # noqa: F403, each method is exported once
 from taut.method.registry import METHODS as METHODS
 from taut.method.registry import AnyInference as AnyInference
 from taut.method.registry import made as made
+from taut.method.resuming import resume as resume
 from taut.method.setup import Setup as Setup
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "given",
     "made",
     "not_taken",
+    "resume",
 ]
 __all__ += _registry.__all__
