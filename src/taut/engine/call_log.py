@@ -5,6 +5,7 @@ be stopped and taken up inside: they are run anew from their beginning, with the
 here, until they ask for one that is not.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -43,13 +44,12 @@ class CallLog:
     """
 
     def __init__(self, path: Path, seconds: float) -> None:
-        self._file = open(path, "a+b")  # noqa: SIM115, it is open as long as the fit goes on
+        self._file = open(path, "a+b", buffering=0)  # noqa: SIM115, it is open as long as the fit goes on
         self._places: dict[bytes, tuple[int, int]] = {}
         self._kinds: dict[Any, int] = {}
         self._digests: dict[int, tuple[Any, bytes]] = {}
         self._lock, self._is_paused, self._is_full = threading.Lock(), False, False
-        self._end = self._scan()
-        self._file.truncate(self._end)
+        self._file.truncate(self._scan())
         self._seconds, self._flushed = seconds, time.monotonic()
 
     def close(self) -> None:
@@ -144,9 +144,12 @@ class CallLog:
     def _append(self, key: bytes, arrays: Sequence[np.ndarray]) -> None:
         whole = key + _packed(arrays)
         with self._lock:
+            # Not counted: a Ctrl-C may have come after the last one was written.
+            end = self._file.seek(0, os.SEEK_END)
             try:
-                self._file.write(_HEAD.pack(len(whole), zlib.crc32(whole)) + whole)
-                self._file.flush()
+                written = self._file.write(_HEAD.pack(len(whole), zlib.crc32(whole)) + whole)
+                if written < _HEAD.size + len(whole):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if time.monotonic() - self._flushed > self._seconds:
                     self.flush()
             except OSError as error:
@@ -154,9 +157,7 @@ class CallLog:
                 self._is_full = True
                 warn(f"The checkpoint of this fit is kept no further: {error}.")
                 return
-            begin = self._end + _HEAD.size + _DIGEST
-            self._end += _HEAD.size + len(whole)
-            self._places[key] = begin, self._end - begin
+            self._places[key] = end + _HEAD.size + _DIGEST, len(whole) - _DIGEST
 
 
 @final
