@@ -14,9 +14,9 @@ from typing import final
 
 import jax
 import platformdirs
-from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
 
+from taut.engine.jax_private import states as jax_states
 from taut.errors import ArgumentError
 from taut.storage import obstacle
 

@@ -8,8 +8,8 @@ import os
 from typing import Any, final
 
 import jax
-from jax._src import xla_bridge
 
+from taut.engine.jax_private import backends_are_initialized
 from taut.errors import ForkError
 
 _ADVICE = (
@@ -27,7 +27,7 @@ class _Process:
 
     def take_up(self) -> None:
         """Note that this process is a child; one that is forked before JAX starts lacks nothing."""
-        if xla_bridge.backends_are_initialized():
+        if backends_are_initialized():
             self.is_forked = True
             # Where that is off, programs run in the caller's thread, and wait there for others.
             self.hands_on = bool(jax.config._read("jax_cpu_enable_async_dispatch"))
