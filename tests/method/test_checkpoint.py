@@ -87,6 +87,7 @@ STEPS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The fit reached the cap")
 @pytest.mark.parametrize("kind", STEPS)
 def test_steps_go_on(kind: str, tmp_path: Path, stop: Callable[[int], None]) -> None:
     whole = taut.fit(model=line(), **STEPS[kind], **QUIET)
@@ -118,7 +119,7 @@ def test_rows_of_a_stream_go_on_where_they_were(
     tmp_path: Path, stop: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "rows.parquet"
-    pyarrow.parquet.write_table(pyarrow.table({"x": X, "y": Y}), path, row_group_size=170)
+    pyarrow.parquet.write_table(pyarrow.table({"x": X, "seen": Y}), path, row_group_size=170)
     monkeypatch.setattr(packing, "IN_MEMORY_BYTES", 1000)
     monkeypatch.setattr("taut.batches.stream._BATCHES", 5)
     skipped, skip = list[int](), Stream.skip
@@ -128,7 +129,7 @@ def test_rows_of_a_stream_go_on_where_they_were(
     how: Any = {"n": 200, "method": "advi", "batch_size": 130}
 
     def rows() -> taut.ParquetRows:
-        return taut.ParquetRows(path, {"x": "x", "y": "y"})
+        return taut.ParquetRows(path, {"x": "x", "seen": "seen"})
 
     whole = taut.fit(model=line(), rows=rows(), **how, **QUIET)
     for every, count in ((7, 11), (50, 1), (50, 3)):
