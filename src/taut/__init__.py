@@ -21,6 +21,7 @@ from taut.frontend import Minibatch as Minibatch
 from taut.frontend import as_target as as_target
 from taut.method import Inference as Inference
 from taut.method import registry as _registry
+from taut.method import resume as resume
 from taut.method.registry import *  # noqa: F403, each method is exported once, there
 from taut.model_structure import structure as structure
 from taut.optimizer import Optimizer as Optimizer
@@ -78,12 +79,13 @@ __all__ = [
     "nesterov_momentum",
     "norm_constraint",
     "objective",
+    "resume",
     "rmsprop",
     "sample_approx",
     "set_cache_directory",
     "sgd",
-    "structure",
     "show_versions",
+    "structure",
     "total_norm_constraint",
     "vsbc",
 ]

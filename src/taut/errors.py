@@ -11,6 +11,7 @@ TautError
 ├── RowsError            rows of data can not be read, or are not what was declared
 ├── OptimizerError       what was given is no optimizer (also a TypeError and a ValueError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
+├── ForkError            a fit in a process that was forked after JAX started (also RuntimeError)
 ├── StorageError         a fit can not be saved, or a saved one can not be read
 └── NotFittedError       a result is asked for before there is one
 """
@@ -72,6 +73,10 @@ class OptimizerError(TautError, TypeError, ValueError):
 
 class NotFiniteError(TautError, FloatingPointError):
     """A log density is not a finite number."""
+
+
+class ForkError(TautError, RuntimeError):
+    """A process that was forked after JAX had started can neither fit nor compile."""
 
 
 class StorageError(TautError, ValueError):

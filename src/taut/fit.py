@@ -1,5 +1,6 @@
 """The front door."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, Literal
@@ -54,6 +55,8 @@ def fit(
     more_replacements: Mapping[Any, Any] | None = None,
     require_total_size: bool = True,
     max_seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | str | None = None,
     **more: Any,
 ) -> Approximation:
     """Approximate the posterior of a PyMC model.
@@ -96,6 +99,12 @@ def fit(
         As in `taut.ADVI.fit`.
     max_seconds
         Of methods that end by themselves: when to end in any case, with the best so far.
+    checkpoint
+        A folder that keeps the fit while it is under way, made for its user alone. After a kill
+        `taut.resume` goes on from what it holds, to the same result.
+    every
+        Seconds between two states that are kept, such as ``"60s"``, the default; or steps, where
+        the method takes steps.
     **more
         As in `taut.ADVI.fit`.
 
@@ -116,6 +125,8 @@ def fit(
         Rows can not be read.
     NotFiniteError
         The density is not finite at the start, or stops being so.
+    StorageError
+        The folder of checkpoints holds a fit already, or can not be used.
 
     Examples
     --------
@@ -139,7 +150,8 @@ def fit(
         total_grad_norm_constraint=total_grad_norm_constraint, step_size=step_size,
         backend=backend, include_transformed=include_transformed, batch_size=batch_size, rows=rows,
         shuffle=shuffle, replace=replace, more_replacements=more_replacements,
-        require_total_size=require_total_size, max_seconds=max_seconds,
+        require_total_size=require_total_size, max_seconds=max_seconds, checkpoint=checkpoint,
+        every=every,
     )  # fmt: skip
     _check_plain(how, inf_kwargs)
     return _fit(method, Setup(model, random_seed, start, start_sigma), how, dict(inf_kwargs or {}))

@@ -183,7 +183,7 @@ def test_pymc_is_looked_up_only_when_a_model_is_given() -> None:
 
 def test_private_modules_of_jax_are_used_in_one_place() -> None:
     private = [i for i in imports() if i.imported.startswith("jax._src")]
-    assert {item.importer for item in private} <= {"taut.engine.disk_cache"}
+    assert {item.importer for item in private} <= {"taut.engine.jax_private"}
 
 
 @pytest.mark.parametrize("name", ["pymc.variational", "pymc.sampling.jax", "pymc.sampling_jax"])

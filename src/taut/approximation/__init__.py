@@ -9,7 +9,9 @@ from taut.approximation.datatree import label_draws as label_draws
 from taut.approximation.fixed_draws import is_gaussian as is_gaussian
 from taut.approximation.groups import Group as Group
 from taut.approximation.groups import assemble as assemble
+from taut.approximation.loading import check_model as check_model
 from taut.approximation.loading import load as load
+from taut.approximation.stored_classes import codec as codec
 
 __all__ = [
     "Approximation",
@@ -18,6 +20,8 @@ __all__ = [
     "Group",
     "MeanField",
     "assemble",
+    "check_model",
+    "codec",
     "is_gaussian",
     "label_draws",
     "load",

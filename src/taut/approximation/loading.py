@@ -89,7 +89,7 @@ def _source(path: Path, found: dict[str, Any], model: Any) -> AbstractSource:
     if model is None:
         return AbsentModel(found["model"], _labels(found["labels"]), found["jumps"])
     source = as_source(model)
-    _check_model(path, found["model"], source.description())
+    check_model(path, found["model"], source.description())
     return source
 
 
@@ -119,7 +119,7 @@ def _batching(
     return Batching(batch_size, rows, shuffle=bool(shuffle))
 
 
-def _check_model(path: Path, fitted: Description, given: Description) -> None:
+def check_model(path: Path, fitted: Description, given: Description) -> None:
     """Refuse another model, and warn of other data."""
     differences = fitted.differences(given)
     if differences:

@@ -27,6 +27,10 @@ class AbstractFeed(ABC):
         """
 
     @abstractmethod
+    def skip(self, batches: int) -> None:
+        """Pass over the first batches, which an earlier feed of the same rows has brought."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and threads, if there are any."""
 

@@ -23,5 +23,8 @@ class ConstantFeed(AbstractFeed):
     def at(self, step: int) -> tuple[AbstractBatches, int]:
         return self._batches, np.iinfo(np.int32).max
 
+    def skip(self, batches: int) -> None:
+        """There is nothing to pass over: the step says which batch it is."""
+
     def close(self) -> None:
         """There is nothing to let go of."""

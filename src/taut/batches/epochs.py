@@ -123,6 +123,9 @@ class EpochFeed(AbstractFeed):
         left = [period - step % period for period in periods]
         return self._batches, min(left) if self._shuffle else np.iinfo(np.int32).max
 
+    def skip(self, batches: int) -> None:
+        """There is nothing to pass over: the step says which batch it is."""
+
     def close(self) -> None:
         """There is nothing to let go of."""
 

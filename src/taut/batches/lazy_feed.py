@@ -19,11 +19,16 @@ class LazyFeed(AbstractFeed):
     def __init__(self, begin: Callable[[], AbstractFeed]) -> None:
         self._begin = begin
         self._feed: AbstractFeed | None = None
+        self._skipped = 0
 
     def at(self, step: int) -> tuple[AbstractBatches, int]:
         if self._feed is None:
             self._feed = self._begin()
+            self._feed.skip(self._skipped)
         return self._feed.at(step)
+
+    def skip(self, batches: int) -> None:
+        self._skipped = batches
 
     def close(self) -> None:
         if self._feed is not None:

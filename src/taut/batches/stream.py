@@ -1,6 +1,7 @@
 """Batches of rows that are larger than memory: several of them to one transfer."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import final
 
 import equinox as eqx
@@ -85,9 +86,10 @@ class Stream(AbstractFeed):
         self._names, self._partition = tuple(dtypes), partition
         count = _batches_of_a_transfer(source, dtypes, partition.width)
         self._scale = np.asarray(partition.batches, dtype)
-        self._blocks = Packed(
-            source, partition, dtypes, batches=count, shuffle=shuffle, seed=random_seed
+        self._packed = partial(
+            Packed, source, partition, dtypes, batches=count, shuffle=shuffle, seed=random_seed
         )
+        self._blocks = self._packed()
         # Blocks follow one another: the first is for the first step that is asked for.
         self._next: int | None = None
         self._batches: PackedRows
@@ -105,6 +107,11 @@ class Stream(AbstractFeed):
             # Fewer than it holds where the source has failed after these.
             self._next = step + block.ready
         return self._batches, self._next - step
+
+    def skip(self, batches: int) -> None:
+        if batches:
+            self._blocks.close()
+            self._blocks = self._packed(skipped=batches)
 
     def close(self) -> None:
         self._blocks.close()

@@ -77,6 +77,7 @@ def run_loop(
     observer: AbstractObserver,
     progress: AbstractProgress,
     timing: Timing,
+    done: int = 0,
     longest_chunk: int = BUFFER,
 ) -> None:
     """Take `steps` more steps of a run, which is up to date whenever control leaves here.
@@ -97,15 +98,17 @@ def run_loop(
         Is told of each chunk.
     timing
         Is charged with the seconds.
+    done
+        How many of them were taken before, by a call that was ended.
     longest_chunk
         Bounds the steps of a chunk; results do not depend on it.
     """
-    begin = len(run.history)
+    begin = len(run.history) - done
     slots = slots_for(observer, run.state, BUFFER)
     pace = _Pace(min(longest_chunk, BUFFER), _FIRST if slots == 1 else _FIRST_SEEN)
     chunks = _Chunks(stepper, target, feed, timing, slots, seed.key_words(run.seed, seed.STEPS))
     progress.start(steps)
-    run.stopped, run.in_a_row = INTERRUPTED, 0
+    run.stopped, run.in_a_row = INTERRUPTED, run.in_a_row if done else 0
     try:
         while (done := len(run.history) - begin) < steps and run.in_a_row < PATIENCE:
             most = min(pace.steps, steps - done, chunks.served(run.step))

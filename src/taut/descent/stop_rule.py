@@ -20,12 +20,12 @@ class StopRule(AbstractObserver):
         Looks first.
     cap
         Steps after which the fit ends in any case.
-    begin
-        The state the fit goes on from; only verdicts that come after it count.
+    verdicts
+        How many there were when the fit began; only those that come after count.
     """
 
-    def __init__(self, observer: AbstractObserver, cap: int, begin: AutoStepState) -> None:
-        self._observer, self._cap, self._verdicts = observer, cap, int(begin.verdicts)
+    def __init__(self, observer: AbstractObserver, cap: int, verdicts: int) -> None:
+        self._observer, self._cap, self._verdicts = observer, cap, verdicts
 
     def next_look(self, done: int) -> int:
         return min(self._observer.next_look(done), (done // _EVERY + 1) * _EVERY, self._cap)

@@ -1,9 +1,11 @@
 """Compiled programs, and what they cost."""
 
 from taut.engine.blas_threads import single_threaded as single_threaded
+from taut.engine.call_log import CallLog as CallLog
 from taut.engine.callback_errors import remember_error as remember_error
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
+from taut.engine.forked import refuse_forked as refuse_forked
 from taut.engine.fusion import trace as trace
 from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
@@ -25,6 +27,7 @@ from taut.engine.timing import building as building
 from taut.engine.timing import clock as clock
 
 __all__ = [
+    "CallLog",
     "Kept",
     "Programs",
     "Same",
@@ -41,6 +44,7 @@ __all__ = [
     "operations_of",
     "points_at_once",
     "raise_lost",
+    "refuse_forked",
     "remember",
     "remember_error",
     "set_cache_directory",

@@ -6,7 +6,6 @@ unless the user has chosen a cache folder for JAX already, which then serves tau
 
 import logging
 import os
-import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,11 @@ from typing import final
 
 import jax
 import platformdirs
-from jax._src import config as jax_states
 from jax.experimental.compilation_cache import compilation_cache
 
+from taut.engine.jax_private import states as jax_states
 from taut.errors import ArgumentError
+from taut.storage import obstacle
 
 _LOGGER = logging.getLogger("taut")
 _ENVIRONMENT = "TAUT_CACHE_DIR"
@@ -145,15 +145,7 @@ def _obstacle(folder: Path) -> str | None:
     """Return why programs can not be kept in a folder, `None` where they can."""
     if not folder.is_absolute() and folder.parts[:1] == ("~",):
         return "the user has no home folder"
-    try:
-        # A program there is native code: nobody else may write one, or needs to read it.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = folder.stat().st_mode
-    except OSError as error:
-        return str(error)
-    if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "others can write to it, and what it holds is executed (chmod 700 makes it yours)"
-    return None if os.access(folder, os.W_OK | os.X_OK) else "it can not be written to"
+    return obstacle(folder)
 
 
 _disk_cache = DiskCache()

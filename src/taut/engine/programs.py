@@ -1,16 +1,20 @@
 """Compiled programs: each once, with its seconds counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
 import jax.extend.core as jex
 import numpy as np
 
+from taut.engine.call_log import CallLog, LoggedCalls
 from taut.engine.callback_errors import raise_error_of_callback
 from taut.engine.cpu_options import compile_lowered
 from taut.engine.disk_cache import persistent_cache
+from taut.engine.forked import check_forked_run, refuse_forked
 from taut.engine.interrupts import raise_lost
 from taut.engine.kept import Kept
 from taut.engine.materialize import keep_what_is_read_often
@@ -31,11 +35,14 @@ class Programs:
     ----------
     in_64_bits
         Whether JAX computes in 64 bits where they are compiled and run, whatever it does elsewhere.
+    log
+        Where results are kept, and recalled from, while a fit with a checkpoint is under way.
     """
 
     in_64_bits: bool = True
     compiled: Kept[Any, Any] = field(default_factory=lambda: Kept(_MOST))
     count: int = 0
+    log: CallLog | None = None
 
     def __call__(
         self, function: Callable[..., Any], *args: Any, timing: Timing | None = None
@@ -54,6 +61,22 @@ class Programs:
     def precision(self) -> Any:
         """Return the scope in which programs are compiled and run."""
         return jax.enable_x64(self.in_64_bits)
+
+    @contextmanager
+    def kept_in(self, log: CallLog) -> Iterator[None]:
+        """Keep what programs return inside, and recall what is there already."""
+        self.log = log
+        try:
+            yield
+        finally:
+            self.log = None
+            log.close()
+
+    def on_host(
+        self, name: str, arrays: Sequence[np.ndarray], run: Callable[[], Sequence[np.ndarray]]
+    ) -> Sequence[np.ndarray]:
+        """Compute arrays on the host, by many programs; recall them where results are kept."""
+        return run() if self.log is None else self.log.of_host(name, arrays, run)
 
     def has(self, function: Callable[..., Any], *args: Any) -> bool:
         """Check whether a call would compile nothing."""
@@ -88,9 +111,19 @@ class Programs:
         fixed_arrays = [leaf for leaf in jax.tree.leaves(fixed) if is_dynamic(leaf)]
         # By the further arguments alone: to hash what is fixed takes as long as some programs.
         found: dict[Any, Any] = {}
+        logged: list[LoggedCalls] = []
 
         def bound(*args: Any, timing: Timing | None = None) -> Any:
             timing = Timing() if timing is None else timing
+            if self.log is None:
+                return call(args, timing)
+            if not logged or logged[-1].log is not self.log:
+                logged.append(self.log.calls_of(function, fixed))
+            run, shapes = partial(call, args, timing), partial(self.shapes, function, *fixed, *args)
+            with self.precision():
+                return logged[-1](args, run, shapes)
+
+        def call(args: tuple[Any, ...], timing: Timing) -> Any:
             leaves, tree = jax.tree.flatten(args)
             key = tree, _signature(leaves)
             with self.precision():
@@ -109,6 +142,7 @@ class Programs:
         leaves, tree = jax.tree.flatten(args)
 
         def build() -> Any:
+            refuse_forked("To compile")
             with building(timing, "compile"):
                 program = _compile(function, tree, leaves, quick)
             self.count += 1
@@ -119,6 +153,7 @@ class Programs:
 
 def _run(program: Any, fixed: list[Any], arrays: list[Any]) -> Any:
     """Run a program; what is lost of a Ctrl-C meanwhile is raised after it."""
+    check_forked_run(program, [*fixed, *arrays])
     try:
         result = jax.block_until_ready(program(*fixed, *arrays))
     except jax.errors.JaxRuntimeError as error:

@@ -39,6 +39,8 @@ class BatchGradients(AbstractGradients):
         Begins a pass over the batches.
     together, deadline
         As in `AbstractGradients`.
+    name
+        Tells its batches from others of the same target, where results are kept.
 
     Examples
     --------
@@ -60,15 +62,24 @@ class BatchGradients(AbstractGradients):
         parts: Callable[[], Iterable[Part]],
         together: int = BLOCK,
         deadline: float = math.inf,
+        *,
+        name: str = "an epoch",
     ) -> None:
         self._begin(target, timing, deadline, together)
-        self._parts = parts
+        self._parts, self._name = parts, name
 
     @property
     def traced(self) -> None:
         return None
 
     def _evaluate(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        run = lambda: (*self._pass(z), np.array(self.operations))  # noqa: E731
+        values, slopes, work = self.target.programs.on_host(self._name, [z], run)
+        self.operations = float(work)
+        return values, slopes
+
+    def _pass(self, z: Points) -> tuple[Float[np.ndarray, " points"], Points]:
+        """Read all rows once."""
         values, slopes, batches, each = np.zeros(len(z)), np.zeros(z.shape), 0, 0.0
         begun, built = time.perf_counter(), self.timing.compile
         for part in self._parts():

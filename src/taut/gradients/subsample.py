@@ -56,7 +56,9 @@ class Draft:
         if steps > _LARGE * stepping.scale:
             return None
         part = Part(batches, 0, steps)
-        gradients = BatchGradients(stepping.target, timing, lambda: [part], deadline=deadline)
+        gradients = BatchGradients(
+            stepping.target, timing, lambda: [part], deadline=deadline, name="a draft"
+        )
         return cls(gradients, steps * width)
 
 

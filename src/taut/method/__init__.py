@@ -12,6 +12,7 @@ from taut.method.registry import *  # noqa: F403, each method is exported once
 from taut.method.registry import METHODS as METHODS
 from taut.method.registry import AnyInference as AnyInference
 from taut.method.registry import made as made
+from taut.method.resuming import resume as resume
 from taut.method.setup import Setup as Setup
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "made",
     "not_taken",
     "refuse_more",
+    "resume",
 ]
 __all__ += _registry.__all__

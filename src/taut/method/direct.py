@@ -1,5 +1,6 @@
 """Inference that ends by itself: no step size, and no number of steps to guess."""
 
+import os
 import time
 import warnings
 from abc import ABC, abstractmethod
@@ -16,12 +17,14 @@ from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
-from taut.engine import accounted, building, single_threaded, take_lost
+from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
+from taut.method.checkpoint import Checkpoint, as_checkpoint
 from taut.method.fit_arguments import DirectArguments
 from taut.method.keeping import in_words, keeps_the_fit
+from taut.method.packed_fit import packed
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
 from taut.modes import Starts
@@ -80,6 +83,8 @@ class DirectInference(ABC):
         rows: Mapping[str, int] | AbstractRows | None = None,
         shuffle: bool = True,
         require_total_size: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | None = None,
     ) -> Approximation:
         """Fit; what is reached is kept when it is interrupted.
 
@@ -100,6 +105,13 @@ class DirectInference(ABC):
             them, once for each round of gradients.
         shuffle
             Whether a first look is at rows in random order, or at the first ones.
+        checkpoint
+            A folder that keeps what programs have returned, made for its user alone. After a kill
+            `taut.resume` goes through the fit again with these results, and on from there, to the
+            same end. It grows by the gradients: 8 bytes for each of their elements.
+        every
+            Seconds, by default ``"60s"``, after which the disk is made to keep what was written,
+            for a machine that stops. What was written outlives the process at any moment.
 
         Returns
         -------
@@ -114,38 +126,59 @@ class DirectInference(ABC):
             The density is not finite at the start point.
         ModelError, RowsError
             The likelihood does not factor over rows, or they can not be read.
+        StorageError
+            The folder of checkpoints holds a fit already, or can not be used.
         """
         return self.fit_with(
             DirectArguments(
                 n=n, progressbar=progressbar, progressbar_theme=progressbar_theme,
                 include_transformed=include_transformed, max_seconds=max_seconds,
                 batch_size=batch_size, rows=rows, shuffle=shuffle,
-                require_total_size=require_total_size,
+                require_total_size=require_total_size, checkpoint=checkpoint, every=every,
             )
         )  # fmt: skip
 
     def fit_with(self, given: DirectArguments) -> Approximation:
         """Do the same with all arguments in one record."""
-        batching = given.batching
+        refuse_forked("A fit")
+        checkpoint = as_checkpoint(given.checkpoint, given.every)
+        if checkpoint is not None:
+            checkpoint.check_seconds(type(self).__name__)
+            checkpoint.begin()
+            checkpoint.write(self._approx.source, packed(self._approx, self._begun(given)))
+        return self.go_on(given, checkpoint)
+
+    def _begun(self, given: DirectArguments) -> tuple[Any, ...]:
+        """Return what is a part of an inference that has not begun, and what `fit` was given."""
+        own = {name: value for name, value in vars(self).items() if name != "_approx"}
+        return type(self), own, given
+
+    def go_on(self, given: DirectArguments, checkpoint: Checkpoint | None) -> Approximation:
+        """Fit, with the results that a checkpoint keeps."""
+        approx, batching = self._approx, given.batching
         self._check_batching(batching)
         longest = self.longest if given.n is None else as_positive("n", given.n)
         shown = as_flag("include_transformed", given.include_transformed)
-        begun = time.perf_counter() - self._approx.timing.lift
+        begun = time.perf_counter() - approx.timing.lift
         deadline = begun + as_seconds("max_seconds", given.max_seconds)
         progress = as_progress(given.progressbar, given.progressbar_theme)
-        with keeps_the_fit(self._approx), accounted(self._approx.timing):
-            with building(self._approx.timing, "lift"):
-                target = self._approx.source.target()
-            self._approx.publish(replace(self._approx.state, target=target))
-            problem = self._problem(longest, begun, deadline, batching)
-            self._note(method=self.title, journal=problem.journal, include_transformed=shown)
-            # A method that judges its fits has stages of its own.
-            stage = problem.journal.stage(self.title, problem.gradients)
-            threads = single_threaded(self._approx.target.largest_matrix)
-            with nullcontext() if self.needs.judgement else stage, threads:
-                self._run(problem, progress)
+        with keeps_the_fit(approx), accounted(approx.timing):
+            with building(approx.timing, "lift"):
+                target = approx.source.target()
+            approx.publish(replace(approx.state, target=target))
+            log = None if checkpoint is None else checkpoint.log()
+            with nullcontext() if log is None else target.programs.kept_in(log):
+                problem = self._problem(longest, begun, deadline, batching)
+                self._note(method=self.title, journal=problem.journal, include_transformed=shown)
+                # A method that judges its fits has stages of its own.
+                stage = problem.journal.stage(self.title, problem.gradients)
+                threads = single_threaded(target.largest_matrix)
+                with nullcontext() if self.needs.judgement else stage, threads:
+                    self._run(problem, progress)
         self._conclude(problem.journal)
-        return self._approx
+        if checkpoint is not None and approx.stopped != INTERRUPTED:
+            checkpoint.try_to_write(approx.source, packed(approx, None), ended=True)
+        return approx
 
     def _note(self, **changes: Any) -> None:
         """Write down how the fit goes."""
@@ -251,6 +284,15 @@ class DirectInference(ABC):
             if take_lost():
                 self._note(stopped=INTERRUPTED)
             progress.finish(np.array(losses), approx.stopped)
+
+
+def unpacked_inference(
+    kind: type[DirectInference], approx: Approximation, own: Mapping[str, Any]
+) -> DirectInference:
+    """Make an inference of what a checkpoint keeps."""
+    inference = kind.__new__(kind)
+    vars(inference).update(own, _approx=approx)
+    return inference
 
 
 def _passed(problem: Problem) -> str:

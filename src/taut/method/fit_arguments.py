@@ -1,5 +1,6 @@
 """What the `fit` of methods is given: one record for those that take steps, one for the others."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, final
@@ -50,6 +51,10 @@ class StepArguments:
         What takes the place of variables in each step.
     require_total_size
         Whether a minibatch has to say of how many rows it is.
+    checkpoint
+        The folder that keeps the fit while it is under way.
+    every
+        Steps, or seconds such as ``"60s"``, between two states that are kept.
     """
 
     n: int | None = None
@@ -69,6 +74,8 @@ class StepArguments:
     replace: bool = False
     more_replacements: Mapping[Any, Any] | None = None
     require_total_size: bool = True
+    checkpoint: str | os.PathLike[str] | None = None
+    every: int | str | None = None
 
     @property
     def batching(self) -> Batching:
@@ -104,6 +111,10 @@ class DirectArguments:
         Whether a first look is at rows in random order.
     require_total_size
         Whether a minibatch has to say of how many rows it is.
+    checkpoint
+        The folder that keeps the fit while it is under way.
+    every
+        Steps, or seconds such as ``"60s"``, between two states that are kept.
     """
 
     n: int | None = None
@@ -115,6 +126,8 @@ class DirectArguments:
     rows: Mapping[str, int] | AbstractRows | None = None
     shuffle: bool = True
     require_total_size: bool = True
+    checkpoint: str | os.PathLike[str] | None = None
+    every: int | str | None = None
 
     @property
     def batching(self) -> Batching:

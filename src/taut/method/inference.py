@@ -1,5 +1,6 @@
 """The inference objects a user holds, with PyMC's calls."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Literal
@@ -12,9 +13,10 @@ from optax.contrib import adopt
 from taut.approximation import Approximation
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
-from taut.engine import accounted
+from taut.engine import accounted, refuse_forked
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
+from taut.method.checkpoint import as_checkpoint
 from taut.method.fit_arguments import StepArguments
 from taut.method.keeping import keeps_the_fit
 from taut.method.of_pymc import refuse_more
@@ -82,6 +84,8 @@ class Inference(ABC):
         replace: bool = False,
         more_replacements: Mapping[Any, Any] | None = None,
         require_total_size: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int | str | None = None,
         **more: Any,
     ) -> Approximation:
         """Take `n` steps from the parameters of this moment, with a fresh optimizer.
@@ -138,6 +142,11 @@ class Inference(ABC):
         require_total_size
             ``False`` allows a variable that is observed by a `taut.Minibatch` and has no
             ``total_size``.
+        checkpoint
+            A folder that keeps the fit while it is under way, made for its user alone. After a
+            kill `taut.resume` goes on from what it holds, to the same result.
+        every
+            Steps, or seconds such as ``"60s"``, the default, between two states that are kept.
         **more
             Names of PyMC's that have no use on JAX, for the sake of an error that says what does
             the same.
@@ -158,6 +167,9 @@ class Inference(ABC):
             The likelihood does not factor over rows, or ``total_size`` is missing.
         RowsError
             Rows can not be read; `approx` keeps the last good parameters.
+        StorageError
+            The folder of checkpoints holds a fit already, or can not be used; or an optimizer or
+            callback can not be pickled.
         """
         refuse_more(self.fit, more)
         return self.fit_with(
@@ -168,12 +180,13 @@ class Inference(ABC):
                 total_grad_norm_constraint=total_grad_norm_constraint,
                 include_transformed=include_transformed, batch_size=batch_size, rows=rows,
                 shuffle=shuffle, replace=replace, more_replacements=more_replacements,
-                require_total_size=require_total_size,
+                require_total_size=require_total_size, checkpoint=checkpoint, every=every,
             )
         )  # fmt: skip
 
     def fit_with(self, given: StepArguments) -> Approximation:
         """Do the same with all arguments in one record."""
+        refuse_forked("A fit")
         batching = given.batching
         stepper = self._stepper(given)
         n = given.n
@@ -182,8 +195,13 @@ class Inference(ABC):
         progress = as_progress(given.progressbar, given.progressbar_theme)
         shown = as_flag("include_transformed", given.include_transformed)
         scored = given.score is None or as_flag("score", given.score)
+        checkpoint = as_checkpoint(given.checkpoint, given.every)
+        if checkpoint is not None:
+            checkpoint.begin()
         with keeps_the_fit(self.approx), accounted(self.approx.timing):
-            return self._session.fit(stepper, n, given.callbacks, scored, progress, batching, shown)
+            return self._session.fit(
+                stepper, n, given.callbacks, scored, progress, batching, shown, checkpoint
+            )
 
     def _stepper(self, given: StepArguments) -> AbstractStepper:
         """Descend with an optimizer, or with steps that suit the family and whose size is found."""

@@ -3,8 +3,8 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, final
 
 import cloudpickle
 import jax
@@ -20,11 +20,34 @@ from taut.diagnose import Journal
 from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
-from taut.progress import NOT_FINITE, AbstractProgress
+from taut.method.checkpoint import Checkpoint, Keeping
+from taut.method.packed_fit import packed
+from taut.progress import INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Batching, StepData
 
 # Draws tried to find one at which the density is not finite, for the message about it.
 _TRIES = 50
+
+
+@final
+@dataclass(frozen=True)
+class Call:
+    """A call of `fit` or `refine`, from its beginning.
+
+    Parameters
+    ----------
+    steps
+        How many it takes, or the most of them.
+    begin, skipped
+        Steps that were taken, and skipped, before it.
+    verdicts
+        Those of `AutoStep` before it.
+    """
+
+    steps: int = 0
+    begin: int = 0
+    skipped: int = 0
+    verdicts: int = 0
 
 
 class Session:
@@ -51,6 +74,9 @@ class Session:
         self._stepping: StepData | None = None
         # Steps taken before the last `fit`, from which callbacks count.
         self._first = 0
+        self._call = Call()
+        # The step for which the rows of a source were first read.
+        self._read_from = 0
 
     def __reduce__(self) -> Any:
         # Optimizers are functions made in functions, which pickle alone does not know.
@@ -92,6 +118,7 @@ class Session:
         progress: AbstractProgress,
         batching: Batching,
         include_transformed: bool,
+        checkpoint: Checkpoint | None = None,
     ) -> Approximation:
         """Begin with the parameters of this moment, and take `n` steps."""
         as_count("n, the number of steps,", n)
@@ -112,8 +139,8 @@ class Session:
         if self._run is None:
             self._run = Run(state, self.approx.random_seed)
         self._run.state = state
-        self._first = self._run.step
-        return self._go_on(n, observer, progress)
+        self._first = self._read_from = self._run.step
+        return self._go_on(self._call_of(n), observer, progress, checkpoint)
 
     def refine(self, n: int, progress: AbstractProgress) -> Approximation:
         """Take `n` more steps, with the optimizer's memory kept."""
@@ -124,43 +151,85 @@ class Session:
         # Rows from a source go on where the last fit left them.
         if self._stepping is None or self._batching.source is None:
             self._prepare_steps()
+            self._read_from = self._run.step
         self._take_up_written()
-        return self._go_on(n, self._observer(offset=self._run.step - self._first), progress)
+        call = self._call_of(n)
+        return self._go_on(call, self._observer(offset=call.begin - self._first), progress)
+
+    def resume(self, progress: AbstractProgress, checkpoint: Checkpoint) -> Approximation:
+        """Take the steps that are left of a call that was ended."""
+        assert self._run is not None
+        self._refresh_target()
+        self._prepare_steps()
+        assert self._stepping is not None
+        self._stepping.feed.skip(self._run.step - self._read_from)
+        observer = self._observer(offset=self._call.begin - self._first)
+        return self._go_on(self._call, observer, progress, checkpoint)
+
+    def _call_of(self, n: int) -> "Call":
+        assert self._run is not None
+        state = self._run.state
+        verdicts = int(state.verdicts) if isinstance(self._stepper, AutoStep) else 0
+        return Call(n, self._run.step, self._run.skipped, verdicts)
 
     def _observer(self, offset: int) -> Callbacks:
         return Callbacks(self._callbacks, self._publish, self.approx, offset, self._score)
 
-    def _go_on(self, n: int, observer: Callbacks, progress: AbstractProgress) -> Approximation:
+    def _go_on(
+        self,
+        call: "Call",
+        observer: Callbacks,
+        progress: AbstractProgress,
+        checkpoint: Checkpoint | None = None,
+    ) -> Approximation:
         assert self._run is not None
         assert self._stepper is not None
         assert self._stepping is not None
-        skipped, begin = self._run.skipped, self._run.step
-        target = self.approx.target
+        self._call, target = call, self.approx.target
         with target.precision(), single_threaded(target.largest_matrix):
+            if checkpoint is not None:
+                checkpoint.write(self.approx.source, self.packed())
             try:
                 run_loop(
-                    self._run, self._stepper, self._stepping.target, self._stepping.feed, n,
-                    observer=self._watch(observer, n), progress=progress, timing=self.approx.timing,
+                    self._run, self._stepper, self._stepping.target, self._stepping.feed,
+                    call.steps, observer=self._watch(observer, checkpoint), progress=progress,
+                    timing=self.approx.timing, done=self._run.step - call.begin,
                 )  # fmt: skip
             finally:
                 self._publish(self._run.state)
                 self._note(stopped=self._run.stopped)
-        if self._run.stopped == NOT_FINITE or 0 < self._run.in_a_row == n:
+            self._keep_the_end(checkpoint)
+        if self._run.stopped == NOT_FINITE or 0 < self._run.in_a_row == call.steps:
             self._note(stopped=NOT_FINITE)
             raise NotFiniteError(self._why_not_finite())
-        if self._run.skipped > skipped:
+        if self._run.skipped > call.skipped:
             errors.warn(
-                f"{self._run.skipped - skipped} of {self._run.step - begin} steps were skipped, "
-                "because the loss or the new parameters were not finite. A smaller learning rate "
-                "may help."
+                f"{self._run.skipped - call.skipped} of {self._run.step - call.begin} steps were "
+                "skipped, because the loss or the new parameters were not finite. A smaller "
+                "learning rate may help."
             )
         return self.approx
 
-    def _watch(self, observer: AbstractObserver, n: int) -> AbstractObserver:
+    def packed(self) -> bytes:
+        """Return all that a checkpoint keeps."""
+        return packed(self.approx, self._kept())
+
+    def _keep_the_end(self, checkpoint: Checkpoint | None) -> None:
+        """Keep where a fit ended, or was interrupted."""
+        if checkpoint is None:
+            return
         assert self._run is not None
+        ended = self._run.stopped != INTERRUPTED
+        checkpoint.try_to_write(self.approx.source, self.packed(), ended=ended)
+
+    def _watch(self, observer: AbstractObserver, checkpoint: Checkpoint | None) -> AbstractObserver:
         if isinstance(self._stepper, AutoStep):
-            observer = StopRule(observer, n, self._run.state)
-        return Following(observer, self._take_up_written)
+            observer = StopRule(observer, self._call.steps, self._call.verdicts)
+        observer = Following(observer, self._take_up_written)
+        if checkpoint is None:
+            return observer
+        keep = lambda: checkpoint.try_to_write(self.approx.source, self.packed())  # noqa: E731
+        return Keeping(observer, checkpoint, keep)
 
     def _take_up_written(self) -> None:
         """Go on from parameters that were written since the last were shown."""
@@ -241,6 +310,11 @@ class Session:
 
 # What is no part of a session that goes elsewhere, or is found of its other parts.
 _MADE_ANEW = ("approx", "_stepping", "_family_of", "_published")
+
+
+def unpacked_session(approx: Approximation, kept: dict[str, Any]) -> Session:
+    """Make a session of what a checkpoint keeps."""
+    return _of_parts(approx, kept)
 
 
 def _restored(approx: Approximation, content: bytes) -> Session:

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from taut.approximation import Approximation, Group
 from taut.arguments import check_mapping
+from taut.engine import refuse_forked
 
 
 @final
@@ -36,5 +37,7 @@ class Setup:
 
     def approximation(self, vfam: str, **group: Any) -> Approximation:
         """Return an approximation of all variables by one family; see `taut.Group`."""
+        # Before the model is lifted, which runs small programs of JAX's own.
+        refuse_forked("A fit")
         one = Group(None, vfam, start=self.start, start_sigma=self.start_sigma, **group)
         return Approximation([one], model=self.model, random_seed=self.random_seed)

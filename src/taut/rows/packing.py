@@ -70,6 +70,8 @@ class Packed(Iterator[Block]):
     buffer_rows
         Rows that are mixed; by default those of 64 MB, or a million. Where they are all rows, each
         order of them is equally likely.
+    skipped
+        Batches that are passed over: whole epochs without reading, the rest by it.
 
     Raises
     ------
@@ -105,6 +107,7 @@ class Packed(Iterator[Block]):
         shuffle: bool,
         seed: int,
         buffer_rows: int | None = None,
+        skipped: int = 0,
     ) -> None:
         columns = _columns(source, dtypes)
         common_rows({"the source": source.rows, "the partition": partition.rows})
@@ -115,9 +118,10 @@ class Packed(Iterator[Block]):
             if count < 1:
                 raise ArgumentError(f"{name} must be 1 or more, got {count}.")
         buffer_rows = min(buffer_rows, source.rows) if shuffle else 0
-        pieces = _epochs(source, columns, buffer_rows, seed)
+        epoch, first = divmod(skipped, partition.batches)
+        supply = _Supply(_epochs(source, columns, buffer_rows, seed, epoch))
         ahead = max(1, min(_AHEAD, _AHEAD_BYTES // (batches * partition.width * size)))
-        self._blocks = ReadAhead(_pack(_Supply(pieces), partition, columns, batches), ahead)
+        self._blocks = ReadAhead(_pack(supply, partition, columns, batches, first), ahead)
 
     def __iter__(self) -> "Packed":
         return self
@@ -174,11 +178,11 @@ def read_all(source: AbstractRows, dtypes: Mapping[str, np.dtype]) -> tuple[np.n
 
 
 def _epochs(
-    source: AbstractRows, columns: Mapping[str, Column], buffer_rows: int, seed: int
+    source: AbstractRows, columns: Mapping[str, Column], buffer_rows: int, seed: int, first: int
 ) -> Generator[dict[str, np.ndarray]]:
-    """Read rows epoch after epoch; mixed, if there is a buffer."""
+    """Read rows epoch after epoch, from one of them on; mixed, if there is a buffer."""
     buffer = ShuffleBuffer(buffer_rows, columns) if buffer_rows else None
-    for epoch in itertools.count():
+    for epoch in itertools.count(first):
         if buffer is None:
             yield from _pieces(source, columns, None)
         else:
@@ -218,12 +222,22 @@ class _Supply:
         first, self._given = self._given, min(self._given + most, self._rows)
         return {name: array[first : self._given] for name, array in self._piece.items()}
 
+    def skip(self, rows: int) -> None:
+        """Pass over the next rows."""
+        while rows:
+            rows -= len(next(iter(self.take(rows).values())))
+
 
 def _pack(
-    supply: _Supply, partition: Partition, columns: Mapping[str, Column], batches: int
+    supply: _Supply,
+    partition: Partition,
+    columns: Mapping[str, Column],
+    batches: int,
+    skipped: int,
 ) -> Generator[Block]:
     """Pack block after block. The batches before a failure are a block of their own."""
-    for first in itertools.count(step=batches):
+    supply.skip(partition.start(skipped))
+    for first in itertools.count(skipped, batches):
         sizes = partition.size((first + np.arange(batches)) % partition.batches)
         arrays = {
             name: np.empty((batches * partition.width, *column.shape), column.dtype)

@@ -1,0 +1,92 @@
+"""Going on with a fit that was killed."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from taut.approximation import Approximation, check_model
+from taut.engine import accounted, never_lost, refuse_forked
+from taut.frontend import AbstractSource, as_source
+from taut.method.checkpoint import Found
+from taut.method.direct import unpacked_inference
+from taut.method.keeping import keeps_the_fit
+from taut.method.packed_fit import unpacked
+from taut.method.session import unpacked_session
+from taut.progress import as_progress
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    *,
+    model: Any = None,
+    progressbar: bool = True,
+    progressbar_theme: Any = None,
+) -> Approximation:
+    """Go on with a fit from the folder that it was given as `checkpoint`.
+
+    The result is that of a fit that was not stopped, to the last bit. A fit that had ended is
+    returned as it was. What it was given, its optimizer, callbacks and source of rows among it, is
+    pickled in the folder: resume only what you, or somebody you trust, has written.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    model
+        The PyMC model, or `taut.Target`, that is fitted, built again; by default the one on the
+        context.
+    progressbar, progressbar_theme
+        As in `taut.ADVI.fit`.
+
+    Returns
+    -------
+    Approximation
+        As of `taut.fit`.
+
+    Raises
+    ------
+    StorageError
+        There is no fit in the folder, it is damaged, or it is of another model; the message says
+        what differs.
+
+    Warns
+    -----
+    UserWarning
+        The model has other data, or other numbers in it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, pymc as pm, taut
+    >>> def impatient(approx, losses, i):
+    ...     if not (folder / "patience").exists():
+    ...         raise KeyboardInterrupt
+    >>> impatient.every, how = 300, {"random_seed": 1, "progressbar": False}
+    >>> with tempfile.TemporaryDirectory() as temporary, pm.Model():
+    ...     folder, x = pathlib.Path(temporary), pm.Normal("x", 3.0, 0.1)
+    ...     some = taut.fit(1000, "advi", callbacks=[impatient], checkpoint=folder / "fit", **how)
+    ...     (folder / "patience").touch()
+    ...     rest = taut.resume(folder / "fit", progressbar=False)
+    ...     whole = taut.fit(1000, "advi", **how)
+    >>> len(some.hist), bool((rest.hist == whole.hist).all())
+    (300, True)
+    """
+    refuse_forked("A fit")
+    found = Found(folder)
+    source = as_source(model)
+    check_model(found.path, found.description, source.description())
+    with never_lost():
+        return _resumed(found, source, progressbar, progressbar_theme)
+
+
+def _resumed(found: Found, source: AbstractSource, progressbar: bool, theme: Any) -> Approximation:
+    approx, kept = unpacked(source, found.content)
+    if found.ended:
+        return approx
+    found.checkpoint.go_on()
+    if isinstance(kept, tuple):
+        kind, own, given = kept
+        given = replace(given, progressbar=progressbar, progressbar_theme=theme)
+        return unpacked_inference(kind, approx, own).go_on(given, found.checkpoint)
+    session = unpacked_session(approx, kept)
+    with keeps_the_fit(approx), accounted(approx.timing):
+        return session.resume(as_progress(progressbar, theme), found.checkpoint)
