@@ -72,7 +72,7 @@ class ModelStructure:
         labels, sizes = zip(*self._parts(), strict=True)
         ends = np.cumsum(sizes)
         ax.set_yticks(ends - np.array(sizes) / 2, labels)
-        ax.set_xticks([0, *ends], [f"{end:,d}" for end in (0, *ends)], rotation=45)
+        ax.set_xticks([0, *ends[:-1]], [f"{end:,d}" for end in (0, *ends[:-1])], rotation=45)
         return ax
 
     def _parts(self) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ import scipy
 from jaxtyping import Array
 
 from taut.marginal import Integrand
-from taut.structure import read_structure
+from taut.structure import read_structure, reader
 from taut.target import Factors, Space, Target
 
 GROUPS, EACH, FEW = 30, 4, 12
@@ -103,7 +103,7 @@ NORMAL_ONES = ("normal rows", "crossed", "walk", "walk by steps")
 
 @pytest.fixture(autouse=True)
 def _more_crossing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taut.structure.reader._ALL_GLOBALS", 5)
+    monkeypatch.setattr(reader, "_ALL_GLOBALS", 5)
 
 
 def integrand_of(name: str) -> tuple[Target, Integrand]:

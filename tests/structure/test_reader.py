@@ -8,7 +8,7 @@ import pytensor.tensor as pt
 import pytest
 
 from taut.frontend.pymc.source import PyMCSource
-from taut.structure import Chain, Plates, Structure, read_structure
+from taut.structure import Chain, Plates, Structure, read_structure, reader
 
 RANDOM = np.random.default_rng(0)
 GROUPS, ROWS, FEW = 50, 300, 20
@@ -172,7 +172,7 @@ def test_plates_that_cross_are_found(
     write: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With so many levels that they are no globals, which is what the limit stands for."""
-    monkeypatch.setattr("taut.structure.reader._ALL_GLOBALS", 5)
+    monkeypatch.setattr(reader, "_ALL_GLOBALS", 5)
     with pm.Model() as model:
         write()
     found = read(model)
