@@ -1,5 +1,6 @@
 """Reading ahead, in a thread."""
 
+import threading
 import weakref
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -42,7 +43,7 @@ class ReadAhead[T](Iterator[T]):
         prefetch = grain.ThreadPrefetchDatasetIterator(_Parent(items), prefetch_buffer_size=length)
         self._thread = _Thread(prefetch, items)
         # Must not refer to this object, which would never be collected.
-        weakref.finalize(self, self._thread.close)
+        weakref.finalize(self, _close_elsewhere, self._thread)
         self._failure: BaseException | None = None
         # Else grain starts at the first item, and nothing is read while a program is compiled.
         prefetch.start_prefetch()
@@ -110,3 +111,15 @@ class _Thread:
             with suppress(RuntimeError, ValueError):
                 prefetch.close()
                 self._items.close()
+
+
+def _close_elsewhere(thread: _Thread) -> None:
+    """End a thread without waiting for it here.
+
+    The collector of garbage may run in a thread that the reading one waits for, such as zarr's.
+    """
+    try:
+        threading.Thread(target=thread.close, daemon=True).start()
+    except RuntimeError:
+        # The interpreter ends, and no thread can begin any more.
+        thread.close()
