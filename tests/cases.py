@@ -103,8 +103,8 @@ def structured(kind: str) -> Structured:
     at = np.array([2], np.int32), np.array([4, 0, 3, 1], np.int32)
     slope = random.normal(size=(4, 1))
     parts = mean_field(1), np.ones(1), np.arange(4.0), slope, precision, *at
-    scale = np.array([1.0, 0.8, 1.3, 2.0]) if kind in ("blocks", "sums") else None
-    return Structured(*parts, is_summed=kind == "sums", scale=scale)
+    scale = np.array([1.0, 0.8, 1.3, 2.0]) if kind == "scaled" else None
+    return Structured(*parts, is_summed=kind in ("sums", "scaled"), scale=scale)
 
 
 def _precision(kind: str, random: np.random.Generator) -> AbstractElimination:
@@ -295,6 +295,7 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "structured, border, 5-d": lambda: structured("border"),
     "structured, chain, 5-d": lambda: structured("chain"),
     "structured, sums of a chain, 5-d": lambda: structured("sums"),
+    "structured, scaled sums of a chain, 5-d": lambda: structured("scaled"),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
 }
 _GAUSSIAN = "mean field", "full rank", "low rank", "scaled low rank", "product"

@@ -188,10 +188,10 @@ def _filtered(y: np.ndarray) -> tuple[float, float, float, float]:
 
 def test_binary_rows_of_crossed_factors_are_judged_by_points() -> None:
     """Their latents are not normal; another way of writing the model has to come out the same."""
-    groups, few = 150, 45
+    groups, few, random = 150, 45, np.random.default_rng(0)
     g, h = np.repeat(np.arange(groups), EACH), np.arange(groups * EACH) % few
-    effects = RANDOM.normal(size=groups)[g] + RANDOM.normal(size=few)[h]
-    y = RANDOM.binomial(1, 1 / (1 + np.exp(-effects)))
+    effects = random.normal(size=groups)[g] + random.normal(size=few)[h]
+    y = random.binomial(1, 1 / (1 + np.exp(-effects)))
     found = []
     for centred in (True, False):
         with pm.Model() as model:
