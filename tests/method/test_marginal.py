@@ -303,3 +303,25 @@ def test_the_automatic_fit_goes_on_where_the_marginal_density_is_not_finite(
     approx = taut.fit(model=normal_rows(centred=False), random_seed=1, progressbar=False)
     assert approx.journal.outcome is not Outcome.INTEGRATED
     assert approx.diagnose().trusted
+
+
+def test_products_of_latents_are_left_to_chains_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Item response: no Gaussian is near abilities times slopes, which one look tells."""
+    persons, items, random = 250, 25, np.random.default_rng(1)
+    skill, slope = random.normal(size=persons), np.exp(0.3 * random.normal(size=items))
+    hard, shape = random.normal(size=items), (persons, items)
+    right = random.binomial(1, 1 / (1 + np.exp(-slope * (skill[:, None] - hard))))
+    who, what = (one.ravel() for one in np.indices(shape))
+    with pm.Model() as model:
+        theta = pm.Normal("theta", 0.0, 1.0, shape=persons)
+        b = pm.Normal("b", 0.0, pm.HalfNormal("sb", 2.0), shape=items)
+        a = pm.LogNormal("a", 0.0, pm.HalfNormal("sa", 1.0), shape=items)
+        pm.Bernoulli("y", logit_p=a[what] * (theta[who] - b[what]), observed=right.ravel())
+
+    def refuse(*_: object) -> None:
+        pytest.fail("the marginal density was climbed")
+
+    monkeypatch.setattr("taut.method.marginal_stages.climb", refuse)
+    approx = taut.fit(model=model, random_seed=1, progressbar=False)
+    assert approx.journal.outcome is not Outcome.INTEGRATED
+    assert not any("integrated out" in stage.name for stage in approx.journal.stages)

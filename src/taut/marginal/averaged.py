@@ -43,11 +43,14 @@ class Sampled(NamedTuple):
         Of the latents, by these points' weights.
     square
         Weighted squares of the points' distances from it.
+    spread
+        Standard deviation of the logarithms of the points' weights.
     """
 
     value: Scalar
     mean: Latents
     square: Latents
+    spread: Scalar
 
 
 def sampled(
@@ -99,7 +102,8 @@ def sampled(
     value = jax.nn.logsumexp(log_ratios) - jnp.log(noise.shape[0])
     share = jax.nn.softmax(log_ratios)
     shift = share @ moved
-    return Sampled(value, conditional.mean + shift, share @ moved**2 - shift**2)
+    square = share @ moved**2 - shift**2
+    return Sampled(value, conditional.mean + shift, square, log_ratios.std())
 
 
 def nearest(

@@ -13,8 +13,8 @@ from taut.marginal.averaged import Conditional, nearest, sampled
 from taut.marginal.field import AbstractField, Globals
 from taut.marginal.integrand import Given, Integrand, Vector
 
-# Draws over which Hessians are averaged, and how often: at first, and near where it was done.
-_AVERAGED, _ROUNDS, _MORE_ROUNDS = 8, 8, 1
+# Draws over which Hessians are averaged, and how often: for a fit, near one, and for a first look.
+_AVERAGED, _ROUNDS, _MORE_ROUNDS, _FEW_ROUNDS = 8, 8, 1, 3
 # Points for one integral.
 _POINTS = 16
 
@@ -66,11 +66,26 @@ class ImportancePoints:
         mode
             The latents' mode there.
         """
-        begin = theta.astype(self._dtype), mode.astype(self._dtype), np.zeros_like(self._fixed)
+        begin = *self._cast(theta, mode), np.zeros_like(self._fixed)
         rounds = self._fixed, np.int32(_ROUNDS)
         run, field = self._integrand.run, self._integrand.field
         found, variances = run(_nearest_and_variances, field, *begin, *rounds)
         return Given(_double(found.mean), _double(variances), found.precision)
+
+    def spread(self, theta: Vector, mode: Latents) -> float:
+        """Look how uneven weights of points are: the standard deviation of their logarithms.
+
+        Parameters
+        ----------
+        theta
+            The global unknowns.
+        mode
+            The latents' mode there.
+        """
+        begin = *self._cast(theta, mode), np.zeros_like(self._fixed)
+        rounds = self._fixed, np.int32(_FEW_ROUNDS), self._noise(_POINTS)
+        found = self._integrand.run(sampled, self._integrand.field, *begin, *rounds)
+        return float(found.spread)
 
     def near(self, given: Given) -> Callable[[Vector, Latents], Estimate]:
         """Return a function that integrates near where the nearest Gaussian is known.
@@ -82,7 +97,7 @@ class ImportancePoints:
 
         def integral(theta: Vector, mean: Latents) -> Estimate:
             noise = self._noise(_POINTS)
-            begin = theta.astype(self._dtype), mean.astype(self._dtype), away
+            begin = *self._cast(theta, mean), away
             rounds = self._fixed, np.int32(_MORE_ROUNDS)
             found = run(sampled, field, *begin, *rounds, noise)
             # What the points' squares are under the Gaussian that is known takes noise out.
@@ -95,6 +110,9 @@ class ImportancePoints:
     @property
     def _dtype(self) -> np.dtype:
         return np.dtype(self._integrand.target.dtype)
+
+    def _cast(self, *vectors: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(one.astype(self._dtype) for one in vectors)
 
     def _noise(self, draws: int) -> Draws:
         half = self._random.normal(size=(draws // 2, self._integrand.field.size))

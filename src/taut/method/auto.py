@@ -10,6 +10,7 @@ from taut.gaussian import Normal
 from taut.method.direct import DirectInference, check_start
 from taut.method.gaussian_stages import GaussianStages
 from taut.method.marginal import integrand_of
+from taut.method.marginal_checks import points_may_do
 from taut.method.marginal_stages import marginal_stages
 from taut.method.one_period import in_one_period, outside
 from taut.method.problem import Iterate, Needs, Problem
@@ -129,7 +130,7 @@ def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
     # Other stages draw the same, whether there is structure or not.
     random = problem.random.spawn(1)[0]
     integrand = integrand_of(problem, random)
-    if isinstance(integrand, str):
+    if isinstance(integrand, str) or not points_may_do(problem, integrand, random):
         return False
     try:
         outcome = yield from marginal_stages(problem, integrand, random)

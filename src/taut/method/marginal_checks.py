@@ -4,14 +4,32 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import Finding, at_most, criteria
-from taut.marginal import Integrand
+from taut.marginal import ImportancePoints, Integrand
 from taut.method.marginal_fit import MarginalFit, counted
 from taut.method.problem import Problem
 
 # Standard deviations from their modes at which latents are sought again.
 _FAR = 6.0
+# Starts at which a first look is taken, and how uneven, in nats, points may be that are of use.
+_LOOKS, _UNEVEN = 4, 2.5
 
 Each = Float[np.ndarray, " dim"]
+
+
+def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Generator) -> bool:
+    """Whether points from Gaussians are of use, if latents need any: at some start they are even.
+
+    Where a product of latents is seen, as in item response, they are not, which costs little to see
+    and much to find out later.
+    """
+    if integrand.is_exact:
+        return True
+    points = ImportancePoints(integrand, random.spawn(1)[0])
+    for start in problem.starts.first(random.spawn(1)[0])[:_LOOKS, integrand.structure.globals]:
+        mode = counted(problem, integrand, start).mean
+        if np.isfinite(mode).all() and points.spread(start, mode) < _UNEVEN:
+            return True
+    return False
 
 
 def shift_by_starts(

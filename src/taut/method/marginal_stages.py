@@ -14,8 +14,10 @@ from taut.method.marginal_weights import Weighed, are_enough, resampled, weigh
 from taut.method.problem import Iterate, Problem
 
 # Draws that are weighed at first, for each global unknown and at least; rounds, of which each takes
-# twice as many; effective draws of the second under which there is no third.
-_EACH, _FEWEST, _ROUNDS, _HOPELESS = 4, 64, 6, 8.0
+# twice as many.
+_EACH, _FEWEST, _ROUNDS = 4, 64, 6
+# The round, from 0, after which few effective draws end it, and how many are few.
+_PATIENT, _HOPELESS = 1, 8.0
 
 
 def marginal_stages(
@@ -66,7 +68,7 @@ def marginal_stages(
         yield iterate(integrand, fit, -weighed.elbo, outer)
         if is_over or by_weights:
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
-        if number == 1 and weighed.check.weights.ess < _HOPELESS:
+        if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
             break
         draws *= 2
     return journal.conclude(Outcome.NOT_CONFIRMED, (*doubts, *wrong))
