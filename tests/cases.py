@@ -36,10 +36,12 @@ from taut.batches import (
 from taut.descent import AbstractStepper, AutoStep, Descent
 from taut.elimination import (
     AbstractElimination,
+    Banded,
     BlockDiagonal,
     BlockTridiagonal,
     Bordered,
     Touching,
+    Updated,
 )
 from taut.family import (
     AbstractFamily,
@@ -113,6 +115,9 @@ def _precision(kind: str, random: np.random.Generator) -> AbstractElimination:
     touching = Touching.of(np.array([0, 1]), np.array([0, 1]), 2, 2)
     if kind == "blocks":
         return BlockDiagonal.of(jnp.asarray(blocks))
+    if kind == "field":
+        banded = Banded.of(jnp.asarray(blocks), jnp.asarray([0 * blocks[0], below[0]]), 4)
+        return Updated.of(banded, jnp.ones((1, 4)), jnp.array([0.7]))
     if kind == "border":
         border, corner = random.normal(size=(2, 1)), 9 * jnp.eye(2)
         return Bordered.of(jnp.asarray(blocks[:, :1, :1]), touching, jnp.asarray(border), corner)
@@ -293,6 +298,7 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "flow, autoregressive, 5-d": lambda: flow(5, architecture="autoregressive"),
     "structured, blocks, 5-d": lambda: structured("blocks"),
     "structured, border, 5-d": lambda: structured("border"),
+    "structured, field, 5-d": lambda: structured("field"),
     "structured, chain, 5-d": lambda: structured("chain"),
     "structured, sums of a chain, 5-d": lambda: structured("sums"),
     "structured, scaled sums of a chain, 5-d": lambda: structured("scaled"),

@@ -83,7 +83,7 @@ class ModelStructure:
             plates = (latents.main, *latents.crossing)
             parts = [(", ".join(one.names), one.places.size) for one in plates]
         elif latents is not None:
-            parts = [(", ".join(latents.names), latents.steps.size)]
+            parts = [(", ".join(latents.names), latents.places.size)]
         return [*parts, ("globals", few)] if few else parts
 
     def __str__(self) -> str:

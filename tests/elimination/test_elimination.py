@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from taut.elimination import (
     AbstractElimination,
+    Banded,
     BlockDiagonal,
     BlockTridiagonal,
     Bordered,
     Touching,
+    Updated,
 )
 
 
@@ -29,13 +31,17 @@ def block_diagonal(random: np.random.Generator, n: int, k: int) -> tuple[np.ndar
     return dense, BlockDiagonal.of(jnp.asarray(blocks))
 
 
-def block_tridiagonal(random: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, object]:
+def _tridiagonal(random: np.random.Generator, n: int, k: int) -> np.ndarray:
     root = np.zeros((n * k, n * k))
     for i in range(n):
         root[i * k : (i + 1) * k, max(i - 1, 0) * k : (i + 1) * k] = random.normal(
             size=(k, k if i == 0 else 2 * k)
         )
-    dense = root @ root.T + np.eye(n * k)
+    return root @ root.T + np.eye(n * k)
+
+
+def block_tridiagonal(random: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, object]:
+    dense = _tridiagonal(random, n, k)
     cut = dense.reshape(n, k, n, k)
     diagonal = np.stack([cut[i, :, i] for i in range(n)])
     below = [cut[i + 1, :, i] for i in range(n - 1)] or np.empty((0, k, k))
@@ -62,7 +68,29 @@ def bordered(random: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, o
     return dense, Bordered.of(*parts)
 
 
-@pytest.mark.parametrize("kind", [block_diagonal, block_tridiagonal, bordered])
+def banded(random: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, object]:
+    """The last block is not full."""
+    dense, rows = _tridiagonal(random, n, k), n * k - (k - 1)
+    whole = np.eye(n * k)
+    whole[:rows, :rows] = dense[:rows, :rows]
+    cut = whole.reshape(n, k, n, k)
+    diagonal = np.stack([cut[i, :, i] for i in range(n)])
+    left = np.stack([np.zeros((k, k)), *(cut[i + 1, :, i] for i in range(n - 1))])
+    return dense[:rows, :rows], Banded.of(jnp.asarray(diagonal), jnp.asarray(left), rows)
+
+
+def updated(random: np.random.Generator, n: int, k: int) -> tuple[np.ndarray, object]:
+    """One of the additions makes the matrix smaller."""
+    dense, factor = banded(random, n, k)
+    few = min(2, len(dense))
+    directions, sizes = random.normal(size=(few, len(dense))), np.array([3.0, 0.0])[:few]
+    sizes[-1] = -0.5 / (directions[-1] @ np.linalg.solve(dense, directions[-1]))
+    assert isinstance(factor, AbstractElimination)
+    whole = dense + (directions.T * sizes) @ directions
+    return whole, Updated.of(factor, jnp.asarray(directions), jnp.asarray(sizes))
+
+
+@pytest.mark.parametrize("kind", [block_diagonal, block_tridiagonal, bordered, banded, updated])
 @settings(max_examples=6, deadline=None)
 @given(n=st.sampled_from([1, 2, 7]), k=st.sampled_from([1, 3]), seed=st.integers(0, 2**31))
 def test_the_factor_is_that_of_the_dense_matrix(kind: object, n: int, k: int, seed: int) -> None:

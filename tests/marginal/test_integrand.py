@@ -1,5 +1,6 @@
 """Densities with their latents integrated out, against closed forms and plain quadrature."""
 
+import functools
 from typing import Any
 
 import jax
@@ -88,6 +89,13 @@ def walk_by_steps(s: Array, r: Array, x: Array) -> tuple[Array, ...]:
     return log_normal(x, 0.0, 1.0), rows, log_normal(jnp.stack([s, r]), 0.0, 1.0)
 
 
+def smooth(s: Array, r: Array, x: Array) -> tuple[Array, ...]:
+    bends = log_normal(jnp.diff(x, n=2), 0.0, jnp.exp(s)).sum()
+    total = log_normal(x.sum(), 0.0, 0.5)
+    rows = log_normal(NORMAL[: len(x)], x, jnp.exp(r))
+    return bends[None], total[None], rows, log_normal(jnp.stack([s, r]), 0.0, 1.0)
+
+
 MODELS: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {
     "normal rows": (normal_rows, {"m": (), "s": (), "r": (), "a": (GROUPS,)}),
     "binary rows": (binary_rows, {"m": (), "s": (), "a": (GROUPS,)}),
@@ -97,8 +105,9 @@ MODELS: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {
     "crossed": (crossed, {"m": (), "s": (), "t": (), "a": (GROUPS,), "b": (FEW,)}),
     "walk": (walk, {"s": (), "r": (), "x": (100,)}),
     "walk by steps": (walk_by_steps, {"s": (), "r": (), "x": (100,)}),
+    "smooth": (smooth, {"s": (), "r": (), "x": (70,)}),
 }
-NORMAL_ONES = ("normal rows", "crossed", "walk", "walk by steps")
+NORMAL_ONES = ("normal rows", "crossed", "walk", "walk by steps", "smooth")
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +115,7 @@ def _more_crossing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_ALL_GLOBALS", 5)
 
 
+@functools.cache
 def integrand_of(name: str) -> tuple[Target, Integrand]:
     target = target_of(*MODELS[name])
     start = np.zeros(target.dim)

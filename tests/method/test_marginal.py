@@ -137,7 +137,7 @@ def _binary_exact() -> tuple[np.ndarray, np.ndarray]:
 def test_a_model_without_structure_is_refused_in_words() -> None:
     with pm.Model() as model:
         pm.Normal("x", shape=3)
-    with pytest.raises(ModelError, match="no groups and no chain were found"):
+    with pytest.raises(ModelError, match="no groups, no chain and no field were found"):
         taut.fit(method="marginal", model=model, progressbar=False)
 
 

@@ -2,13 +2,26 @@
 
 from collections.abc import Callable
 
+import jax
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import pytest
+import scipy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from taut.frontend.pymc.source import PyMCSource
-from taut.structure import Chain, Plates, Structure, read_structure, reader
+from taut.structure import (
+    Chain,
+    Coloured,
+    Field,
+    Plates,
+    Structure,
+    field,
+    read_structure,
+    reader,
+)
 
 RANDOM = np.random.default_rng(0)
 GROUPS, ROWS, FEW = 50, 300, 20
@@ -207,11 +220,111 @@ def correlated_groups() -> None:
     pm.Bernoulli("y", logit_p=a[G], observed=Y)
 
 
-@pytest.mark.parametrize("write", [dense, zero_sum, correlated_groups])
+@pytest.mark.parametrize("write", [dense, correlated_groups])
 def test_none_is_made_up(write: Callable[[], None]) -> None:
     with pm.Model() as model:
         write()
     assert read(model).latents is None
+
+
+SIDE = 8
+AREAS = np.arange(SIDE * SIDE).reshape(SIDE, SIDE)
+BORDERS = np.zeros((SIDE * SIDE, SIDE * SIDE))
+for one, other in ((AREAS[1:], AREAS[:-1]), (AREAS[:, 1:], AREAS[:, :-1])):
+    BORDERS[one.ravel(), other.ravel()] = BORDERS[other.ravel(), one.ravel()] = 1
+# Areas, and borders between them.
+MAP = SIDE * SIDE + int(BORDERS.sum()) // 2
+CASES = RANDOM.poisson(3.0, size=SIDE * SIDE)
+
+
+def map_with_a_sum() -> None:
+    a = pm.ICAR("a", W=BORDERS, sigma=pm.HalfNormal("s"))
+    pm.Poisson("y", pt.exp(pm.Normal("mu") + a), observed=CASES)
+
+
+def map_and_noise() -> None:
+    a, b = pm.ICAR("a", W=BORDERS), pm.Normal("b", shape=SIDE * SIDE)
+    rate = pm.Normal("mu") + pm.HalfNormal("s") * a + pm.HalfNormal("t") * b
+    pm.Poisson("y", pt.exp(rate), observed=CASES)
+
+
+def map_by_car() -> None:
+    a = pm.CAR("a", np.zeros(SIDE * SIDE), BORDERS, 0.9, 1 / pm.HalfNormal("s") ** 2)
+    pm.Poisson("y", pt.exp(a), observed=CASES)
+
+
+def second_differences() -> None:
+    a = pm.Normal("a", 0, 5, shape=SIDE * SIDE)
+    pm.Potential("smooth", pm.logp(pm.Normal.dist(0, pm.HalfNormal("s")), pt.diff(a, n=2)).sum())
+    pm.Poisson("y", pt.exp(a), observed=CASES)
+
+
+def wide_groups() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=(GROUPS, 7))
+    design = RANDOM.normal(size=(ROWS, 7))
+    pm.Bernoulli("y", logit_p=(design * a[G]).sum(-1), observed=Y)
+
+
+def process() -> None:
+    kernel = pm.gp.cov.Matern52(1, ls=pm.HalfNormal("l"))
+    rate = pm.gp.Latent(cov_func=kernel).prior("f", X=np.linspace(0, 3, len(TIMES))[:, None])
+    pm.Poisson("y", pt.exp(rate), observed=CASES[: len(TIMES)])
+
+
+# What there is, how many latents, and pairs of them that touch, with each itself.
+FIELDS: dict[str, tuple[Callable[[], None], int, int, int]] = {
+    "map with a sum": (map_with_a_sum, SIDE**2, MAP, 1),
+    "map and noise": (map_and_noise, 2 * SIDE**2, MAP + 2 * SIDE**2, 1),
+    "map by CAR": (map_by_car, SIDE**2, MAP, 0),
+    "second differences": (second_differences, SIDE**2, 3 * SIDE**2 - 3, 0),
+    "wide groups": (wide_groups, 7 * GROUPS, 28 * GROUPS, 0),
+    "Gaussian process": (process, len(TIMES), len(TIMES) * (len(TIMES) + 1) // 2, 0),
+    "sum of zero": (zero_sum, GROUPS - 1, GROUPS * (GROUPS - 1) // 2, 0),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_are_found(name: str) -> None:
+    write, latents, pairs, sums = FIELDS[name]
+    with pm.Model() as model:
+        write()
+    found = read(model)
+    assert isinstance(found.latents, Field)
+    coloured = found.latents.coloured
+    assert (len(found.latents.order), len(coloured.row)) == (latents, pairs)
+    assert coloured.members.shape[0] == sums
+    far = np.abs(coloured.row - coloured.column).max()
+    assert far <= found.latents.width <= latents
+    if pairs < latents**2 / 4:
+        assert coloured.colours < latents / 2
+
+
+def test_too_much_work_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(field, "_WORK", 1e4)
+    with pm.Model() as model:
+        process()
+    assert read(model).latents is None
+
+
+@settings(max_examples=10, deadline=None)
+@given(dim=st.integers(2, 12), seed=st.integers(0, 2**31), has_sum=st.booleans())
+def test_colours_tell_every_element(dim: int, seed: int, has_sum: bool) -> None:
+    random = np.random.default_rng(seed)
+    root = random.normal(size=(dim, dim)) * (random.random((dim, dim)) < 0.2)
+    matrix = root + root.T + np.diag(1.0 + random.random(dim))
+    members = np.ones((1, dim), bool)
+    members[0, 0] = False
+    # Two elements that touch by the sum alone have to be there.
+    matrix[1, -1] = matrix[-1, 1] = 0.0
+    members = members[: int(has_sum and dim > 2)]
+    coloured = Coloured.of(scipy.sparse.csr_array(matrix != 0), members)
+    whole = matrix + 0.7 * members.T.astype(float) @ members
+    with jax.enable_x64(True):
+        elements = coloured.read(lambda v: whole @ v, np.dtype(float))
+        vector = random.normal(size=dim)
+        np.testing.assert_allclose(coloured.times(elements, vector), whole @ vector, atol=1e-9)
+        values = matrix[coloured.row, coloured.column]
+        np.testing.assert_allclose(elements[0], values, atol=1e-9)
 
 
 def test_it_is_said_in_words() -> None:
@@ -219,10 +332,3 @@ def test_it_is_said_in_words() -> None:
         centred()
     words = "2 global unknowns, and 50 groups of 1 (a), independent of each other"
     assert str(read(model)) == words
-
-
-def test_groups_of_many_latents_are_left_alone() -> None:
-    with pm.Model() as model:
-        a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=(GROUPS, 7))
-        pm.Bernoulli("y", logit_p=a[G, H % 7], observed=Y)
-    assert read(model).latents is None

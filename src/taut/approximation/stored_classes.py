@@ -11,7 +11,15 @@ from taut import family
 from taut.approximation.record import Record
 from taut.chains import Window
 from taut.diagnose import ChainCheck, Finding, Journal, Outcome, Stage
-from taut.elimination import BlockDiagonal, BlockTridiagonal, Bordered, Level, Touching
+from taut.elimination import (
+    Banded,
+    BlockDiagonal,
+    BlockTridiagonal,
+    Bordered,
+    Level,
+    Touching,
+    Updated,
+)
 from taut.engine import Timing
 from taut.family import AbstractFamily, Layers
 from taut.storage import Codec
@@ -20,6 +28,7 @@ from taut.target import Description, Labels, Variable
 _OTHERS = (
     Record, Timing, Journal, Stage, Outcome, Finding, ChainCheck, Window, Layers, Description,
     Variable, Labels, BlockDiagonal, BlockTridiagonal, Bordered, Level, Touching,
+    Banded, Updated,
 )  # fmt: skip
 
 

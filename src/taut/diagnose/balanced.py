@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
+from taut.diagnose import criteria
 from taut.diagnose.psis import ImportanceWeights, psis
 
 Draws = Float[np.ndarray, "draws dim"]
@@ -64,6 +65,13 @@ class BalancedWeights:
     def share(self) -> float:
         """Share of the draws that are effective for q."""
         return 1.0 / float((self.plain**2).mean())
+
+    @property
+    def is_even(self) -> bool:
+        """Whether they are nearly alike, by their tail and their number."""
+        bounds = criteria.CRITERIA
+        effective = self.weights.ess / len(self.plain) / self.share
+        return self.weights.khat < bounds.khat and effective > bounds.effective_share
 
     @property
     def elbo(self) -> float:

@@ -2,9 +2,10 @@
 
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
-from taut.marginal.importance import Estimate, ImportancePoints
+from taut.marginal.importance import Estimate, ImportancePoints, Shape
 from taut.marginal.integrand import Given, Integrand, Value
 from taut.marginal.laplace import MarginalDensity, factored, laplace
+from taut.marginal.near_field import NearField
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
 
@@ -17,8 +18,10 @@ __all__ = [
     "Integrand",
     "Integrated",
     "MarginalDensity",
+    "NearField",
     "Nodes",
     "PlateField",
+    "Shape",
     "Value",
     "factored",
     "laplace",

@@ -1,11 +1,11 @@
-"""The Gaussian that is nearest to latents which are not normal, and importance points from it."""
+"""The Gaussian that is nearest to latents which are not normal, and what its draws tell of them."""
 
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from taut.elimination import AbstractElimination
 from taut.family import HALF_LOG_2PI
@@ -32,43 +32,39 @@ class Conditional(NamedTuple):
     precision: AbstractElimination
 
 
-class Sampled(NamedTuple):
-    """A log density with its latents integrated out by importance points, at one point.
+class Points(NamedTuple):
+    """What draws of a Gaussian tell of latents that it is near to.
 
     Parameters
     ----------
-    value
-        An estimate of the log density, in nats; its exponential has no bias.
-    mean
-        Of the latents, by these points' weights.
-    square
-        Weighted squares of the points' distances from it.
-    spread
-        Standard deviation of the logarithms of the points' weights.
+    log_ratios
+        Logarithms of the density over that of the Gaussian, in nats.
+    shift, square
+        By how much the latents' means, and the squares of their distances from the Gaussian's, are
+        above the Gaussian's own.
     """
 
-    value: Scalar
-    mean: Latents
+    log_ratios: Float[Array, " draws"]
+    shift: Latents
     square: Latents
-    spread: Scalar
 
 
-def sampled(
+def points_of(
     field: AbstractField,
     theta: Globals,
-    mean: Latents,
-    away: Draws,
-    fixed: Draws,
-    rounds: Int[Array, ""],
+    conditional: Conditional,
     noise: Draws,
-) -> Sampled:
-    r"""Integrate latents out by importance points from the Gaussian that is nearest to them.
+    level: Scalar,
+    is_even: Bool[Array, ""],
+) -> Points:
+    r"""Compare latents with a Gaussian at draws of it.
 
-    .. math:: \hat p(y, \theta) = \frac1S \sum_s \frac{p(y, \theta, u_s)}{q(u_s)}, \quad
-              u_s = m + L^{-\top} \epsilon_s
+    .. math:: E_p f - E_q f = E_q [f (w - 1)], \quad w = e^{r - \log Z}, \quad r = \log p - \log q
 
-    where `q` has the least divergence from the latents: its precision is the mean of the negative
-    Hessian over its own draws, and the mean gradient over these is zero.
+    or, where these weights are too uneven, by the first cumulants of what is a sum of many terms,
+    and thus nearly normal however large it is:
+
+    .. math:: w - 1 \approx \rho + \tfrac12 (\rho^2 - E\rho^2), \quad \rho = r - E r
 
     Parameters
     ----------
@@ -76,21 +72,19 @@ def sampled(
         The density.
     theta
         The global unknowns.
-    mean, away
-        A first mean of the latents, and how far from it the density is looked at first.
-    fixed
-        Normal noise of the draws over which Hessians are averaged, each with its mirror image.
-    rounds
-        How often they are averaged.
+    conditional
+        The Gaussian.
     noise
-        Normal noise of the points, each with its mirror image.
+        Normal noise of the draws, each with its mirror image.
+    level
+        The logarithm of the integral.
+    is_even
+        Whether weights are even enough.
 
     References
     ----------
-    Opper, Archambeau (2009), The variational Gaussian approximation revisited. Shephard, Pitt
-    (1997), Likelihood analysis of non-Gaussian measurement time series.
+    McCullagh (1987), Tensor Methods in Statistics, section 6.2.
     """
-    conditional = nearest(field, theta, mean, away, fixed, rounds)
     precision = conditional.precision
 
     def at(one: Latents) -> tuple[Scalar, Latents]:
@@ -99,11 +93,10 @@ def sampled(
         return field.log_density(theta, conditional.mean + moved) - log_q, moved
 
     log_ratios, moved = jax.lax.map(at, noise, batch_size=_batch(noise))
-    value = jax.nn.logsumexp(log_ratios) - jnp.log(noise.shape[0])
-    share = jax.nn.softmax(log_ratios)
-    shift = share @ moved
-    square = share @ moved**2 - shift**2
-    return Sampled(value, conditional.mean + shift, square, log_ratios.std())
+    away = log_ratios - log_ratios.mean()
+    by_cumulants = away + 0.5 * (away**2 - jnp.mean(away**2))
+    tilt = jnp.where(is_even, jnp.exp(log_ratios - level) - 1.0, by_cumulants) / noise.shape[0]
+    return Points(log_ratios, tilt @ moved, tilt @ moved**2)
 
 
 def nearest(
@@ -114,7 +107,28 @@ def nearest(
     fixed: Draws,
     rounds: Int[Array, ""],
 ) -> Conditional:
-    """Average gradients and Hessians over draws of a Gaussian until it is the nearest."""
+    r"""Average gradients and Hessians over draws of a Gaussian until it is the nearest.
+
+    Its precision is then the mean of the negative Hessian over its own draws, and the mean gradient
+    over these is zero: it has the least divergence from the latents.
+
+    Parameters
+    ----------
+    field
+        The density.
+    theta
+        The global unknowns.
+    mean, away
+        A first mean of the latents, and how far from it the density is looked at first.
+    fixed
+        Normal noise of the draws, each with its mirror image.
+    rounds
+        How often gradients and Hessians are averaged.
+
+    References
+    ----------
+    Opper, Archambeau (2009), The variational Gaussian approximation revisited.
+    """
     undamped = jnp.zeros(field.parts, mean.dtype)
 
     def expand(mean: Latents, away: Draws) -> Conditional:

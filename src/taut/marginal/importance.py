@@ -1,25 +1,34 @@
-"""Latents that are not normal, integrated out by importance points from the nearest Gaussian."""
+"""Latents that are not normal, integrated out by points from the Gaussian nearest to them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+import scipy
+from jaxtyping import Array, Float
 
 from taut.elimination import AbstractElimination
-from taut.marginal.averaged import Conditional, nearest, sampled
-from taut.marginal.field import AbstractField, Globals
+from taut.marginal.averaged import Conditional, nearest, points_of
 from taut.marginal.integrand import Given, Integrand, Vector
 
 # Draws over which Hessians are averaged, and how often: for a fit, near one, and for a first look.
 _AVERAGED, _ROUNDS, _MORE_ROUNDS, _FEW_ROUNDS = 8, 8, 1, 3
-# Points for one integral.
-_POINTS = 16
+# Points that are computed by one call of a program.
+_TOGETHER = 64
+# Variance of log ratios up to which points can be weighed; above, their cumulants are taken.
+_EVEN = 2.0
+# Points of one integral for each unit of the variance of log ratios, and calls at most.
+_EACH, _FEWEST, _MOST = 32, 2, 32
+# Noise, in standard deviations, that means of latents may have; calls for these.
+_PRECISE, _SOME, _MOST_SHAPING = 0.018, 8, 4096
+# How many times as uneven points are where a Gaussian that is near by was no good begin.
+_UNLIKE = 2.0
 
 Latents = Float[np.ndarray, " latents"]
 Draws = Float[np.ndarray, "draws latents"]
+Ratios = Float[np.ndarray, " points"]
 
 
 @final
@@ -31,12 +40,36 @@ class Estimate:
     ----------
     value
         In nats.
-    mean, variances
+    third
+        The next term of the series, in nats, which the value leaves out.
+    mean
         Of the latents.
     """
 
     value: float
+    third: float
     mean: Latents
+
+
+@final
+@dataclass(frozen=True)
+class Shape:
+    """What latents have that their nearest Gaussian has not.
+
+    Parameters
+    ----------
+    shift, square
+        By how much their means and mean squares are above the Gaussian's.
+    shift_noise, square_noise
+        Standard errors.
+    variances
+        Of the Gaussian.
+    """
+
+    shift: Latents
+    square: Latents
+    shift_noise: Latents
+    square_noise: Latents
     variances: Latents
 
 
@@ -55,9 +88,12 @@ class ImportancePoints:
     def __init__(self, integrand: Integrand, random: np.random.Generator) -> None:
         self._integrand, self._random = integrand, random
         self._fixed = self._noise(_AVERAGED)
+        self._calls, self._shaping, self._variance = _FEWEST, _FEWEST, 0.0
+        self._is_even = True
+        self._shape: Shape | None = None
 
     def nearest(self, theta: Vector, mode: Latents) -> Given:
-        """Find the Gaussian that is nearest to the latents.
+        """Find the Gaussian that is nearest to the latents, and how many points are needed there.
 
         Parameters
         ----------
@@ -66,14 +102,19 @@ class ImportancePoints:
         mode
             The latents' mode there.
         """
-        begin = *self._cast(theta, mode), np.zeros_like(self._fixed)
-        rounds = self._fixed, np.int32(_ROUNDS)
-        run, field = self._integrand.run, self._integrand.field
-        found, variances = run(_nearest_and_variances, field, *begin, *rounds)
-        return Given(_double(found.mean), _double(variances), found.precision)
+        found = self._nearest(theta, mode, np.zeros_like(self._fixed), _ROUNDS)
+        variance = float(np.nan_to_num(self._ratios(theta, found).var(), nan=np.inf))
+        self._variance = variance
+        self._calls = int(np.clip(np.ceil(_EACH * variance / _TOGETHER), _FEWEST, _MOST))
+        self._is_even = variance < _EVEN
+        # What one point says of a mean has this standard deviation, by terms of both orders if any.
+        spread = np.sqrt(np.expm1(variance)) if self._is_even else variance**0.5 + 0.6 * variance
+        needed = np.ceil((spread / _PRECISE) ** 2 / _TOGETHER)
+        self._shaping, self._shape = int(np.clip(needed, _SOME, _MOST_SHAPING)), None
+        return Given(_double(found.mean), self._variances(found), found.precision)
 
-    def spread(self, theta: Vector, mode: Latents) -> float:
-        """Look how uneven weights of points are: the standard deviation of their logarithms.
+    def variance(self, theta: Vector, mode: Latents) -> float:
+        """Look how uneven weights of points are: the variance of their logarithms.
 
         Parameters
         ----------
@@ -82,53 +123,104 @@ class ImportancePoints:
         mode
             The latents' mode there.
         """
-        begin = *self._cast(theta, mode), np.zeros_like(self._fixed)
-        rounds = self._fixed, np.int32(_FEW_ROUNDS), self._noise(_POINTS)
-        found = self._integrand.run(sampled, self._integrand.field, *begin, *rounds)
-        return float(found.spread)
+        found = self._nearest(theta, mode, np.zeros_like(self._fixed), _FEW_ROUNDS)
+        return float(self._ratios(theta, found).var())
 
     def near(self, given: Given) -> Callable[[Vector, Latents], Estimate]:
-        """Return a function that integrates near where the nearest Gaussian is known.
+        """Return the integral where a Gaussian that is near by is known.
 
         It takes the global unknowns and an expected mean of the latents there.
         """
-        run, field = self._integrand.run, self._integrand.field
-        away = run(_colored, given.precision, self._fixed)
+        away = self._integrand.run(_colored, given.precision, self._fixed)
 
         def integral(theta: Vector, mean: Latents) -> Estimate:
-            noise = self._noise(_POINTS)
-            begin = *self._cast(theta, mean), away
-            rounds = self._fixed, np.int32(_MORE_ROUNDS)
-            found = run(sampled, field, *begin, *rounds, noise)
-            # What the points' squares are under the Gaussian that is known takes noise out.
-            plain = (np.asarray(run(_colored, given.precision, noise), float) ** 2).mean(axis=0)
-            variances = given.variances + _double(found.square) - plain
-            return Estimate(float(found.value), _double(found.mean), variances)
+            found = self._nearest(theta, mean, away, _MORE_ROUNDS)
+            ratios = self._ratios(theta, found)
+            if not ratios.var() < _UNLIKE * (1.0 + self._variance):
+                found = self._nearest(theta, mean, np.zeros_like(self._fixed), _ROUNDS)
+                ratios = self._ratios(theta, found)
+            third = 0.0 if self._is_even else _third(ratios)
+            return Estimate(self._value(ratios), third, _double(found.mean))
 
         return integral
 
     @property
-    def _dtype(self) -> np.dtype:
-        return np.dtype(self._integrand.target.dtype)
+    def has_shape(self) -> bool:
+        """Whether it is known what latents have that their nearest Gaussians have not."""
+        return self._shape is not None
+
+    def shape(self, given: Given, theta: list[Vector], means: list[Latents]) -> Shape:
+        """Find what latents have that their nearest Gaussians have not, on average over points.
+
+        This is found once for each `nearest`.
+
+        Parameters
+        ----------
+        given
+            A Gaussian that is near by.
+        theta, means
+            Global unknowns, and the expected means of the latents there.
+        """
+        if self._shape is None:
+            self._shape = self._shape_at(given, theta, means)
+        return self._shape
+
+    def _shape_at(self, given: Given, theta: list[Vector], means: list[Latents]) -> Shape:
+        away = self._integrand.run(_colored, given.precision, self._fixed)
+        shifts, squares, variances = [], [], []
+        for one, mean in zip(theta, means, strict=True):
+            found = self._nearest(one, mean, away, _MORE_ROUNDS)
+            variances.append(self._variances(found))
+            level = self._value(self._ratios(one, found))
+            for _ in range(-(-self._shaping // len(theta))):
+                points = self._points(one, found, level)
+                shifts.append(_double(points.shift))
+                squares.append(_double(points.square))
+        noise = [np.std(each, axis=0) / np.sqrt(len(each)) for each in (shifts, squares)]
+        shift, square = (np.mean(each, axis=0) for each in (shifts, squares))
+        return Shape(shift, square, noise[0], noise[1], np.mean(variances, axis=0))
+
+    def _nearest(self, theta: Vector, mean: Latents, away: Any, rounds: int) -> Conditional:
+        begin = *self._cast(theta, mean), away, self._fixed, np.int32(rounds)
+        return self._integrand.run(nearest, self._integrand.field, *begin)
+
+    def _points(self, theta: Vector, conditional: Conditional, level: float = 0.0) -> Any:
+        at, [of_all] = self._cast(theta, np.array([level]))
+        parts = at, conditional, self._noise(_TOGETHER), of_all, np.bool_(self._is_even)
+        return self._integrand.run(points_of, self._integrand.field, *parts)
+
+    def _ratios(self, theta: Vector, conditional: Conditional) -> Ratios:
+        each = [self._points(theta, conditional).log_ratios for _ in range(self._calls)]
+        return np.concatenate([_double(one) for one in each])
+
+    def _value(self, log_ratios: Ratios) -> float:
+        """Estimate the logarithm of the integral."""
+        if self._is_even:
+            return float(scipy.special.logsumexp(log_ratios) - np.log(len(log_ratios)))
+        return float(log_ratios.mean() + 0.5 * log_ratios.var(ddof=1))
+
+    def _variances(self, conditional: Conditional) -> Latents:
+        return _double(self._integrand.run(_variances_of, conditional.precision))
 
     def _cast(self, *vectors: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(one.astype(self._dtype) for one in vectors)
+
+    @property
+    def _dtype(self) -> np.dtype:
+        return np.dtype(self._integrand.target.dtype)
 
     def _noise(self, draws: int) -> Draws:
         half = self._random.normal(size=(draws // 2, self._integrand.field.size))
         return np.concatenate([half, -half]).astype(self._dtype)
 
 
-def _nearest_and_variances(
-    field: AbstractField,
-    theta: Globals,
-    mean: Array,
-    away: Array,
-    fixed: Array,
-    rounds: Int[Array, ""],
-) -> tuple[Conditional, Array]:
-    found = nearest(field, theta, mean, away, fixed, rounds)
-    return found, found.precision.variances()
+def _third(log_ratios: Ratios) -> float:
+    """Estimate what the third cumulant adds to the logarithm of an integral."""
+    return float(((log_ratios - log_ratios.mean()) ** 3).mean() / 6.0)
+
+
+def _variances_of(precision: AbstractElimination) -> Array:
+    return precision.variances()
 
 
 def _colored(precision: AbstractElimination, noise: Array) -> Array:

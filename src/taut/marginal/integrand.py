@@ -12,9 +12,10 @@ from taut.elimination import AbstractElimination
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
 from taut.marginal.laplace import MarginalDensity, factored, laplace
+from taut.marginal.near_field import NearField
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
-from taut.structure import Plates, Structure
+from taut.structure import Field, Plates, Structure
 from taut.target import Factors, Target
 
 # How far apart precisions may be, by their size, that are said not to depend on the latents.
@@ -103,6 +104,8 @@ class Integrand:
             assert factors is not None
             self.field = PlateField.of(factors, structure, target.dim)
             self._u = start[latents.places]
+        elif isinstance(latents, Field):
+            self.field, self._u = NearField.of(target, structure), start[latents.order]
         else:
             self.field, self.is_summed = ChainField.of(target, structure), latents.is_summed
             own = start[latents.steps]

@@ -7,12 +7,15 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from taut.arrays import AnyArray
 from taut.elimination import (
     AbstractElimination,
+    Banded,
     BlockDiagonal,
     BlockTridiagonal,
     Bordered,
     Touching,
+    Updated,
 )
 
 # What damping takes each element of a diagonal for at least, as a share of their mean, and of 1.
@@ -81,6 +84,32 @@ class TridiagonalPrecision(AbstractPrecision):
     def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
         pick = lambda one, other: jnp.where(those[0], one, other)  # noqa: E731
         return type(self)(pick(self.diagonal, others.diagonal), pick(self.below, others.below))
+
+
+@final
+class BandPrecision(AbstractPrecision):
+    """Wide blocks in a row, each of which touches its neighbours, and sums of all elements."""
+
+    diagonal: Float[Array, "blocks k k"]
+    left: Float[Array, "blocks k k"]
+    sizes: Float[Array, " sums"]
+    members: Bool[AnyArray, "sums latents"]
+
+    def factor(self, damping: Float[Array, " parts"]) -> AbstractElimination:
+        rows = self.members.shape[1]
+        own = Banded.of(_damped(self.diagonal, damping), self.left, rows)
+        if not self.sizes.shape[0]:
+            return own
+        return Updated.of(own, jnp.asarray(self.members).astype(self.sizes.dtype), self.sizes)
+
+    def chosen(self, those: Bool[Array, " parts"], others: Any) -> Self:
+        pick = lambda one, other: jnp.where(those[0], one, other)  # noqa: E731
+        return type(self)(
+            pick(self.diagonal, others.diagonal),
+            pick(self.left, others.left),
+            pick(self.sizes, others.sizes),
+            self.members,
+        )
 
 
 def _damped(

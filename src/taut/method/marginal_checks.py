@@ -10,14 +10,16 @@ from taut.method.problem import Problem
 
 # Standard deviations from their modes at which latents are sought again.
 _FAR = 6.0
-# Starts at which a first look is taken, and how uneven, in nats, points may be that are of use.
-_LOOKS, _UNEVEN = 4, 2.5
+# Starts at which a first look is taken, and how many have to promise something.
+_LOOKS, _ENOUGH = 4, 2
+# Variance of log weights up to which points are of use, and for each latent, in nats.
+_UNEVEN, _UNEVEN_EACH = 6.0, 0.015
 
 Each = Float[np.ndarray, " dim"]
 
 
 def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Generator) -> bool:
-    """Whether points from Gaussians are of use, if latents need any: at some start they are even.
+    """Whether points from Gaussians are of use, if latents need any: at some starts they are even.
 
     Where a product of latents is seen, as in item response, they are not, which costs little to see
     and much to find out later.
@@ -25,11 +27,12 @@ def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Gene
     if integrand.is_exact:
         return True
     points = ImportancePoints(integrand, random.spawn(1)[0])
+    most, found = max(_UNEVEN, _UNEVEN_EACH * integrand.field.size), 0
     for start in problem.starts.first(random.spawn(1)[0])[:_LOOKS, integrand.structure.globals]:
         mode = counted(problem, integrand, start).mean
-        if np.isfinite(mode).all() and points.spread(start, mode) < _UNEVEN:
-            return True
-    return False
+        if np.isfinite(mode).all():
+            found += points.variance(start, mode) < most
+    return found >= _ENOUGH
 
 
 def shift_by_starts(

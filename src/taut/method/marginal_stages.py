@@ -67,6 +67,7 @@ def marginal_stages(
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)
         if is_over or by_weights:
+            doubts = failed((*doubts, *weighed.doubts))
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
         if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
             break

@@ -8,6 +8,7 @@ import numpy as np
 
 from taut.diagnose import (
     BalancedWeights,
+    Finding,
     Shifted,
     WeightCheck,
     beyond_noise,
@@ -19,7 +20,9 @@ from taut.family import Particles
 from taut.gaussian import DenseNormal
 from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import Draws, Latents, MarginalFit, counted
+from taut.method.marginal_refit import refitted
 from taut.method.problem import Problem
+from taut.method.third_cumulant import third_cumulant
 from taut.structure import Structure
 
 Two = tuple[Latents, Latents]
@@ -30,6 +33,8 @@ _SPREADS = 8
 _NARROWEST = 0.25
 # Weighted moments of few draws are shrunk as if by so many more for each global unknown.
 _SHRINK = 2.0
+# Share of draws that is effective under which the fit is far from what they tell.
+_FEW = 0.25
 # Draws by weights.
 _PARTICLES = 8192
 
@@ -49,6 +54,8 @@ class Weighed:
         The fit with what the weights moved.
     theta
         The draws that are weighed.
+    doubts
+        What is wrong with the integrals over latents, if anything is.
     """
 
     check: WeightCheck
@@ -56,6 +63,7 @@ class Weighed:
     divergence: float
     better: MarginalFit
     theta: Draws
+    doubts: tuple[Finding, ...]
 
 
 def weigh(
@@ -92,23 +100,44 @@ def weigh(
     if np.isneginf(log_p).all():
         raise NotFiniteError("The density with latents integrated out is not finite at any draw.")
     weights = BalancedWeights.of(log_p, log_q, log_q + above)
-    away, own = theta - normal.mean, normal.std**2
-    outer = Shifted.of(weights.difference(away, away), _squares(weights, away, away, own), own)
-    linear, means = away @ fit.slope.T, np.array([one.mean for one in found])
-    means = means - fit.middle(normal.mean[None])
-    inner = Shifted.of(
-        weights.difference(means, linear),
-        _sum(
-            _squares(weights, means, linear, fit.of_globals),
-            _own(integrand, fit, weights, theta, found),
-        ),
-        fit.of_globals + fit.own,
-    )
+    outer = _of_globals(fit, weights, theta)
+    means = _means(fit, theta, found)
+    own = _Own.of(integrand, points, fit, weights, theta, found)
+    inner = _of_latents(fit, weights, theta, means, own)
     check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
+    doubts = third_cumulant(problem.gradients.target.space, integrand, found, weights, x)
     center = fit.center + beyond_noise(inner.mean, inner.noise) * inner.std
-    better = replace(_moved(fit, weights, x, outer, is_near=check.is_reliable), center=center)
-    better = replace(better, scale=_scaled(fit, inner, better.of_globals))
-    return Weighed(check, weights.elbo, weights.divergence, better, theta)
+    better = None
+    if weights.weights.ess < _FEW * weights.share * draws:
+        absolute = means + fit.middle(normal.mean[None])
+        better = refitted(integrand, points, fit, x, log_p, weights.plain, absolute)
+    if better is None:
+        better = replace(_moved(fit, weights, x, outer, is_near=check.is_reliable), center=center)
+        better = replace(better, scale=_scaled(fit, inner, better.of_globals))
+    return Weighed(check, weights.elbo, weights.divergence, better, theta, doubts)
+
+
+def _means(fit: MarginalFit, theta: Draws, found: Sequence[Value | Estimate]) -> Draws:
+    """Return the latents' means, less that of the fit; the fit's own where there is none."""
+    means, linear = np.array([one.mean for one in found]), fit.middle(theta)
+    finite = np.isfinite(means).all(axis=1, keepdims=True)
+    return np.where(finite, means, linear) - fit.middle(fit.normal.mean[None])
+
+
+def _of_globals(fit: MarginalFit, weights: BalancedWeights, theta: Draws) -> Shifted:
+    """Compare the globals' moments with the fit's."""
+    away, own = theta - fit.normal.mean, fit.normal.std**2
+    return Shifted.of(weights.difference(away, away), _squares(weights, away, away, own), own)
+
+
+def _of_latents(
+    fit: MarginalFit, weights: BalancedWeights, theta: Draws, means: Draws, own: "_Own"
+) -> Shifted:
+    """Compare the latents' moments with the fit's."""
+    linear = (theta - fit.normal.mean) @ fit.slope.T
+    first = _sum(weights.difference(means, linear), own.mean)
+    second = _sum(_squares(weights, means, linear, fit.of_globals), own.square)
+    return Shifted.of(first, second, fit.of_globals + fit.own)
 
 
 def _scaled(fit: MarginalFit, inner: Shifted, of_globals: Latents) -> Latents:
@@ -126,7 +155,7 @@ def _integrated(
 ) -> Sequence[Value | Estimate]:
     if points is None:
         return [counted(problem, integrand, one) for one in theta]
-    integral = points.near(Given(fit.center, fit.variances, fit.precision))
+    integral = points.near(_given(fit))
     found = []
     for one, middle in zip(theta, fit.middle(theta), strict=True):
         problem.gradients.check_time()
@@ -140,25 +169,46 @@ def _squares(weights: BalancedWeights, one: Draws, other: Draws, expected: Laten
     return weights.difference(one**2 - expected, other**2 - expected)
 
 
-def _own(
-    integrand: Integrand,
-    fit: MarginalFit,
-    weights: BalancedWeights,
-    theta: Draws,
-    found: Sequence[Value | Estimate],
-) -> Two:
-    """Return how much larger the latents' own variances are on average, with its noise.
+@dataclass(frozen=True, eq=False)
+class _Own:
+    """By how much latents given the globals differ from the fit's, each with its noise."""
 
-    Where they take as long again as the density, a few draws and their mirror images are looked at.
-    """
-    if found[0].variances is not None:
-        each = np.array([one.variances for one in found])
-        return weights.difference(each - fit.own, np.zeros(each.shape))
-    half = len(theta) // 2
-    some = np.concatenate([np.arange(_SPREADS // 2), half + np.arange(_SPREADS // 2)])
-    each = np.array([integrand.given(one).variances for one in theta[some]])
-    share = weights.relative[some] / weights.relative[some].sum()
-    return share @ each - fit.own, np.zeros(len(fit.own))
+    mean: Two
+    square: Two
+
+    @classmethod
+    def of(
+        cls,
+        integrand: Integrand,
+        points: ImportancePoints | None,
+        fit: MarginalFit,
+        weights: BalancedWeights,
+        theta: Draws,
+        found: Sequence[Value | Estimate],
+    ) -> "_Own":
+        """Look at all draws, or at a few where that takes as long again as the density."""
+        nothing = np.zeros(len(fit.own)), np.zeros(len(fit.own))
+        known = [one.variances for one in found if isinstance(one, Value)]
+        if known and known[0] is not None:
+            each = np.array(known)
+            return cls(nothing, weights.difference(each - fit.own, np.zeros(each.shape)))
+        half = len(theta) // 2
+        some = np.concatenate([np.arange(_SPREADS // 2), half + np.arange(_SPREADS // 2)])
+        if points is not None and not (points.has_shape or weights.is_even):
+            unknown = np.zeros(len(fit.own)), np.full(len(fit.own), np.inf)
+            return cls(unknown, unknown)
+        if points is not None:
+            means = [found[i].mean for i in some]
+            shape = points.shape(_given(fit), list(theta[some]), means)
+            wider = shape.variances + shape.square - fit.own
+            return cls((shape.shift, shape.shift_noise), (wider, shape.square_noise))
+        each = np.array([integrand.given(one).variances for one in theta[some]])
+        share = weights.relative[some] / weights.relative[some].sum()
+        return cls(nothing, (share @ each - fit.own, nothing[1]))
+
+
+def _given(fit: MarginalFit) -> Given:
+    return Given(fit.center, fit.variances, fit.precision)
 
 
 def _sum(one: Two, other: Two) -> Two:

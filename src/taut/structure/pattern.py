@@ -4,7 +4,7 @@ import numpy as np
 import scipy
 from jaxtyping import Int
 
-from taut.structure.structure import Chain, Plate, Plates, Structure
+from taut.structure.structure import Chain, Field, Plate, Plates, Structure
 
 Order = Int[np.ndarray, " dim"]
 Pairs = tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]
@@ -31,6 +31,8 @@ def pattern_of(structure: Structure) -> scipy.sparse.csr_array:
         pairs += _of_plates(latents)
     elif isinstance(latents, Chain):
         pairs += _of_chain(latents)
+    elif isinstance(latents, Field):
+        pairs += _of_field(latents)
     row, column = (np.concatenate(side) for side in zip(*pairs, strict=True))
     matrix = scipy.sparse.coo_array((np.ones(len(row), bool), (row, column)), (dim, dim))
     return matrix.tocsr()
@@ -55,6 +57,14 @@ def _of_chain(chain: Chain) -> list[Pairs]:
     steps, each = chain.steps.shape
     row, column = _within(0, steps - 1, each)
     return [_within(0, steps, each), (row + each, column), (row, column + each)]
+
+
+def _of_field(field: Field) -> list[Pairs]:
+    """Pair what touches each other, and all elements of a sum."""
+    coloured = field.coloured
+    row, column = np.asarray(coloured.row), np.asarray(coloured.column)
+    summed = [np.flatnonzero(one) for one in np.asarray(coloured.members)]
+    return [(row, column), (column, row), *(_all_of(one, one) for one in summed)]
 
 
 def _within(first: int, groups: int, each: int) -> Pairs:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from taut.structure.chain import find_chain
+from taut.structure.field import find_field
 from taut.structure.levels_seen import slopes_of
 from taut.structure.plates import find_plates
 from taut.structure.structure import Plates, Structure
@@ -54,7 +55,7 @@ def read_structure(
         found = _plates(target, factors, points, random, timing)
         if found is not None:
             return found
-    return _chain(target, points, random, timing)
+    return _chain(target, points, random, timing) or _field(target, points, random, timing)
 
 
 def _is_sum(target: Target, factors: Factors, points: list[np.ndarray], timing: Any) -> bool:
@@ -90,14 +91,29 @@ def _plates(
     return Structure(rest, latents) if 0 < len(rest) <= MOST_GLOBALS else None
 
 
-def _chain(target: Target, points: list[np.ndarray], random: Any, timing: Any) -> Structure:
-    everything = np.arange(target.dim)
+def _chain(target: Target, points: list[np.ndarray], random: Any, timing: Any) -> Structure | None:
     longest = max((slot.shape[0] for slot in target.space if slot.shape), default=0)
     slots = [slot for slot in target.space if slot.shape and slot.shape[0] == longest]
     latents = find_chain(target, points, slots, random, timing) if slots else None
     if latents is None or latents.steps.shape[1] > _MOST_EACH:
-        return Structure(everything, None, "no groups and no chain were found")
-    rest = np.setdiff1d(everything, latents.places)
-    if not 0 < len(rest) <= MOST_GLOBALS:
-        return Structure(everything, None, f"{len(rest)} unknowns are global")
-    return Structure(rest, latents)
+        return None
+    rest = np.setdiff1d(np.arange(target.dim), latents.places)
+    return Structure(rest, latents) if 0 < len(rest) <= MOST_GLOBALS else None
+
+
+def _field(target: Target, points: list[np.ndarray], random: Any, timing: Any) -> Structure:
+    """Take the large variables for latents, whatever touches what."""
+    everything = np.arange(target.dim)
+    largest = sorted(target.space, key=lambda slot: slot.size)
+    before = np.cumsum([slot.size for slot in largest])
+    slots = [
+        slot for slot, size in zip(largest, before, strict=True)
+        if slot.shape and size > _ALL_GLOBALS
+    ]  # fmt: skip
+    few = target.dim - sum(slot.size for slot in slots)
+    if not 0 < few <= MOST_GLOBALS:
+        return Structure(everything, None, f"{few} unknowns are global")
+    latents = find_field(target, points, slots, random, timing) if slots else None
+    if latents is None:
+        return Structure(everything, None, "no groups, no chain and no field were found")
+    return Structure(np.setdiff1d(everything, latents.places), latents)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from taut.structure.axis import Places
+from taut.structure.coloured import Coloured
 
 Numbers = Int[np.ndarray, " factors"]
 
@@ -95,6 +96,40 @@ class Chain:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Field:
+    """Variables of which each element touches its neighbours, as on a map, or all others.
+
+    Parameters
+    ----------
+    names
+        Of the variables.
+    order
+        Where the elements are in the flat vector, in an order in which neighbours are near.
+    width
+        Rows of a block, which touches the one before and the one after.
+    coloured
+        Which elements touch each other.
+    """
+
+    names: tuple[str, ...]
+    order: Int[np.ndarray, " latents"]
+    width: int
+    coloured: Coloured
+
+    @property
+    def places(self) -> Int[np.ndarray, " latents"]:
+        """Where all latents are in the flat vector."""
+        return self.order
+
+    def __str__(self) -> str:
+        touched = 2 * (len(self.coloured.row) / len(self.order) - 1)
+        words = f"{len(self.order):,d} latents ({', '.join(self.names)}) in a field, of which each"
+        summed = ", and all by their sums" if len(self.coloured.first) else ""
+        return f"{words} touches {touched:.0f} others{summed}"
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Structure:
     """Which unknowns are global, and how the others touch each other.
 
@@ -109,7 +144,7 @@ class Structure:
     """
 
     globals: Int[np.ndarray, " globals"]
-    latents: Plates | Chain | None
+    latents: Plates | Chain | Field | None
     words: str = ""
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from pytensor.scalar.basic import Cast
 from pytensor.tensor import cast
 from pytensor.tensor.elemwise import Elemwise
 
+from taut.frontend.pymc.lift.eigenvalues import lower_eigenvalues
 from taut.frontend.pymc.lift.rewrites import thin_out_sums
 from taut.frontend.pymc.lift.sparse_matrix import ON_JAX
 
@@ -42,6 +43,7 @@ def jaxify(
     graph = FunctionGraph(list(inputs), list(outputs), clone=True)
     mode.including(checks).optimizer.rewrite(graph)
     thin_out_sums(graph)
+    lower_eigenvalues(graph)
     _widen(graph)
     with warnings.catch_warnings(), jax.ensure_compile_time_eval():
         # Assertions can not run in a JAX program; PyTensor says so for each one of them.
