@@ -18,6 +18,8 @@ _QUARTILES = 1.349
 # A round of repair: transitions that are recorded in the first, half as many as go before, and how
 # many more they become from round to round; the values that are held at most.
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
+# Gradients that the first round takes, at least.
+_FORESEEN = 12_000
 # How far transitions go at most, and the share of divergent ones from which on steps are smaller.
 _FARTHEST, _RARE = 6.4, 0.001
 
@@ -33,6 +35,7 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
     assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
     chains.keep(_CHAINS)
+    chains.expect(_FORESEEN)
     while True:
         start = starting_from(chains.gradients, begin.normal, window.pooled)
         chains.precondition(adapted(start, window.draws))
