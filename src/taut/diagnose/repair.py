@@ -23,8 +23,9 @@ _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
 _GOOD, _WORSE = 0.2, 0.5
 # Gradients that the first round takes, at least.
 _FORESEEN = 12_000
-# How far transitions go at most, and the share of divergent ones from which on steps are smaller.
-_FARTHEST, _RARE = 6.4, 0.001
+# How far transitions go at most, and the shares of divergent ones from which on steps are smaller,
+# and much smaller.
+_FARTHEST, _RARE, _OFTEN = 6.4, 0.001, 0.005
 
 
 def repair(chains: Chains, window: Window) -> Generator[Window, float | None, None]:
@@ -55,10 +56,12 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
         # Smaller steps do not help where it is the support that ends.
-        if len(window.diverged) > _RARE * len(window.pooled):
-            chains.be_careful()
-        if known.is_worse(window, chains.coordinates):
-            chains.precondition(known.best)
+        for share in (_RARE, _OFTEN):
+            if len(window.diverged) > share * len(window.pooled):
+                chains.be_careful()
+        better = known.better_than(window, chains.coordinates)
+        if better is not None:
+            chains.precondition(better)
             chains.run(record // 2)
 
 
@@ -67,25 +70,24 @@ class _Known:
 
     Attributes
     ----------
-    best
-        Those in which a transition was worth most.
     is_good
         Whether nothing more is to be learnt.
     """
 
     def __init__(self) -> None:
-        self.best: Coordinates | None = None
-        self.is_good, self._worth = False, 0.0
+        self.is_good = False
+        self._best: Coordinates | None = None
+        self._worth = 0.0
 
-    def is_worse(self, window: Window, coordinates: Coordinates) -> bool:
-        """Take in a window; return whether chains should go back to the best coordinates."""
+    def better_than(self, window: Window, coordinates: Coordinates) -> Coordinates | None:
+        """Take in a window; return coordinates in which a transition was worth far more."""
         worth = float(window.draws_each.min()) / len(window.draws)
-        is_worse = worth < _WORSE * self._worth and coordinates is not self.best
+        is_worse = worth < _WORSE * self._worth and coordinates is not self._best
         if worth >= self._worth:
-            self.best, self._worth = coordinates, worth
+            self._best, self._worth = coordinates, worth
         # What is learnt from draws that are worse than these would be worse once more.
         self.is_good |= worth >= _GOOD or is_worse
-        return is_worse
+        return self._best if is_worse else None
 
 
 def is_stalled(before: Window, window: Window) -> bool:

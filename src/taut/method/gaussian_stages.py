@@ -31,6 +31,9 @@ _MODES, _HIGHER = 4, 1.0
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
 # out. What chains can mend is not worth more.
 _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
+# Draws of a batch, at least, where a gradient takes fewer operations than so many: what is done on
+# the host for a batch takes longer.
+_CHEAP_DRAWS, _CHEAP = 128, 30_000
 # Divergence in nats, at least and for each dimension, from which on a Gaussian is left to chains.
 _HOPELESS, _HOPELESS_EACH = 0.4, 0.01
 # Batches that are compared with as many before, the gain for each dimension that is not worth more,
@@ -219,7 +222,8 @@ class GaussianStages:
         return normal if normal.is_finite else begin
 
     def _dense(self, begin: Normal) -> Normal:
-        draws = max(draws_for(len(begin.mean)), self._gradients.together)
+        cheap = _CHEAP_DRAWS if self._gradients.operations < _CHEAP else 0
+        draws = max(draws_for(len(begin.mean)), self._gradients.together, cheap)
         hopeless = max(_HOPELESS, _HOPELESS_EACH * len(begin.mean))
         steps = batch_match(
             self._gradients, as_dense(begin), self._random, draws=draws, hopeless=hopeless

@@ -49,7 +49,7 @@ class Blame:
         return "\n".join(lines) or None
 
     def _is_finite_together(self, model: Any, point: Mapping[str, Any]) -> bool:
-        """Check terms of one form as one, where they are many: quicker to prepare than each alone."""
+        """Check terms of one form as one, which is quicker to prepare where they are many."""
         if len(self._stacked) == len(self._graph):
             return False
         # Whatever fails here is told by the terms alone.
