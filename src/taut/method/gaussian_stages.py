@@ -35,7 +35,7 @@ _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
 # the host for a batch takes longer.
 _CHEAP_DRAWS, _CHEAP = 128, 30_000
 # Divergence in nats, at least and for each dimension, from which on a Gaussian is left to chains.
-_HOPELESS, _HOPELESS_EACH = 0.4, 0.01
+_HOPELESS, _HOPELESS_EACH = 0.8, 0.02
 # Batches that are compared with as many before, the gain for each dimension that is not worth more,
 # in nats, and the dimensions from which on batches are large enough for that.
 _FLAT_BATCHES, _FLAT_EACH, _LARGE = 4, 0.002, 100
