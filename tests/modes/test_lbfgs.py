@@ -9,8 +9,8 @@ from cases import regression
 from taut.engine import Timing
 from taut.gradients import BLOCK, Gradients
 from taut.modes import ascend, best_of_paths, laplace_at
-from taut.modes.lbfgs import Curvature
-from taut.modes.path_gaussians import gaussian_at
+from taut.modes.inverse_hessian import Curvature
+from taut.modes.path_gaussians import gaussians_at
 from taut.target import Space
 
 pytestmark = pytest.mark.statistical
@@ -56,10 +56,10 @@ def test_the_two_loops_are_the_inverse_hessian_of_the_pairs() -> None:
     """On a quadratic the product with a remembered change gives back its step (secant)."""
     rng = np.random.default_rng(0)
     half = rng.normal(size=(5, 5))
-    hessian, curvature = half @ half.T + np.eye(5), Curvature.flat(5)
+    hessian, curvature = half @ half.T + np.eye(5), Curvature(np.ones(5))
     for _ in range(4):
         step = rng.normal(size=5)
-        curvature = curvature.after(step, hessian @ step)
+        curvature = curvature.after(curvature.diagonal, step, hessian @ step)
     np.testing.assert_allclose(curvature.times(hessian @ step), step, rtol=1e-9)
 
 
@@ -67,7 +67,7 @@ def test_a_gaussian_along_the_path_is_the_quasi_newton_one() -> None:
     """Mean and covariance are a step with the inverse Hessian, and that matrix."""
     paths = ascend(Gradients(regression(5).target(), Timing()), np.ones((1, 5)))
     point = paths[0][4]
-    normal = gaussian_at(point)
+    normal = gaussians_at([point])[0]
     assert normal is not None
     root = normal.color(np.eye(5))
     inverse = root.T @ root
@@ -109,6 +109,6 @@ def test_a_path_that_begins_at_the_mode_learns_its_curvature() -> None:
     model = regression(2)
     gradients = Gradients(model.target(), Timing())
     paths = ascend(gradients, model.posterior_mean[None])
-    normal = gaussian_at(paths[0][-1])
+    normal = gaussians_at([paths[0][-1]])[0]
     assert normal is not None
     np.testing.assert_allclose(normal.std, np.sqrt(np.diag(model.posterior_cov)), rtol=0.5)

@@ -129,6 +129,10 @@ class Chains:
         self.z = self.z[self._random.permutation(len(self.z))[:count]]
         self.precondition(self.coordinates)
 
+    def expect(self, gradients: int) -> None:
+        """Count gradients that are foreseen, so that a program is compiled before them."""
+        self._around_python = {bent: n + gradients for bent, n in self._around_python.items()}
+
     def be_careful(self) -> None:
         """Take smaller steps from now on: refuse half as many proposals."""
         self.acceptance = min(1.0 - (1.0 - self.acceptance) / 2.0, _MOST_ACCEPTED)

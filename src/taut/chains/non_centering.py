@@ -12,8 +12,8 @@ from taut.chains.coordinates import Composed, Coordinates, Points, Values
 from taut.gradients import AbstractGradients
 from taut.target import Conditionals, Target
 
-# Points of one call of a program: as many as chains that go on.
-_BLOCK = 64
+# Points of one call of a program: a few times as many as chains, since most calls are of all draws.
+_BLOCK = 256
 # Units in the last place of a mean that a prior's standard deviation has to be worth.
 _FINE = 64.0
 

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from taut.chains import Chains, Linear, Window, adapted, starting_from
+from taut.chains import Chains, Coordinates, Linear, Window, adapted, starting_from
 from taut.diagnose import criteria
 from taut.diagnose.finding import Finding, at_most, failed
 from taut.diagnose.shift import ChainCheck, of_chains
@@ -18,8 +18,14 @@ _QUARTILES = 1.349
 # A round of repair: transitions that are recorded in the first, half as many as go before, and how
 # many more they become from round to round; the values that are held at most.
 _RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
-# How far transitions go at most, and the share of divergent ones from which on steps are smaller.
-_FARTHEST, _RARE = 6.4, 0.001
+# Independent draws that each transition of a chain is worth from which on coordinates are kept, and
+# the share of the best so far below which chains go back to those of the best.
+_GOOD, _WORSE = 0.2, 0.5
+# Gradients that the first round takes, at least.
+_FORESEEN = 12_000
+# How far transitions go at most, and the shares of divergent ones from which on steps are smaller,
+# and much smaller.
+_FARTHEST, _RARE, _OFTEN = 6.4, 0.001, 0.005
 
 
 def repair(chains: Chains, window: Window) -> Generator[Window, float | None, None]:
@@ -33,10 +39,13 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
     assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
     chains.keep(_CHAINS)
+    chains.expect(_FORESEEN)
+    known = _Known()
     while True:
-        start = starting_from(chains.gradients, begin.normal, window.pooled)
-        chains.precondition(adapted(start, window.draws))
-        chains.run(record // 2)
+        if not known.is_good:
+            start = starting_from(chains.gradients, begin.normal, window.pooled)
+            chains.precondition(adapted(start, window.draws))
+            chains.run(record // 2)
         before, window = window, chains.run(record)
         times = yield window
         while times is not None and len(window.draws) < most:
@@ -47,8 +56,38 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
         # Smaller steps do not help where it is the support that ends.
-        if len(window.diverged) > _RARE * len(window.pooled):
-            chains.be_careful()
+        for share in (_RARE, _OFTEN):
+            if len(window.diverged) > share * len(window.pooled):
+                chains.be_careful()
+        better = known.better_than(window, chains.coordinates)
+        if better is not None:
+            chains.precondition(better)
+            chains.run(record // 2)
+
+
+class _Known:
+    """Coordinates that chains have moved in, and how well.
+
+    Attributes
+    ----------
+    is_good
+        Whether nothing more is to be learnt.
+    """
+
+    def __init__(self) -> None:
+        self.is_good = False
+        self._best: Coordinates | None = None
+        self._worth = 0.0
+
+    def better_than(self, window: Window, coordinates: Coordinates) -> Coordinates | None:
+        """Take in a window; return coordinates in which a transition was worth far more."""
+        worth = float(window.draws_each.min()) / len(window.draws)
+        is_worse = worth < _WORSE * self._worth and coordinates is not self._best
+        if worth >= self._worth:
+            self._best, self._worth = coordinates, worth
+        # What is learnt from draws that are worse than these would be worse once more.
+        self.is_good |= worth >= _GOOD or is_worse
+        return self._best if is_worse else None
 
 
 def is_stalled(before: Window, window: Window) -> bool:

@@ -14,9 +14,10 @@ from taut.target import Space
 
 Each = Float[np.ndarray, " dim"]
 
-# A shift that is so many times too large is not looked at again, nor one that could, by so many
-# standard errors, not be so many times what is allowed.
-_CLEARLY, _AT_MOST, _SURE = 3.0, 2.0, 3.0
+# A shift that is so many times too large, beyond its noise, is not looked at again, for chains mend
+# it with fewer gradients than more of them take to see it; nor one that could, by so many standard
+# errors, not be so many times what is allowed.
+_CLEARLY, _AT_MOST, _SURE = 1.5, 2.0, 3.0
 # No noise excuses a shift of so much.
 _HIDDEN = 0.3
 _TINY = 1e-300

@@ -154,6 +154,7 @@ def batch_match(
     random: np.random.Generator,
     *,
     draws: int | None = None,
+    hopeless: float = math.inf,
 ) -> Generator[Matched[DenseNormal], None, str]:
     """Fit a dense Gaussian by batch and match, from any start.
 
@@ -169,9 +170,11 @@ def batch_match(
         Decides the noise.
     draws
         In a batch; by default `draws_for` the dimension.
+    hopeless
+        As in `match_scores`.
     """
     size = draws_for(len(begin.mean)) if draws is None else draws
-    return match_scores(gradients, begin, random, size, match_batch)
+    return match_scores(gradients, begin, random, size, match_batch, hopeless=hopeless)
 
 
 def match_scores[N: Normal](
@@ -182,6 +185,7 @@ def match_scores[N: Normal](
     update: Callable[[N, Vectors, Vectors, float], N],
     *,
     holds: bool = False,
+    hopeless: float = math.inf,
 ) -> Generator[Matched[N], None, str]:
     """Update a Gaussian by batch after batch until the ELBO has settled.
 
@@ -203,8 +207,11 @@ def match_scores[N: Normal](
     holds
         Whether the strength stays as it is as long as the ELBO grows or its noise shrinks, as the
         noise of a Gaussian target does, to nothing.
+    hopeless
+        Divergence of a window, in nats, from which on the first flat one ends a fit: no Gaussian is
+        near, and less noise would not bring one nearer.
     """
-    pilot = _Pilot(begin, size, holds)
+    pilot = _Pilot(begin, size, holds, hopeless)
     while True:
         q = pilot.q
         noise = random.standard_normal((size, q.noise_size))
@@ -245,6 +252,7 @@ class _Pilot[N: Normal]:
     q: N
     size: int
     holds: bool
+    hopeless: float
     damping: float = 1.0
     step: int = 0
     flat: int = 0
@@ -298,9 +306,10 @@ class _Pilot[N: Normal]:
         if len(self.window) < max(_FEWEST, -(-_WINDOW // self.size)):
             return None
         weights, self.window = np.concatenate(self.window), []
-        return self._judge(float(weights.mean()), float(weights.std() / np.sqrt(len(weights))))
+        error = float(weights.std() / np.sqrt(len(weights)))
+        return self._judge(Weights(weights), float(weights.mean()), error)
 
-    def _judge(self, elbo: float, se: float) -> str | None:
+    def _judge(self, weights: Weights, elbo: float, se: float) -> str | None:
         gain = elbo - self.best_elbo
         if gain < -max(_LOSS, _LOSS_SE * se):
             assert self.best is not None
@@ -316,7 +325,8 @@ class _Pilot[N: Normal]:
             self.holds = False
             self.flat, self.damping = self.flat + 1, self.damping / 4
             self.best_elbo = max(elbo, self.best_elbo)
-            return SETTLED if self.flat >= _FLATS else None
+            is_hopeless = weights.divergence > self.hopeless
+            return SETTLED if is_hopeless or self.flat >= _FLATS else None
         # Still far off: the decay of the strength begins when the fit has arrived.
         if self.holds or gain > len(self.q.mean):
             self.step = 0

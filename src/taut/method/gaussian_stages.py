@@ -11,7 +11,7 @@ from taut.gaussian import DenseNormal, LowRankNormal, Normal, ScaledLowRankNorma
 from taut.gradients import OutOfTime
 from taut.matching import Matched, batch_match, draws_for, leap_and_patch
 from taut.method.problem import Problem
-from taut.modes import Basin, Modes, Search, counts, is_apart, laplace_at
+from taut.modes import Basin, Modes, Search, counts, is_apart, is_parted, laplace_at
 
 # Dimensions up to which a covariance is written out, and from which on few directions come first,
 # if the best Gaussian is off by so many nats for each dimension.
@@ -31,6 +31,11 @@ _MODES, _HIGHER = 4, 1.0
 # Score matching: batches at most, gradients at most, directions where a covariance is not written
 # out. What chains can mend is not worth more.
 _BATCHES, _MATCHED, _RANK = 400, 12_000, 10
+# Draws of a batch, at least, where a gradient takes fewer operations than so many: what is done on
+# the host for a batch takes longer.
+_CHEAP_DRAWS, _CHEAP = 128, 30_000
+# Divergence in nats, at least and for each dimension, from which on a Gaussian is left to chains.
+_HOPELESS, _HOPELESS_EACH = 0.8, 0.02
 # Batches that are compared with as many before, the gain for each dimension that is not worth more,
 # in nats, and the dimensions from which on batches are large enough for that.
 _FLAT_BATCHES, _FLAT_EACH, _LARGE = 4, 0.002, 100
@@ -185,7 +190,11 @@ class GaussianStages:
 
     def _is_worth(self, basin: Basin, found: list[tuple[Normal, float]]) -> bool:
         best = max(basin.candidate.elbo for basin in self._search.basins)
-        return counts(basin.candidate.elbo, best) and _is_new(basin.normal, found)
+        if not (counts(basin.candidate.elbo, best) and _is_new(basin.normal, found)):
+            return False
+        # A path that came to no peak is no sign of a mode where the density rises all the way.
+        assert self.best is not None
+        return basin.is_peak or is_parted(self._gradients, basin.normal, self.best)
 
     def _laplace(self, basin: Basin) -> Normal:
         assert self.best is not None
@@ -213,8 +222,12 @@ class GaussianStages:
         return normal if normal.is_finite else begin
 
     def _dense(self, begin: Normal) -> Normal:
-        draws = max(draws_for(len(begin.mean)), self._gradients.together)
-        steps = batch_match(self._gradients, as_dense(begin), self._random, draws=draws)
+        cheap = _CHEAP_DRAWS if self._gradients.operations < _CHEAP else 0
+        draws = max(draws_for(len(begin.mean)), self._gradients.together, cheap)
+        hopeless = max(_HOPELESS, _HOPELESS_EACH * len(begin.mean))
+        steps = batch_match(
+            self._gradients, as_dense(begin), self._random, draws=draws, hopeless=hopeless
+        )
         reached = self._last(steps, until_flat=True).normal
         return reached.triangular() if reached.is_finite else begin
 

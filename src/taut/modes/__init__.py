@@ -7,6 +7,7 @@ from taut.modes.lbfgs import ascend as ascend
 from taut.modes.mixture import Modes as Modes
 from taut.modes.mixture import counts as counts
 from taut.modes.mixture import is_apart as is_apart
+from taut.modes.mixture import is_parted as is_parted
 from taut.modes.newton import CHUNK as CHUNK
 from taut.modes.newton import Evaluated as Evaluated
 from taut.modes.newton import Function as Function
@@ -35,6 +36,7 @@ __all__ = [
     "counts",
     "descend",
     "is_apart",
+    "is_parted",
     "laplace_at",
     "newton_step",
     "scaled_eigen",

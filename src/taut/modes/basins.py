@@ -14,7 +14,7 @@ from taut.gaussian import Normal
 from taut.gradients import AbstractGradients
 from taut.modes.lbfgs import PathPoint, ascend
 from taut.modes.mixture import is_apart, is_far_out
-from taut.modes.path_gaussians import Candidate, best_of_paths, gaussian_at
+from taut.modes.path_gaussians import Candidate, best_of_paths, gaussians_at
 from taut.modes.starts import Starts
 
 # Paths after the first: round by round and so many in all, until the best mode was found by some of
@@ -204,8 +204,8 @@ class Search:
     def _few_of_each(self, ends: list[End], numbers: list[int]) -> list[int]:
         """Leave out paths that came to the same peak as some others before them."""
         few: list[int] = []
-        for i in numbers:
-            spread = gaussian_at(ends[i].top)
+        spreads = gaussians_at([ends[i].top for i in numbers])
+        for i, spread in zip(numbers, spreads, strict=True):
             alike = (j for j in few if ends[i].is_peak and ends[j].is_peak)
             if sum(_is_one_peak(ends[i], ends[j], (spread,)) for j in alike) < _LOOKED:
                 few.append(i)

@@ -1,82 +1,35 @@
 """Limited-memory BFGS along many paths at once, with what Pathfinder reads off each iterate."""
 
-from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from taut.gradients import AbstractGradients, OutOfTime
+from taut.modes.inverse_hessian import (
+    MEMORY,
+    Curvature,
+    Vector,
+    Vectors,
+    curves,
+    dot,
+    times,
+    updated_diagonals,
+)
 
-# Pairs of steps and changes of gradient that are remembered.
-_MEMORY = 6
 _TRIES = 20
+# A path whose searches take more evaluations than so many for each step and so many more runs down
+# the neck of a funnel, where there is no peak to come to.
+_EACH, _SPARE = 2, 40
 # Constants of the weak Wolfe conditions: enough decrease, and enough of the slope gone.
 _DECREASE, _CURVATURE = 1e-4, 0.9
 _RELATIVE_DECREASE = 1e-9
 _SMALL_SLOPE = 1e-8
-_SMALL_CURVATURE = 1e-12
 _BESIDE = 0.1
 
-Vector = Float[np.ndarray, " dim"]
-
-
-@dataclass(frozen=True)
-class Curvature:
-    r"""What a quasi-Newton path knows of the inverse Hessian.
-
-    .. math:: H = \operatorname{diag}(\alpha) + \ldots
-
-    Parameters
-    ----------
-    diagonal
-        :math:`\alpha`.
-    pairs
-        The last differences of positions and of gradients. Iterates of a path share them.
-    """
-
-    diagonal: Vector
-    pairs: tuple[tuple[Vector, Vector], ...] = ()
-
-    @classmethod
-    def flat(cls, dim: int) -> "Curvature":
-        """Know nothing yet."""
-        return cls(np.ones(dim))
-
-    def after(self, step: Vector, change: Vector) -> "Curvature":
-        """Take in one more step; what shows no positive curvature is left out."""
-        if not step @ change > _SMALL_CURVATURE * (change @ change):
-            return self
-        diagonal = _updated_diagonal(self.diagonal, step, change)
-        return Curvature(diagonal, (*self.pairs, (step, change))[-_MEMORY:])
-
-    @np.errstate(all="ignore")
-    def times(self, vector: Vector) -> Vector:
-        """Multiply by the inverse Hessian, by the two loops of Nocedal and Wright.
-
-        Infinite where a path runs off an improper density, which ends it.
-        """
-        pairs = self.pairs
-        if not pairs:
-            return vector * min(1.0, 1.0 / max(float(np.linalg.norm(vector)), 1e-300))
-        weights, left = [], vector.copy()
-        for step, change in reversed(pairs):
-            weights.append((step @ left) / (step @ change))
-            left -= weights[-1] * change
-        left *= (pairs[-1][0] @ pairs[-1][1]) / (pairs[-1][1] @ pairs[-1][1])
-        for (step, change), weight in zip(pairs, reversed(weights), strict=True):
-            left += step * (weight - (change @ left) / (step @ change))
-        return left
-
-
-def _updated_diagonal(diagonal: Vector, step: Vector, change: Vector) -> Vector:
-    """Update the diagonal as Gilbert and Lemaréchal do, kept where that is no scale."""
-    with np.errstate(all="ignore"):
-        a, b, c = (change * diagonal) @ change, change @ step, (step / diagonal) @ step
-        inverse = a / (b * diagonal) + change**2 / b - a * step**2 / (b * c * diagonal**2)
-        new = 1.0 / inverse
-    return new if np.isfinite(new).all() and (new > 0).all() else diagonal
+Numbers = Int[np.ndarray, " some"]
+Each = Float[np.ndarray, " some"]
 
 
 @dataclass(frozen=True)
@@ -88,87 +41,139 @@ class PathPoint:
     slope: Vector
     curvature: Curvature
 
-    @property
-    def is_finite(self) -> bool:
-        """Whether a path can begin here."""
-        return bool(np.isfinite(self.value) and np.isfinite(self.slope).all())
 
-
-_Ask = Generator[Vector, tuple[float, Vector], None]
-
-
-class Path:
-    """One ascent of the log density; it asks for evaluations and is told of them.
+class Ascent:
+    """Paths uphill in lock-step; they ask for evaluations and are told of them.
 
     Parameters
     ----------
-    start
-        Where it begins.
+    starts
+        Where they begin.
     longest
-        Iterations at most.
+        Iterations of each at most.
     """
 
-    def __init__(self, start: Vector, longest: int) -> None:
-        self.points: list[PathPoint] = []
+    def __init__(self, starts: Vectors, longest: int) -> None:
+        count, dim = starts.shape
+        self.points: list[list[PathPoint]] = [[] for _ in starts]
         self._longest = longest
-        self._steps = self._ascend(start)
-        self.wanted: Vector | None = next(self._steps)
+        self._is_begun, self._is_over = np.zeros((2, count), bool)
+        # Where paths are, and what the search along a direction has found.
+        self._at, self._slope = starts.astype(float), np.zeros((count, dim))
+        self._direction, self._best, self._best_slope = np.zeros((3, count, dim))
+        self._value, self._best_value, self._rise = np.zeros((3, count))
+        self._length, self._low, self._high = np.zeros((3, count))
+        self._tries, self._iterations, self._evaluations = np.zeros((3, count), int)
+        self._diagonal = np.ones((count, dim))
+        self._steps, self._changes = np.zeros((2, MEMORY, count, dim))
 
-    def tell(self, value: float, slope: Vector) -> None:
-        """Take in the density at the point that was wanted, and want another or none."""
-        try:
-            self.wanted = self._steps.send((value, slope))
-        except StopIteration:
-            self.wanted = None
+    @property
+    def asking(self) -> Numbers:
+        """The numbers of paths that are not at their end."""
+        return np.flatnonzero(~self._is_over)
 
-    def _ascend(self, start: Vector) -> _Ask:
-        value, slope = yield start
-        if np.isfinite(value) and np.abs(slope).max() < _SMALL_SLOPE:
-            # A path that begins at a mode would learn nothing of the curvature there.
-            start = start + _BESIDE
-            value, slope = yield start
-        at = PathPoint(start, value, slope, Curvature.flat(len(start)))
-        if not at.is_finite:
-            return
-        self.points.append(at)
-        for _ in range(self._longest):
-            direction = at.curvature.times(at.slope)
-            if not direction @ at.slope > 0:
-                direction = at.slope
-            reached = yield from _search(at, direction)
-            if reached is None or np.abs(reached.slope).max() < _SMALL_SLOPE:
-                if reached is not None:
-                    self.points.append(reached)
-                return
-            gain, at = reached.value - at.value, reached
-            self.points.append(at)
-            if gain < _RELATIVE_DECREASE * max(1.0, abs(at.value)):
-                return
+    def wanted(self, paths: Numbers) -> Vectors:
+        """Return where these ask for the density."""
+        return self._at[paths] + self._length[paths, None] * self._direction[paths]
+
+    @np.errstate(all="ignore")
+    def tell(self, paths: Numbers, values: Each, slopes: Vectors) -> None:
+        """Take in the density at the points that were wanted."""
+        self._evaluations[paths] += 1
+        begun = self._is_begun[paths]
+        for some, take in (~begun, self._begin), (begun, self._search):
+            if some.any():
+                take(paths[some], values[some], slopes[some])
+
+    def _begin(self, paths: Numbers, values: Each, slopes: Vectors) -> None:
+        """Take in the density at starts."""
+        # A path that begins at a mode would learn nothing of the curvature there.
+        flat = np.isfinite(values) & _is_flat(slopes) & (self._tries[paths] == 0)
+        self._at[paths[flat]] += _BESIDE
+        self._tries[paths] += 1
+        good = _is_finite(values, slopes)
+        self._is_over[paths[~good & ~flat]] = True
+        begin, some = paths[good & ~flat], good & ~flat
+        self._is_begun[begin] = True
+        self._value[begin], self._slope[begin] = values[some], slopes[some]
+        for path in begin:
+            self._write(path, Curvature(self._diagonal[path].copy()))
+        self._aim(begin)
+
+    def _aim(self, paths: Numbers) -> None:
+        """Choose where paths go on, and begin to search there."""
+        slopes = self._slope[paths]
+        direction = times(self._steps[:, paths], self._changes[:, paths], slopes)
+        rises = dot(direction, slopes) > 0
+        self._direction[paths] = direction = np.where(rises[:, None], direction, slopes)
+        self._rise[paths] = dot(direction, slopes)
+        self._length[paths], self._low[paths], self._high[paths] = 1.0, 0.0, np.inf
+        self._best_value[paths], self._tries[paths] = -np.inf, 0
+
+    def _search(self, paths: Numbers, values: Each, slopes: Vectors) -> None:
+        """Search for points that meet the weak Wolfe conditions, by bisection."""
+        length, rise = self._length[paths], self._rise[paths]
+        enough = values >= self._value[paths] + _DECREASE * length * rise
+        up = _is_finite(values, slopes) & enough
+        found = up & (dot(slopes, self._direction[paths]) <= _CURVATURE * rise)
+        better = paths[up]
+        self._best[better] = self.wanted(better)
+        self._best_value[better], self._best_slope[better] = values[up], slopes[up]
+        self._low[paths[up & ~found]] = length[up & ~found]
+        self._high[paths[~up]] = length[~up]
+        self._tries[paths] += 1
+        high = self._high[paths]
+        between = 0.5 * (self._low[paths] + high)
+        self._length[paths] = np.where(np.isfinite(high), between, 2.0 * length)
+        over = found | (self._tries[paths] == _TRIES)
+        if over.any():
+            self._arrive(paths[over])
+
+    def _arrive(self, paths: Numbers) -> None:
+        """Go to the best points that were found; end paths that gain nothing any more."""
+        gain = self._best_value[paths] - self._value[paths]
+        self._is_over[paths[~(gain > 0)]] = True
+        paths, gain = paths[gain > 0], gain[gain > 0]
+        self._learn(paths)
+        self._iterations[paths] += 1
+        enough = gain >= _RELATIVE_DECREASE * np.maximum(1.0, np.abs(self._value[paths]))
+        goes_on = enough & ~_is_flat(self._slope[paths])
+        goes_on &= self._iterations[paths] < self._longest
+        goes_on &= self._evaluations[paths] <= _EACH * self._iterations[paths] + _SPARE
+        self._is_over[paths[~goes_on]] = True
+        self._aim(paths[goes_on])
+
+    def _learn(self, paths: Numbers) -> None:
+        """Take steps, and write down where they lead, with the curvature that they show."""
+        step, change = self._best[paths] - self._at[paths], self._slope[paths]
+        change = change - self._best_slope[paths]
+        shows = curves(step, change)
+        some = paths[shows]
+        updated = updated_diagonals(self._diagonal[some], step[shows], change[shows])
+        self._diagonal[some] = updated
+        for last, new in (self._steps, step), (self._changes, change):
+            last[:-1, some] = last[1:, some]
+            last[-1, some] = new[shows]
+        self._at[paths], self._value[paths] = self._best[paths], self._best_value[paths]
+        self._slope[paths] = self._best_slope[paths]
+        for number, path in enumerate(paths):
+            known = self.points[path][-1].curvature
+            if shows[number]:
+                pair = step[number], change[number]
+                known = known.after(self._diagonal[path].copy(), *pair)
+            self._write(path, known)
+
+    def _write(self, path: int, curvature: Curvature) -> None:
+        value, slope = float(self._value[path]), self._slope[path].copy()
+        self.points[path].append(PathPoint(self._at[path].copy(), value, slope, curvature))
 
 
-def _search(
-    at: PathPoint, direction: Vector
-) -> Generator[Vector, tuple[float, Vector], PathPoint | None]:
-    """Search along a direction for a point that meets the weak Wolfe conditions, by bisection."""
-    length, low, high, best = 1.0, 0.0, np.inf, None
-    rise = direction @ at.slope
-    for _ in range(_TRIES):
-        position = at.position + length * direction
-        value, slope = yield position
-        finite = np.isfinite(value) and np.isfinite(slope).all()
-        if not finite or value < at.value + _DECREASE * length * rise:
-            high = length
-        else:
-            best = position, value, slope
-            if slope @ direction <= _CURVATURE * rise:
-                break
-            low = length
-        length = 0.5 * (low + high) if np.isfinite(high) else 2.0 * length
-    if best is None or best[1] <= at.value:
-        return None
-    position, value, slope = best
-    curvature = at.curvature.after(position - at.position, at.slope - slope)
-    return PathPoint(position, value, slope, curvature)
+def _is_finite(values: Each, slopes: Vectors) -> Bool[np.ndarray, " some"]:
+    return np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+
+
+def _is_flat(slopes: Vectors) -> Bool[np.ndarray, " some"]:
+    return np.abs(slopes).max(axis=1) < _SMALL_SLOPE
 
 
 def ascend(
@@ -187,10 +192,8 @@ def ascend(
     longest
         Iterations of a path at most.
     """
-    paths = [Path(start, longest) for start in starts]
+    ascent = Ascent(starts, longest)
     with suppress(OutOfTime):
-        while asking := [path for path in paths if path.wanted is not None]:
-            values, slopes = gradients(np.stack([p.wanted for p in asking if p.wanted is not None]))
-            for path, value, slope in zip(asking, values, slopes, strict=True):
-                path.tell(float(value), slope)
-    return [path.points for path in paths]
+        while len(paths := ascent.asking):
+            ascent.tell(paths, *gradients(ascent.wanted(paths)))
+    return ascent.points

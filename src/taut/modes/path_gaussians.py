@@ -1,5 +1,6 @@
 """The Gaussians along quasi-Newton paths, and the best of them by ELBO."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from taut.modes.lbfgs import PathPoint
 _LOOKED_AT, _FIRST_DRAWS = 25, 4
 # The best by the first look are lucky ones too: these many are looked at again, with more draws.
 _AGAIN, _MORE_DRAWS = 16, 16
+# Points whose Gaussians are read off together, times dimensions, so that little memory is taken.
+_TOGETHER = 10_000
 # What it costs a Gaussian, in nats, if all of its draws have no density.
 _OUTSIDE = 100.0
 
@@ -36,9 +39,8 @@ class Candidate:
     elbo: float
 
 
-@np.errstate(all="ignore")
-def gaussian_at(point: PathPoint) -> Normal | None:
-    r"""Read the Gaussian off an iterate: one Newton step from it, with its inverse Hessian.
+def gaussians_at(points: Sequence[PathPoint]) -> list[Normal | None]:
+    r"""Read the Gaussians off iterates: one Newton step from each, with its inverse Hessian.
 
     The inverse Hessian of limited-memory BFGS is
 
@@ -46,43 +48,62 @@ def gaussian_at(point: PathPoint) -> Normal | None:
 
     which a QR decomposition of dim x 2 memory turns into scales and stretched directions.
     """
-    curvature = point.curvature
-    if not curvature.pairs:
-        return None
-    steps, changes = (np.stack(part, axis=1) for part in zip(*curvature.pairs, strict=True))
-    with np.errstate(all="ignore"):
-        root = np.sqrt(curvature.diagonal)
-        wide = np.concatenate([curvature.diagonal[:, None] * changes, steps], axis=1)
-        gamma = _gamma(steps, changes, curvature.diagonal)
-        if gamma is None or not np.isfinite(gamma).all():
-            return None
-        q, r = np.linalg.qr(wide / root[:, None])
-        inner = r @ gamma @ r.T
-        values, vectors = np.linalg.eigh(np.eye(len(inner)) + 0.5 * (inner + inner.T))
-    if not values.min() > 0:
-        return None
-    mean = point.position + curvature.diagonal * point.slope
-    mean = mean + wide @ (gamma @ (wide.T @ point.slope))
-    if not np.isfinite(mean).all():
-        return None
-    return ScaledLowRankNormal(mean, root, q @ vectors, np.sqrt(values))
+    found: list[Normal | None] = [None] * len(points)
+    by_memory: dict[int, list[int]] = {}
+    for number, point in enumerate(points):
+        by_memory.setdefault(len(point.curvature.pairs), []).append(number)
+    by_memory.pop(0, None)
+    together = max(1, _TOGETHER // len(points[0].position)) if points else 1
+    for numbers in by_memory.values():
+        for first in range(0, len(numbers), together):
+            some = numbers[first : first + together]
+            for number, normal in zip(some, _alike([points[i] for i in some]), strict=True):
+                found[number] = normal
+    return found
 
 
-def _gamma(
-    steps: Float[np.ndarray, "dim memory"],
-    changes: Float[np.ndarray, "dim memory"],
-    diagonal: Float[np.ndarray, " dim"],
-) -> np.ndarray | None:
-    memory = steps.shape[1]
-    upper = np.triu(steps.T @ changes)
-    try:
-        inverse = np.linalg.inv(upper)
-    except np.linalg.LinAlgError:
-        return None
-    middle = np.diag(np.diag(upper)) + changes.T @ (diagonal[:, None] * changes)
-    return np.block(
-        [[np.zeros((memory, memory)), -inverse], [-inverse.T, inverse.T @ middle @ inverse]]
-    )
+@np.errstate(all="ignore")
+def _alike(points: list[PathPoint]) -> list[Normal | None]:
+    """Read the Gaussians off iterates that know equally many steps."""
+    pairs = np.array([point.curvature.pairs for point in points])
+    steps, changes = (pairs[:, :, i].swapaxes(1, 2) for i in (0, 1))
+    diagonal = np.stack([point.curvature.diagonal for point in points])[:, :, None]
+    slope = np.stack([point.slope for point in points])[:, :, None]
+    position = np.stack([point.position for point in points])
+    wide = np.concatenate([diagonal * changes, steps], axis=2)
+    gamma, root = _gammas(steps, changes, diagonal), np.sqrt(diagonal)
+    thin = wide / root
+    good = np.isfinite(gamma).all(axis=(1, 2)) & np.isfinite(thin).all(axis=(1, 2))
+    # What is not finite is decomposed as nothing, and left out.
+    q, r = np.linalg.qr(np.where(good[:, None, None], thin, 0.0))
+    inner = r @ np.where(good[:, None, None], gamma, 0.0) @ r.swapaxes(1, 2)
+    good &= np.isfinite(inner).all(axis=(1, 2))
+    inner = np.where(good[:, None, None], 0.5 * (inner + inner.swapaxes(1, 2)), 0.0)
+    values, vectors = np.linalg.eigh(np.eye(inner.shape[1]) + inner)
+    mean = position + (diagonal * slope + wide @ (gamma @ (wide.swapaxes(1, 2) @ slope)))[..., 0]
+    good &= (values > 0).all(axis=1) & np.isfinite(mean).all(axis=1)
+    directions, stretch = q @ vectors, np.sqrt(values)
+    made = zip(mean, root[:, :, 0], directions, stretch, strict=True)
+    return [
+        ScaledLowRankNormal(*parts) if is_good else None
+        for parts, is_good in zip(made, good, strict=True)
+    ]
+
+
+def _gammas(
+    steps: Float[np.ndarray, "points dim memory"],
+    changes: Float[np.ndarray, "points dim memory"],
+    diagonal: Float[np.ndarray, "points dim 1"],
+) -> Float[np.ndarray, "points both both"]:
+    upper = np.triu(steps.swapaxes(1, 2) @ changes)
+    along = np.diagonal(upper, axis1=1, axis2=2)
+    # An inverse exists where no step and its change are orthogonal.
+    exists = (np.isfinite(upper).all(axis=(1, 2)) & (along != 0).all(axis=1))[:, None, None]
+    eye = np.eye(upper.shape[1])
+    inverse = np.where(exists, np.linalg.inv(np.where(exists, upper, eye)), np.nan)
+    middle = along[:, None] * eye + changes.swapaxes(1, 2) @ (diagonal * changes)
+    turned = inverse.swapaxes(1, 2)
+    return np.block([[np.zeros(upper.shape), -inverse], [-turned, turned @ middle @ inverse]])
 
 
 def best_of_paths(
@@ -93,12 +114,10 @@ def best_of_paths(
     Where there is no time to compare them it is the one at the end of each path, and its ELBO is
     not known.
     """
-    found = [
-        (number, normal)
-        for number, points in enumerate(paths)
-        for point in _spread(points)
-        if (normal := gaussian_at(point)) is not None
-    ]
+    asked = [(number, p) for number, points in enumerate(paths) for p in _spread(points)]
+    read = gaussians_at([point for _, point in asked])
+    both = zip((number for number, _ in asked), read, strict=True)
+    found = [(number, normal) for number, normal in both if normal is not None]
     if not found:
         return []
     try:

@@ -23,6 +23,7 @@ from taut.frontend.pymc.graph.sparse import is_sparse as is_sparse
 from taut.frontend.pymc.graph.sparse import value_of as value_of
 from taut.frontend.pymc.graph.sparse_ops import FromTable as FromTable
 from taut.frontend.pymc.graph.sparse_ops import SparseProduct as SparseProduct
+from taut.frontend.pymc.graph.stacked import many_as_one as many_as_one
 from taut.frontend.pymc.graph.total_size import check_total_sizes as check_total_sizes
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "length_of",
     "lift_data",
     "log_factors",
+    "many_as_one",
     "read_model",
     "replace_loosely",
     "total",

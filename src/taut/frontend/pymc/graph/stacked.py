@@ -21,34 +21,39 @@ _FEW = 16
 
 def sums_of(factors: Sequence[Any]) -> list[Any]:
     """Sum each log density over its elements, and many of one form together."""
-    sums = [pt.as_tensor(factor, allow_xtensor_conversion=True).sum() for factor in factors]
-    if len(sums) < _FEW:
-        return sums
+    return [one.sum() for one in many_as_one(factors)]
+
+
+def many_as_one(factors: Sequence[Any]) -> list[Any]:
+    """Put many log densities of one form together, along an axis of their own."""
+    written = [pt.as_tensor(factor, allow_xtensor_conversion=True) for factor in factors]
+    if len(written) < _FEW:
+        return written
     alike: dict[Any, list[int]] = {}
     leaves: list[list[Any]] = []
-    for place, one in enumerate(sums):
+    for place, one in enumerate(written):
         form, its_leaves = _form_of(one)
         alike.setdefault(form, []).append(place)
         leaves.append(its_leaves)
     # What is left alone stays in its order, so that it is added up as without others.
-    totals: dict[int, Any] = dict(enumerate(sums))
+    found: dict[int, Any] = dict(enumerate(written))
     for places in alike.values():
         if len(places) >= _FEW:
-            whole = _total(sums[places[0]], [leaves[place] for place in places])
+            whole = _whole(written[places[0]], [leaves[place] for place in places])
             if whole is not None:
-                totals = {i: one for i, one in totals.items() if i not in places}
-                totals[places[0]] = whole
-    return [totals[place] for place in sorted(totals)]
+                found = {i: one for i, one in found.items() if i not in places}
+                found[places[0]] = whole
+    return [found[place] for place in sorted(found)]
 
 
-def _total(first: Any, leaves: list[list[Any]]) -> Any | None:
-    """Return the sum of graphs of one form, or `None` where stacked they can not be evaluated."""
+def _whole(first: Any, leaves: list[list[Any]]) -> Any | None:
+    """Stack graphs of one form, or return `None` where they can not be evaluated so."""
     columns = zip(leaves[0], zip(*leaves, strict=True), strict=True)
     stacked = {leaf: _stack(column) for leaf, column in columns if not _are_same(column)}
     if not stacked:
-        return first * len(leaves)
+        return pt.zeros((len(leaves), *[1] * first.type.ndim)) + first
     try:
-        return vectorize_graph(first, stacked).sum()
+        return vectorize_graph(first, stacked)
     except NotImplementedError:
         return None
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from taut.autodiff import guard_selects
-from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data
+from taut.frontend.pymc.graph import DataInputs, ModelGraph, lift_data, many_as_one
 from taut.frontend.pymc.lift.jaxify import jaxify
 from taut.frontend.pymc.lift.lift import INEXPRESSIBLE, data_arrays
 from taut.target import Factors, Space
@@ -60,7 +60,7 @@ def lift_factors(graph: ModelGraph, check_bounds: bool, space: Space) -> LiftedF
         The value variables.
     """
     for freeze_shapes in (False, True):
-        data = lift_data(graph.factors, freeze_shapes)
+        data = lift_data(many_as_one(graph.factors), freeze_shapes)
         try:
             function = jaxify([*graph.values, *data.inputs], data.outputs, check_bounds)
             function = guard_selects(function, len(graph.values), is_sum=False)
