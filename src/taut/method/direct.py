@@ -144,7 +144,7 @@ class DirectInference(ABC):
         checkpoint = as_checkpoint(given.checkpoint, given.every)
         if checkpoint is not None:
             checkpoint.check_seconds(type(self).__name__)
-            checkpoint.begin()
+            checkpoint.begin(given.batching.source)
             checkpoint.write(self._approx.source, packed(self._approx, self._begun(given)))
         return self.go_on(given, checkpoint)
 

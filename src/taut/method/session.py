@@ -23,6 +23,7 @@ from taut.family import AbstractFamily
 from taut.method.checkpoint import Checkpoint, Keeping
 from taut.method.packed_fit import packed
 from taut.progress import INTERRUPTED, NOT_FINITE, AbstractProgress
+from taut.rows import AbstractRows
 from taut.target import Batching, StepData
 
 # Draws tried to find one at which the density is not finite, for the message about it.
@@ -142,7 +143,14 @@ class Session:
         self._first = self._read_from = self._run.step
         return self._go_on(self._call_of(n), observer, progress, checkpoint)
 
-    def refine(self, n: int, progress: AbstractProgress) -> Approximation:
+    @property
+    def rows(self) -> AbstractRows | None:
+        """The source that steps read."""
+        return self._batching.source
+
+    def refine(
+        self, n: int, progress: AbstractProgress, checkpoint: Checkpoint | None = None
+    ) -> Approximation:
         """Take `n` more steps, with the optimizer's memory kept."""
         as_positive("n, the number of steps,", n)
         if self._run is None:
@@ -154,7 +162,8 @@ class Session:
             self._read_from = self._run.step
         self._take_up_written()
         call = self._call_of(n)
-        return self._go_on(call, self._observer(offset=call.begin - self._first), progress)
+        observer = self._observer(offset=call.begin - self._first)
+        return self._go_on(call, observer, progress, checkpoint)
 
     def resume(self, progress: AbstractProgress, checkpoint: Checkpoint) -> Approximation:
         """Take the steps that are left of a call that was ended."""
