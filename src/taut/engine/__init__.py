@@ -3,6 +3,7 @@
 from taut.engine.blas_threads import single_threaded as single_threaded
 from taut.engine.call_log import CallLog as CallLog
 from taut.engine.callback_errors import remember_error as remember_error
+from taut.engine.disk_cache import cache_directory as cache_directory
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
 from taut.engine.forked import refuse_forked as refuse_forked
@@ -34,6 +35,7 @@ __all__ = [
     "Timing",
     "accounted",
     "building",
+    "cache_directory",
     "clock",
     "cores",
     "equations_of",

@@ -21,6 +21,7 @@ from taut.engine import accounted, building, refuse_forked, single_threaded, tak
 from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
+from taut.method.agreement import check_agreement
 from taut.method.checkpoint import Checkpoint, as_checkpoint
 from taut.method.fit_arguments import DirectArguments
 from taut.method.keeping import in_words, keeps_the_fit
@@ -264,6 +265,8 @@ class DirectInference(ABC):
             # One iteration at least, for there to be something.
             while not losses or (len(losses) < longest and not problem.is_late):
                 reached = next(steps)
+                if not losses:
+                    check_agreement(approx, problem.start)
                 losses.append(reached.loss)
                 approx.update(reached.family)
                 self._note(hist=np.array(losses))
