@@ -17,6 +17,8 @@ from taut.engine.kept import Same as Same
 from taut.engine.map_points import map_draws as map_draws
 from taut.engine.map_points import map_in_turn as map_in_turn
 from taut.engine.map_points import points_at_once as points_at_once
+from taut.engine.memory import bytes_left as bytes_left
+from taut.engine.memory import check_memory as check_memory
 from taut.engine.operations import operations_of as operations_of
 from taut.engine.parallel import cores as cores
 from taut.engine.parallel import in_parallel as in_parallel
@@ -35,7 +37,9 @@ __all__ = [
     "Timing",
     "accounted",
     "building",
+    "bytes_left",
     "cache_directory",
+    "check_memory",
     "clock",
     "cores",
     "equations_of",

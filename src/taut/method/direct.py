@@ -2,7 +2,6 @@
 
 import os
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import nullcontext, suppress
@@ -18,7 +17,7 @@ from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
 from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
-from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
+from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.agreement import check_agreement
@@ -250,8 +249,7 @@ class DirectInference(ABC):
     def _unasked(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""
         approx, batching = self._approx, replace(batching, batch_size=_BATCH_ROWS)
-        with warnings.catch_warnings(), suppress(ArgumentError, ModelError):
-            warnings.simplefilter("ignore")
+        with silent(), suppress(ArgumentError, ModelError):
             return approx.source.stepping(approx.target, batching, start, approx.random_seed)
         return None
 
