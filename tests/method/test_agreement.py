@@ -15,7 +15,7 @@ from taut.frontend import as_source
 
 
 class Same(Op):
-    """Gives what it is given; its version for JAX is wrong by a factor."""
+    """Returns what it is given; its version for JAX is wrong by a factor."""
 
     __props__ = ("factor",)
 
