@@ -13,10 +13,15 @@ TautError
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
 ├── ForkError            a fit in a process that was forked after JAX started (also RuntimeError)
 ├── StorageError         a fit can not be saved, or a saved one can not be read
+├── TooLargeError        more memory is asked for than is left (also a MemoryError)
 └── NotFittedError       a result is asked for before there is one
 """
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +88,65 @@ class StorageError(TautError, ValueError):
     """A fit can not be saved or pickled, or a saved one can not be read or is of another model."""
 
 
+class TooLargeError(TautError, MemoryError):
+    """What is asked for takes more memory than the machine, or a control group, has left."""
+
+
 class NotFittedError(TautError, RuntimeError):
     """A result is asked for before there is one."""
 
 
 def warn(message: str) -> None:
     """Warn, at the first line of code outside of taut."""
-    warnings.warn(message, UserWarning, skip_file_prefixes=(_PACKAGE,))
+    if not _IS_SILENT.get():
+        warnings.warn(message, UserWarning, skip_file_prefixes=(_PACKAGE,))
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Say nothing of taut's own inside, in this thread alone."""
+    token = _IS_SILENT.set(True)
+    try:
+        yield
+    finally:
+        _IS_SILENT.reset(token)
+
+
+@contextmanager
+def unwarned(message: str) -> Iterator[None]:
+    """Ignore warnings of other packages that begin so.
+
+    Filters belong to the process: where threads are inside at once the last to leave puts back what
+    the first found, which each on its own would not.
+    """
+    _FILTERS.enter(message)
+    try:
+        yield
+    finally:
+        _FILTERS.leave()
+
+
+class _Filters:
+    """The filters of the process, while anybody is inside."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before: Any = None
+
+    def enter(self, message: str) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+            self._inside += 1
+            warnings.filterwarnings("ignore", message=message)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_FILTERS = _Filters()
+_IS_SILENT: ContextVar[bool] = ContextVar("taut_is_silent", default=False)

@@ -19,7 +19,7 @@ import pytest
 
 import taut
 from taut.batches import Stream
-from taut.errors import ArgumentError, StorageError
+from taut.errors import ArgumentError, RowsError, StorageError
 from taut.method import checkpoint
 from taut.rows import packing
 
@@ -139,6 +139,117 @@ def test_rows_of_a_stream_go_on_where_they_were(
             taut.fit(model=line(), rows=rows(), **how, **QUIET, checkpoint=folder, every=every)
         assert_equal(taut.resume(folder, model=line(), progressbar=False), whole)
     assert skipped == [70, 0, 100]
+
+
+def rows_on_disk(path: Path, y: np.ndarray = Y) -> taut.ParquetRows:
+    pyarrow.parquet.write_table(pyarrow.table({"x": X, "seen": y}), path, row_group_size=170)
+    return taut.ParquetRows(path, {"x": "x", "seen": "seen"})
+
+
+@pytest.mark.parametrize(
+    ("method", "source"), [("auto", True), ("auto", False), ("batch_match", True)]
+)
+def test_direct_fits_of_rows_in_batches_go_on(
+    method: str, source: bool, tmp_path: Path, stop: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(packing, "IN_MEMORY_BYTES", 1000)
+    how: Any = {"method": method, "batch_size": 500, **QUIET}
+    if source:
+        how["rows"] = rows_on_disk(tmp_path / "rows.parquet")
+    whole = taut.fit(model=line(), **how)
+    stop(1)
+    with pytest.raises(Killed):
+        taut.fit(model=line(), **how, checkpoint=tmp_path / "fit")
+    with open(tmp_path / "fit" / "results", "r+b") as file:
+        file.truncate((tmp_path / "fit" / "results").stat().st_size // 2)
+    resumed = taut.resume(tmp_path / "fit", model=line(), progressbar=False)
+    assert_equal(resumed, whole)
+    assert resumed.diagnose().trusted == whole.diagnose().trusted
+
+
+def groups() -> pm.Model:
+    of = np.repeat(np.arange(40), 3)
+    seen = np.random.default_rng(3).normal(size=40)[of] + 0.1 * np.arange(120) % 1.0
+    with pm.Model() as model:
+        effect = pm.Normal("effect", pm.Normal("mu", 0, 2.0), pm.HalfNormal("tau", 1.0), shape=40)
+        pm.Normal("y", effect[of], pm.HalfNormal("scale", 1.0), observed=seen)
+    return model
+
+
+def test_a_fit_with_latents_integrated_out_goes_on(
+    tmp_path: Path, stop: Callable[[int], None]
+) -> None:
+    how: Any = {"method": "marginal", **QUIET}
+    whole = taut.fit(model=groups(), **how)
+    stop(1)
+    with pytest.raises(Killed):
+        taut.fit(model=groups(), **how, checkpoint=tmp_path / "fit")
+    size = (tmp_path / "fit" / "results").stat().st_size
+    for share in (1.0, 0.4):
+        folder = tmp_path / f"{share}"
+        shutil.copytree(tmp_path / "fit", folder)
+        with open(folder / "results", "r+b") as file:
+            file.truncate(int(share * size))
+        assert_equal(taut.resume(folder, model=groups(), progressbar=False), whole)
+
+
+def test_a_file_that_has_changed_meanwhile_is_noticed(
+    tmp_path: Path, stop: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "IN_MEMORY_BYTES", 1000)
+    path, how = tmp_path / "rows.parquet", {"n": 100, "method": "advi", "batch_size": 130}
+    whole = taut.fit(model=line(), rows=rows_on_disk(path), **how, **QUIET)
+    stop(2)
+    with pytest.raises(Killed):
+        taut.fit(
+            model=line(), rows=rows_on_disk(path), **how, **QUIET, checkpoint=tmp_path / "fit",
+            every=20,
+        )  # fmt: skip
+    # As many rows, in as many row groups; the first ones stay.
+    rows_on_disk(path, np.append(Y[:2000], Y[2000:] + 1.0))
+    with pytest.raises(RowsError, match="its values are other ones"):
+        taut.resume(tmp_path / "fit", model=line(), progressbar=False)
+    rows_on_disk(path)
+    assert_equal(taut.resume(tmp_path / "fit", model=line(), progressbar=False), whole)
+
+
+def test_other_rows_of_any_source_are_noticed(
+    tmp_path: Path, stop: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "IN_MEMORY_BYTES", 1000)
+    path = tmp_path / "seen.npy"
+    np.save(path, Y)
+
+    def blocks() -> Any:
+        yield {"x": X, "seen": np.load(path)}
+
+    how: Any = {"n": 100, "method": "advi", "batch_size": 130, **QUIET}
+    stop(2)
+    with pytest.raises(Killed):
+        taut.fit(
+            model=line(), rows=taut.IterableRows(blocks, rows=len(X)), **how,
+            checkpoint=tmp_path / "fit", every=20,
+        )  # fmt: skip
+    np.save(path, Y + 1.0)
+    with pytest.raises(StorageError, match="have changed since it began"):
+        taut.resume(tmp_path / "fit", model=line(), progressbar=False)
+
+
+def test_a_refinement_goes_on(tmp_path: Path, stop: Callable[[int], None]) -> None:
+    def fitted() -> taut.ADVI:
+        inference = taut.ADVI(model=line(), random_seed=5)
+        inference.fit(100, batch_size=128, progressbar=False)
+        return inference
+
+    whole = fitted().refine(200, progressbar=False)
+    inference = fitted()
+    stop(3)
+    with pytest.raises(Killed):
+        inference.refine(200, progressbar=False, checkpoint=tmp_path / "more", every=30)
+    resumed = taut.resume(tmp_path / "more", model=line(), progressbar=False)
+    assert len(resumed.hist) == 300
+    assert_equal(resumed, whole)
 
 
 @pytest.mark.parametrize("method", ["auto", "pathfinder", "dadvi"])

@@ -41,6 +41,26 @@ def test_steps_go_on_where_they_were(way: str) -> None:
     np.testing.assert_array_equal(again.approx.parameters["mu"], inference.approx.parameters["mu"])
 
 
+def of_minibatches() -> tuple[pm.Model, dict[Any, Any]]:
+    random = np.random.default_rng(0)
+    with pm.Model() as model:
+        x, y = (pm.Data(name, random.normal(size=400)) for name in "xy")
+        pm.Normal("seen", pm.Normal("at") * x, 1.0, observed=y, total_size=400)
+    x_batch, y_batch = taut.Minibatch(x, y, batch_size=50)
+    return model, {x: x_batch, y: y_batch}
+
+
+@each_way
+def test_replaced_variables_are_those_of_the_model_that_came_along(way: str) -> None:
+    model, replacements = of_minibatches()
+    inference = taut.ADVI(model=model, random_seed=1)
+    inference.fit(60, more_replacements=replacements, progressbar=False)
+    again = WAYS[way](inference)
+    inference.refine(40, progressbar=False)
+    again.refine(40, progressbar=False)
+    np.testing.assert_array_equal(again.hist, inference.hist)
+
+
 @each_way
 def test_an_inference_that_has_not_begun_and_one_that_ends_by_itself(way: str) -> None:
     begun, ended = taut.ADVI(model=normal()), taut.Laplace(model=normal(), random_seed=1)

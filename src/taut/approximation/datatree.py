@@ -48,7 +48,11 @@ def draws_to_datatree(
         "sample_stats": _known({name: drawn[name] for name in _STATS if name in drawn}),
     }
     tree = arviz_base.from_dict(
-        {group: {k: v[None] for k, v in values.items()} for group, values in groups.items()},
+        {
+            group: {k: v[None] for k, v in values.items()}
+            for group, values in groups.items()
+            if values or group == "posterior"
+        },
         coords=dict(labels.coords),
         dims={name: list(dims) for name, dims in labels.dims.items()},
     )

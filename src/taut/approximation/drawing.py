@@ -11,7 +11,7 @@ from jaxtyping import Array, PyTree
 from taut.approximation.noise import noise_of, words_of
 from taut.arrays import AnyArray
 from taut.descent import AbstractStepper
-from taut.engine import map_in_turn, single_threaded
+from taut.engine import bytes_left, check_memory, map_in_turn, single_threaded
 from taut.family import AbstractFamily, HostPoints
 from taut.gaussian import as_normal
 from taut.target import Target
@@ -20,6 +20,8 @@ from taut.target import Target
 _BLOCK = 250
 # Values for each row and draw that one call may make.
 _ROW_VALUES = 20_000_000
+# Bytes of draws for which it is not asked how many are left.
+_LITTLE = 2**28
 
 
 def sampled(
@@ -55,23 +57,56 @@ def _numbers(draws: int | np.ndarray) -> np.ndarray:
 
 
 def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block: int) -> Any:
-    """Evaluate rows a block at a time; the last is filled up, so that one program serves all."""
+    """Evaluate rows a block at a time; the last is filled up, so that one program serves all.
+
+    Raises
+    ------
+    TooLargeError
+        The first block says that there is no memory for all.
+    """
     found = []
     for first in range(0, len(rows), block):
         full = np.resize(rows[first : first + block], (block, *rows.shape[1:]))
         found.append(jax.tree.map(np.asarray, evaluate(full)))
+        if not first:
+            _check_memory(found[0], block, len(rows))
     return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
 
 
+def _check_memory(found: PyTree, block: int, rows: int) -> None:
+    """Refuse so many draws that they can not be held, in pieces and then as one."""
+    each = sum(leaf.nbytes for leaf in jax.tree.leaves(found)) / block
+    needed = 2.0 * each * rows
+    if needed > _LITTLE:
+        fitting = int((bytes_left() or 0) / (2.0 * each))
+        check_memory(
+            needed, f"{rows:,} draws of {each / 1e6:,.3g} MB each take, while they are made,",
+            f"{fitting:,} draws would fit, or those of the variables that you need: "
+            'approx.sample(draws, var_names=["name"]).',
+        )  # fmt: skip
+
+
 def all_of(
-    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray
-) -> dict[str, Any]:
-    """Make draws in both spaces, with their density under q as ``log_q``; arguments as above."""
+    target: Target, family: AbstractFamily, draws: int | np.ndarray, key_words: np.ndarray,
+    names: tuple[str, ...] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Make draws in both spaces, with their density under q as ``log_q``.
+
+    Parameters
+    ----------
+    target, family, draws, key_words
+        As above.
+    names
+        Of the variables that are kept; by default all.
+    """
     z, log_q = sampled(target, family, draws, key_words)
+
+    def constrained_block(block: np.ndarray) -> Mapping[str, PyTree]:
+        found = target.programs(constrain_block, target, block)
+        return found if names is None else {k: v for k, v in found.items() if k in names}
+
     with single_threaded(target.largest_matrix):
-        constrained = by_blocks(
-            lambda block: target.programs(constrain_block, target, block), z, _BLOCK
-        )
+        constrained = by_blocks(constrained_block, z, _BLOCK)
     unconstrained = target.space.unravel(z)
     return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
 

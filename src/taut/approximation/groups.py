@@ -11,6 +11,7 @@ import numpy as np
 from taut import family as families
 from taut import seed as seeds
 from taut.arguments import as_number, as_positive, check_mapping
+from taut.engine import check_memory
 from taut.errors import GroupError
 from taut.family import AbstractFamily, ByName, Product, Start
 from taut.frontend import AbstractSource, nearest
@@ -89,8 +90,20 @@ class Group:
         """Build the family at a start point and scale, NaN where no scale is given."""
         if self.params is not None:
             return self._kind.restore(_arrays(self.params), len(mean))
+        self._check_memory(mean)
         std = np.where(np.isnan(std), self._kind.scale, std).astype(mean.dtype)
         return self._kind.begin(Start(mean, std, seed, self.rank, self.size, self.jitter))
+
+    def _check_memory(self, mean: np.ndarray) -> None:
+        """Refuse a dense covariance that can not be held, before it is made."""
+        if self._kind is families.FullRank:
+            dim = len(mean)
+            check_memory(
+                _COPIES * mean.itemsize * dim**2,
+                f"A fit with a covariance of all {dim:,} unknowns takes",
+                "A diagonal takes no more than the unknowns, and a few directions beside it some "
+                'times as much: method="advi", "lowrank_advi" or "lowrank_batch_match".',
+            )
 
     def own_seed(self, seed: int) -> int:
         """Return the seed of this group's random start, where it has one; else that given."""
@@ -189,6 +202,10 @@ def _chosen(vfam: str | None, params: Mapping[str, Any] | None) -> type[ByName]:
     raise GroupError(
         f"There is no family {vfam!r}{nearest(str(vfam), names)}. Families are: {', '.join(names)}."
     )
+
+
+# A dense matrix, its gradient, two of an optimizer's, and what is made of them in a step.
+_COPIES = 6
 
 
 @cache

@@ -3,6 +3,7 @@
 from taut.engine.blas_threads import single_threaded as single_threaded
 from taut.engine.call_log import CallLog as CallLog
 from taut.engine.callback_errors import remember_error as remember_error
+from taut.engine.disk_cache import cache_directory as cache_directory
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
 from taut.engine.forked import refuse_forked as refuse_forked
@@ -16,6 +17,8 @@ from taut.engine.kept import Same as Same
 from taut.engine.map_points import map_draws as map_draws
 from taut.engine.map_points import map_in_turn as map_in_turn
 from taut.engine.map_points import points_at_once as points_at_once
+from taut.engine.memory import bytes_left as bytes_left
+from taut.engine.memory import check_memory as check_memory
 from taut.engine.operations import operations_of as operations_of
 from taut.engine.parallel import cores as cores
 from taut.engine.parallel import in_parallel as in_parallel
@@ -34,6 +37,9 @@ __all__ = [
     "Timing",
     "accounted",
     "building",
+    "bytes_left",
+    "cache_directory",
+    "check_memory",
     "clock",
     "cores",
     "equations_of",

@@ -120,3 +120,7 @@ def _(family: ScaledLowRank, given: Parameters) -> AbstractFamily:
             f"stretch must be > -1, at which a direction has no width; got {given['stretch']}."
         )
     return ScaledLowRank(**given)
+
+
+# The name that earlier pickles know it by.
+Stretched = ScaledLowRank

@@ -81,6 +81,9 @@ class AbsentModel(AbstractSource):
     def blame(self, z: np.ndarray) -> str | None:
         _needs_model()
 
+    def log_density(self, z: np.ndarray) -> None:
+        return None
+
     def discontinuities(self) -> tuple[str, ...]:
         return self._jumps
 

@@ -91,6 +91,14 @@ class AbstractSource(ABC):
         """Name the terms of the density that are not finite at a point; `None` if all are."""
 
     @abstractmethod
+    def log_density(self, z: np.ndarray) -> tuple[float, float] | None:
+        """Evaluate the log density by other means than JAX, on all rows.
+
+        Returned with the sum of the sizes of its terms, which rounding is measured by; `None` where
+        there are no such means.
+        """
+
+    @abstractmethod
     def discontinuities(self) -> tuple[str, ...]:
         """Name what can make the density jump or be flat, and supports that move.
 

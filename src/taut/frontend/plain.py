@@ -75,6 +75,9 @@ class PlainSource(AbstractSource):
         bad = [f"{name} is {value}" for name, value in terms.items() if not np.isfinite(value)]
         return "; ".join(bad) or None
 
+    def log_density(self, z: np.ndarray) -> None:
+        return None
+
     def discontinuities(self) -> tuple[str, ...]:
         return ()
 

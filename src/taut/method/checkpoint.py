@@ -17,6 +17,7 @@ from taut.callbacks import AbstractObserver
 from taut.engine import CallLog
 from taut.errors import ArgumentError, StorageError, warn
 from taut.frontend import AbstractSource
+from taut.rows import AbstractRows, fingerprint
 from taut.storage import Archive, obstacle, read_archive, write_archive
 from taut.target import Description
 
@@ -53,14 +54,20 @@ class Checkpoint:
         self.every = _DEFAULT if every is None else every
         self._steps, self._seconds = _schedule(self.every)
         self._written = time.monotonic()
+        self._rows: str | None = None
 
     @property
     def file(self) -> Path:
         """The file."""
         return self.folder / _FILE
 
-    def begin(self) -> None:
+    def begin(self, rows: AbstractRows | None) -> None:
         """Make the folder, if that is needed; what another fit has left there is kept.
+
+        Parameters
+        ----------
+        rows
+            The source that the fit reads, to be known again.
 
         Raises
         ------
@@ -77,6 +84,7 @@ class Checkpoint:
         self._clean()
         with suppress(FileNotFoundError):
             (self.folder / _LOG).unlink()
+        self._rows = None if rows is None else fingerprint(rows)
 
     def check_seconds(self, method: str) -> None:
         """Refuse a number of steps where there are none."""
@@ -86,10 +94,30 @@ class Checkpoint:
                 f'as "60s", got {self.every!r}.'
             )
 
-    def go_on(self) -> None:
-        """Take up the folder of a fit that goes on."""
+    def go_on(self, rows: AbstractRows | None, before: str | None) -> None:
+        """Take up the folder of a fit that goes on.
+
+        Parameters
+        ----------
+        rows
+            The source that it reads.
+        before
+            The fingerprint of that when the fit began, if it is known.
+
+        Raises
+        ------
+        StorageError
+            Rows have changed, or the folder can not be used.
+        """
         self._check_folder()
         self._clean()
+        self._rows = before
+        if rows is not None and before is not None and fingerprint(rows) != before:
+            raise StorageError(
+                f"The rows that the fit in {self.folder} reads from a source have changed since it "
+                "began: the rest would be fitted to other data. Bring them back, or begin anew in "
+                "another folder."
+            )
 
     def log(self) -> CallLog:
         """Open the log of results."""
@@ -121,7 +149,7 @@ class Checkpoint:
         made_by = {package: version(package) for package in _PACKAGES}
         head = {
             "format": _FORMAT, "version": _VERSION, "made_by": made_by, "ended": ended,
-            "every": self.every,
+            "every": self.every, "rows": self._rows,
         }  # fmt: skip
         arrays["fit.npy"] = np.frombuffer(content, np.uint8)
         write_archive(self.file, Archive(head | text, arrays))
@@ -185,6 +213,7 @@ class Found:
             )
         self.path, self.ended = path, bool(archive.text["ended"])
         self.checkpoint = Checkpoint(folder, archive.text["every"])
+        self.rows: str | None = archive.text.get("rows")
         described = {"model": archive.text["model"]}
         self.description: Description = codec().decode(described, archive.arrays)["model"]
         self.content = archive.arrays["fit.npy"].tobytes()

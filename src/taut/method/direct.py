@@ -2,7 +2,6 @@
 
 import os
 import time
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import nullcontext, suppress
@@ -18,9 +17,10 @@ from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
 from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
-from taut.errors import ArgumentError, ModelError, NotFiniteError, warn
+from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
+from taut.method.agreement import check_agreement
 from taut.method.checkpoint import Checkpoint, as_checkpoint
 from taut.method.fit_arguments import DirectArguments
 from taut.method.keeping import in_words, keeps_the_fit
@@ -144,7 +144,7 @@ class DirectInference(ABC):
         checkpoint = as_checkpoint(given.checkpoint, given.every)
         if checkpoint is not None:
             checkpoint.check_seconds(type(self).__name__)
-            checkpoint.begin()
+            checkpoint.begin(given.batching.source)
             checkpoint.write(self._approx.source, packed(self._approx, self._begun(given)))
         return self.go_on(given, checkpoint)
 
@@ -249,8 +249,7 @@ class DirectInference(ABC):
     def _unasked(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""
         approx, batching = self._approx, replace(batching, batch_size=_BATCH_ROWS)
-        with warnings.catch_warnings(), suppress(ArgumentError, ModelError):
-            warnings.simplefilter("ignore")
+        with silent(), suppress(ArgumentError, ModelError):
             return approx.source.stepping(approx.target, batching, start, approx.random_seed)
         return None
 
@@ -264,6 +263,8 @@ class DirectInference(ABC):
             # One iteration at least, for there to be something.
             while not losses or (len(losses) < longest and not problem.is_late):
                 reached = next(steps)
+                if not losses:
+                    check_agreement(approx, problem.start)
                 losses.append(reached.loss)
                 approx.update(reached.family)
                 self._note(hist=np.array(losses))

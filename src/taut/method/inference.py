@@ -197,7 +197,7 @@ class Inference(ABC):
         scored = given.score is None or as_flag("score", given.score)
         checkpoint = as_checkpoint(given.checkpoint, given.every)
         if checkpoint is not None:
-            checkpoint.begin()
+            checkpoint.begin(batching.source)
         with keeps_the_fit(self.approx), accounted(self.approx.timing):
             return self._session.fit(
                 stepper, n, given.callbacks, scored, progress, batching, shown, checkpoint
@@ -219,17 +219,36 @@ class Inference(ABC):
         return _descent(objective, self._optimizer if optimizer is None else optimizer, max_norm)
 
     def refine(
-        self, n: int, progressbar: bool = True, progressbar_theme: Any = None
+        self,
+        n: int,
+        progressbar: bool = True,
+        progressbar_theme: Any = None,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int | str | None = None,
     ) -> Approximation:
         """Take `n` more steps where the last fit ended: history, count and optimizer go on.
+
+        Parameters
+        ----------
+        n
+            More steps.
+        progressbar, progressbar_theme, checkpoint, every
+            As in `fit`; the folder is another one than that of the fit.
 
         Raises
         ------
         NotFittedError
             Nothing has been fitted yet.
+        StorageError
+            As in `fit`.
         """
+        refuse_forked("A fit")
+        kept = as_checkpoint(checkpoint, every)
+        if kept is not None:
+            kept.begin(self._session.rows)
         with keeps_the_fit(self.approx), accounted(self.approx.timing):
-            return self._session.refine(n, as_progress(progressbar, progressbar_theme))
+            return self._session.refine(n, as_progress(progressbar, progressbar_theme), kept)
 
 
 def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> None:

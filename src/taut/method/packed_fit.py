@@ -42,6 +42,16 @@ def unpacked(source: AbstractSource, content: bytes) -> tuple[Approximation, Any
         return approx, _loaded(fit, {**names, ("approx", ""): approx}.__getitem__)
 
 
+def with_model(thing: Any, source: AbstractSource) -> bytes:
+    """Pickle what goes along with a model, in which what belongs to that is named."""
+    return _dumped(thing, _known(source))
+
+
+def of_model(content: bytes, source: AbstractSource) -> Any:
+    """Return what went along with a model, with variables of the model as it came."""
+    return _loaded(content, {name: thing for thing, name in _named(source)}.__getitem__)
+
+
 def _named(source: AbstractSource) -> list[tuple[Any, tuple[str, str]]]:
     """List a model, and what belongs to it, with the names under which it is found again."""
     model: Any = getattr(source, "model", None)

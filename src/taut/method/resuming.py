@@ -46,8 +46,10 @@ def resume(
     Raises
     ------
     StorageError
-        There is no fit in the folder, it is damaged, or it is of another model; the message says
-        what differs.
+        There is no fit in the folder, it is damaged, or it is of another model or other rows of a
+        source; the message says what differs.
+    RowsError
+        A source's rows can not be read, or have changed.
 
     Warns
     -----
@@ -82,11 +84,12 @@ def _resumed(found: Found, source: AbstractSource, progressbar: bool, theme: Any
     approx, kept = unpacked(source, found.content)
     if found.ended:
         return approx
-    found.checkpoint.go_on()
     if isinstance(kept, tuple):
         kind, own, given = kept
+        found.checkpoint.go_on(given.batching.source, found.rows)
         given = replace(given, progressbar=progressbar, progressbar_theme=theme)
         return unpacked_inference(kind, approx, own).go_on(given, found.checkpoint)
     session = unpacked_session(approx, kept)
+    found.checkpoint.go_on(session.rows, found.rows)
     with keeps_the_fit(approx), accounted(approx.timing):
         return session.resume(as_progress(progressbar, theme), found.checkpoint)

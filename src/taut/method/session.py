@@ -1,12 +1,10 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
 import copy
-import pickle
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-import cloudpickle
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,8 +19,9 @@ from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
 from taut.method.checkpoint import Checkpoint, Keeping
-from taut.method.packed_fit import packed
+from taut.method.packed_fit import of_model, packed, with_model
 from taut.progress import INTERRUPTED, NOT_FINITE, AbstractProgress
+from taut.rows import AbstractRows
 from taut.target import Batching, StepData
 
 # Draws tried to find one at which the density is not finite, for the message about it.
@@ -79,10 +78,9 @@ class Session:
         self._read_from = 0
 
     def __reduce__(self) -> Any:
-        # Optimizers are functions made in functions, which pickle alone does not know.
         kept = self._kept()
         try:
-            content = cloudpickle.dumps(kept)
+            content = with_model(kept, self.approx.source)
         except Exception as error:
             raise StorageError(
                 "The optimizer, the callbacks or the batches of this inference can not be pickled "
@@ -142,7 +140,14 @@ class Session:
         self._first = self._read_from = self._run.step
         return self._go_on(self._call_of(n), observer, progress, checkpoint)
 
-    def refine(self, n: int, progress: AbstractProgress) -> Approximation:
+    @property
+    def rows(self) -> AbstractRows | None:
+        """The source that steps read."""
+        return self._batching.source
+
+    def refine(
+        self, n: int, progress: AbstractProgress, checkpoint: Checkpoint | None = None
+    ) -> Approximation:
         """Take `n` more steps, with the optimizer's memory kept."""
         as_positive("n, the number of steps,", n)
         if self._run is None:
@@ -154,7 +159,8 @@ class Session:
             self._read_from = self._run.step
         self._take_up_written()
         call = self._call_of(n)
-        return self._go_on(call, self._observer(offset=call.begin - self._first), progress)
+        observer = self._observer(offset=call.begin - self._first)
+        return self._go_on(call, observer, progress, checkpoint)
 
     def resume(self, progress: AbstractProgress, checkpoint: Checkpoint) -> Approximation:
         """Take the steps that are left of a call that was ended."""
@@ -320,7 +326,7 @@ def unpacked_session(approx: Approximation, kept: dict[str, Any]) -> Session:
 def _restored(approx: Approximation, content: bytes) -> Session:
     # Arrays of 64 bits would come back as 32, where JAX is not told otherwise.
     with jax.enable_x64(True):
-        return _of_parts(approx, pickle.loads(content))
+        return _of_parts(approx, of_model(content, approx.source))
 
 
 def _of_parts(approx: Approximation, kept: dict[str, Any]) -> Session:

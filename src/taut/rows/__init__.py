@@ -4,6 +4,7 @@ from taut.rows.arrays import ArrayRows as ArrayRows
 from taut.rows.base import AbstractRows as AbstractRows
 from taut.rows.base import Column as Column
 from taut.rows.base import row_bytes as row_bytes
+from taut.rows.fingerprints import fingerprint as fingerprint
 from taut.rows.iterables import IterableRows as IterableRows
 from taut.rows.packing import Packed as Packed
 from taut.rows.packing import fits_in_memory as fits_in_memory
@@ -21,6 +22,7 @@ __all__ = [
     "ParquetRows",
     "Partition",
     "ZarrRows",
+    "fingerprint",
     "fits_in_memory",
     "read_all",
     "row_bytes",

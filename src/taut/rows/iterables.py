@@ -79,6 +79,11 @@ class IterableRows(AbstractRows):
     def columns(self) -> Mapping[str, Column]:
         return self._columns
 
+    @property
+    def serves_once(self) -> bool:
+        """Whether it is an iterator, whose blocks are gone when they have been looked at."""
+        return self._only is not None
+
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
         given, number = 0, 0
         for number, block in enumerate(self._epoch()):

@@ -166,6 +166,11 @@ class _Opened:
 def _open_unchanged(file: ParquetFile) -> Any:
     now = inspect(file.path, file.types)
     if now != file:
+        if (now.groups, now.types) == (file.groups, file.types):
+            raise RowsError(
+                f"{_told(file)} has changed: its values are other ones. Files must stay as they "
+                "are as long as they are in use."
+            )
         raise RowsError(
             f"{_told(file)} has changed: it had {_content(file, now)}; now it has "
             f"{_content(now, file)}. Files must stay as they are as long as they are in use."

@@ -2,6 +2,7 @@
 
 import difflib
 import glob
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from typing import Any
 
 from taut.errors import ArgumentError, RowsError
 from taut.rows.base import load, quoted
+
+# After what a file says of its content come the length of that, and the format's mark.
+_MARK_BYTES = 8
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -40,11 +44,14 @@ class ParquetFile:
         Rows of each row group.
     types
         For each column that is needed the type Arrow reads it as.
+    end
+        A digest of the end of the file, where writers put places, sizes and bounds of all values.
     """
 
     path: Path
     groups: tuple[int, ...]
     types: dict[str, Any]
+    end: str
 
 
 def find_files(paths: Paths) -> list[Path]:
@@ -103,7 +110,15 @@ def inspect(path: Path, names: Iterable[str]) -> ParquetFile:
         schema, metadata = file.schema_arrow, file.metadata
         types = {name: _number_type(path, schema, name) for name in names}
         groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    return ParquetFile(path, tuple(groups), types)
+        end = _end(path, metadata.serialized_size)
+    return ParquetFile(path, tuple(groups), types, end)
+
+
+def _end(path: Path, size: int) -> str:
+    """Return a digest of what a file says of its content."""
+    with open(path, "rb") as file:
+        file.seek(-(size + _MARK_BYTES), os.SEEK_END)
+        return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
 
 
 def open_file(path: Path) -> Any:

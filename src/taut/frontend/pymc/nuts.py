@@ -1,6 +1,5 @@
 """What the samplers of PyMC and nutpie take from a fit."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from pymc.step_methods.hmc.quadpotential import (
     QuadPotentialFullAdapt,
 )
 
+from taut.errors import unwarned
 from taut.target import Space
 
 # A fit counts as so many draws of the warm-up, and in many dimensions as one for each.
@@ -81,8 +81,7 @@ def _diagonal(mean: np.ndarray, std: np.ndarray) -> QuadPotential:
 def _dense(mean: np.ndarray, cov: np.ndarray) -> QuadPotential:
     dim = len(mean)
     # After a window only its own draws count, which must be more than there are dimensions.
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="QuadPotentialFullAdapt is an experimental")
+    with unwarned("QuadPotentialFullAdapt is an experimental"):
         return QuadPotentialFullAdapt(
             dim, mean, cov, max(_WEIGHT, dim), max(101, 10 * dim), update_window=_REFACTOR
         )

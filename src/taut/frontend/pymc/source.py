@@ -11,7 +11,7 @@ import pytensor
 from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
-from taut.batches import ConstantFeed
+from taut.batches import AllRows, ConstantFeed
 from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend import AbstractSource, Portable, known_name, portable
@@ -225,6 +225,15 @@ class PyMCSource(AbstractSource):
         # PyTensor refuses numbers of more digits than its own.
         point = np.asarray(z, pytensor.config.floatX)
         return built.blame(self.model, built.space().unravel(point))
+
+    def log_density(self, z: np.ndarray) -> tuple[float, float] | None:
+        built = self._built()
+        if not isinstance(built.minibatches.batches(), AllRows):
+            return None
+        point = built.space().unravel(np.asarray(z, pytensor.config.floatX))
+        factors = [one.astype(float) for one in built.blame.factors(self.model, point)]
+        sizes = [np.abs(one) for one in factors]
+        return float(sum(map(np.sum, factors))), float(sum(map(np.sum, sizes)))
 
     def discontinuities(self) -> tuple[str, ...]:
         built = self._built()

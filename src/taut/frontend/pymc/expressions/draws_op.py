@@ -1,6 +1,5 @@
 """Draws of a family as PyTensor expressions, which follow its parameters."""
 
-import warnings
 from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
@@ -13,6 +12,7 @@ from pytensor.link.jax.ops import JAXOp
 from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
 
 from taut import seed
+from taut.errors import unwarned
 from taut.family import AbstractFamily, FullRank, LowRank, MeanField, Particles, Product
 
 View = Callable[[str], Any]
@@ -24,9 +24,8 @@ class FamilyOp(JAXOp):
 
 @numba_funcify.register(FamilyOp)
 def _call_python(op: FamilyOp, node: Any = None, **kwargs: Any) -> Any:
-    with warnings.catch_warnings():
+    with unwarned("Numba will use object mode"):
         # That numba calls back to Python is how this op works, and nothing a user can change.
-        warnings.filterwarnings("ignore", message="Numba will use object mode")
         return generate_fallback_impl(op, node, **kwargs)
 
 

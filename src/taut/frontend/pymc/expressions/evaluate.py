@@ -1,6 +1,5 @@
 """Expressions over an approximation, evaluated at once on JAX."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from jaxtyping import Array, Float, UInt32
 from pytensor.graph.basic import Variable
 
 from taut.engine import Kept, Same
+from taut.errors import unwarned
 from taut.frontend.pymc.expressions.nodes import in_values, on_flat_vector, warn_if_constant
 from taut.frontend.pymc.expressions.own_noise import (
     are_right_on_jax,
@@ -71,9 +71,8 @@ class LiftedExpression:
     ) -> list[np.ndarray]:
         """Evaluate draw by draw with PyTensor, where JAX can not."""
         inputs = [self.z, *self.replaced.values(), *self.generators]
-        with warnings.catch_warnings():
+        with unwarned("Numba will use object mode"):
             # That numba calls back to Python is nothing a user can change.
-            warnings.filterwarnings("ignore", message="Numba will use object mode")
             function = pytensor.function(inputs, self.nodes, on_unused_input="ignore")
         given = [np.asarray(more_replacements[key]) for key in self.replaced]
         both = zip(draws, words, strict=True)

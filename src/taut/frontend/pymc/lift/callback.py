@@ -1,7 +1,6 @@
 """PyTensor's own compiled functions inside a JAX program, for graphs JAX can not express."""
 
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.tensor.math import variadic_add
 
 from taut.engine import remember, remember_error
+from taut.errors import unwarned
 from taut.frontend.pymc.graph import ModelGraph
 from taut.frontend.pymc.lift.split_64_bits import (
     from_host_words,
@@ -76,9 +76,8 @@ class _Host:
     """A PyTensor function that can be called from a JAX program."""
 
     def __init__(self, inputs: list[Variable], outputs: list[Variable]) -> None:
-        with warnings.catch_warnings():
+        with unwarned("Numba will use object mode"):
             # taut's own warning has named the op already.
-            warnings.filterwarnings("ignore", message="Numba will use object mode")
             self.function: Callable[..., Any] = compile_function(
                 inputs, outputs, on_unused_input="ignore"
             )

@@ -1,6 +1,5 @@
 """From a PyTensor graph to a JAX function."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from pytensor.scalar.basic import Cast
 from pytensor.tensor import cast
 from pytensor.tensor.elemwise import Elemwise
 
+from taut.errors import unwarned
 from taut.frontend.pymc.lift.eigenvalues import lower_eigenvalues
 from taut.frontend.pymc.lift.rewrites import thin_out_sums
 from taut.frontend.pymc.lift.sparse_matrix import ON_JAX
@@ -45,9 +45,8 @@ def jaxify(
     thin_out_sums(graph)
     lower_eigenvalues(graph)
     _widen(graph)
-    with warnings.catch_warnings(), jax.ensure_compile_time_eval():
+    with unwarned("Skipping .* Op"), jax.ensure_compile_time_eval():
         # Assertions can not run in a JAX program; PyTensor says so for each one of them.
-        warnings.filterwarnings("ignore", message="Skipping .* Op", category=UserWarning)
         # The scope keeps constants concrete where this is called while JAX traces.
         return _quiet(dispatch(graph, storage_map=_on_device(graph)))
 
@@ -85,8 +84,7 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Any]:
     """Trace without being told, in 32 bits, that the 64 in which PyTensor sums are missing."""
 
     def quiet(*args: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Explicitly requested dtype .*64")
+        with unwarned("Explicitly requested dtype .*64"):
             return function(*args)
 
     return quiet
