@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import arviz_base
 import matplotlib
 import numpy as np
 import pymc as pm
@@ -102,6 +103,19 @@ def test_ellipses_hold_their_share_of_a_gaussian(model: pm.Model) -> None:
 def test_marginals_of_a_fit_stand_beside_those_of_its_chains(fitted: SimpleNamespace) -> None:
     picture = plot.plot_dist(fitted.approx, chains=True, draws=200, random_seed=1, backend="none")
     assert list(picture.viz["dist"]["x"]["model"].values) == ["taut", "taut, chains"]
+
+
+def test_a_trace_of_more_chains_stands_beside_a_fit(fitted: SimpleNamespace) -> None:
+    """And ArviZ has nothing to warn of, which would be an error here."""
+    random = np.random.default_rng(1)
+    trace = arviz_base.from_dict({"posterior": {"x": random.normal(size=(4, 100, 2))}})
+    both = {"taut": fitted.approx, "NUTS": trace}
+    picture = plot.plot_dist(both, draws=300, random_seed=1, backend="none")
+    assert list(picture.viz["dist"]["x"]["model"].values) == ["taut", "NUTS"]
+    shown = picture.data["x"].sel(model="NUTS")
+    for end in (0, -1):
+        expected = trace.posterior["x"].isel(chain=end, draw=end)
+        np.testing.assert_allclose(shown.isel(chain=0, draw=end), expected)
 
 
 def test_a_timeline_has_a_bar_for_each_stage(fitted: SimpleNamespace) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from taut.family import Particles
 
 
@@ -31,7 +33,8 @@ def plot_dist(
     random_seed
         As in `taut.Approximation.sample`.
     **arguments
-        Of `arviz_plots.plot_dist`, such as ``kind``, ``ci_prob``, ``backend``.
+        Of `arviz_plots.plot_dist`, such as ``kind``, ``ci_prob``, ``backend``. Of several fits the
+        group ``posterior`` is shown.
 
     Returns
     -------
@@ -51,6 +54,7 @@ def plot_dist(
     names = var_names if var_names is None or isinstance(var_names, str) else list(var_names)
     if len(trees) == 1:
         return arviz_plots.plot_dist(trees, var_names=names, **arguments)
+    trees = _alike(trees)
     # Numbers beside the means of several fits would hide one another.
     visuals = {"point_estimate_text": False} | arguments.pop("visuals", {})
     collection = arviz_plots.plot_dist(trees, var_names=names, visuals=visuals, **arguments)
@@ -63,3 +67,28 @@ def _drawn(fit: Any, draws: int, random_seed: Any) -> Any:
     if not hasattr(fit, "sample"):
         return fit
     return fit.sample(draws, random_seed=random_seed, include_transformed=False)
+
+
+def _alike(trees: Mapping[str, Any]) -> dict[str, Any]:
+    """Take as many draws of each, in one chain: ArviZ aligns them by their numbers."""
+    import xarray as xr
+
+    pooled = {name: _pooled(tree["posterior"].dataset) for name, tree in trees.items()}
+    count = min(data.sizes["draw"] for data in pooled.values())
+    return {
+        name: xr.DataTree.from_dict(
+            {"posterior": data.isel(draw=_spread(data.sizes["draw"], count)).assign_coords(
+                draw=np.arange(count), chain=[0]
+            )}
+        )
+        for name, data in pooled.items()
+    }  # fmt: skip
+
+
+def _pooled(data: Any) -> Any:
+    each = data.stack(sample=("chain", "draw")).drop_vars(["sample", "chain", "draw"])
+    return each.rename(sample="draw").expand_dims("chain")
+
+
+def _spread(size: int, count: int) -> np.ndarray:
+    return np.linspace(0, size - 1, count).round().astype(int)
