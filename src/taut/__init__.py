@@ -7,6 +7,7 @@ from taut import diagnose as diagnose
 from taut import errors as errors
 from taut import family as family
 from taut import objective as objective
+from taut import plot as plot
 from taut.approximation import Approximation as Approximation
 from taut.approximation import Empirical as Empirical
 from taut.approximation import FullRank as FullRank
@@ -79,6 +80,7 @@ __all__ = [
     "nesterov_momentum",
     "norm_constraint",
     "objective",
+    "plot",
     "resume",
     "rmsprop",
     "sample_approx",

@@ -30,10 +30,10 @@ HOST = ("gaussian", "modes", "matching", "diagnose")
 PLACES = {
     "pymc": ("taut.frontend.pymc", "taut.frontend.select", "taut.pymc"),
     "pytensor": ("taut.frontend.pymc", "taut.pymc"),
-    "arviz_base": ("taut.approximation", "taut.diagnose"),
+    "arviz_base": ("taut.approximation", "taut.diagnose", "taut.plot"),
     "arviz_stats": ("taut.approximation", "taut.diagnose"),
-    "arviz_plots": ("taut.approximation", "taut.calibration"),
-    "matplotlib": ("taut.approximation", "taut.diagnose", "taut.model_structure"),
+    "arviz_plots": ("taut.approximation", "taut.calibration", "taut.plot"),
+    "matplotlib": ("taut.model_structure", "taut.plot"),
     "flowjax": ("taut.family.flow",),
     "nutpie": ("taut.approximation.nutpie_model",),
     "threadpoolctl": ("taut.engine.blas_threads",),

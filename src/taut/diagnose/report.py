@@ -6,18 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from taut.diagnose import criteria
 from taut.diagnose.estimate import Estimate
 from taut.diagnose.journal import Journal
 from taut.diagnose.psis import ImportanceWeights, Khat, khat_by_variable, psis
 from taut.diagnose.shift import ChainCheck
-from taut.diagnose.verdict import NOT_JUDGED, Verdict
+from taut.diagnose.verdict import NOT_JUDGED, Outcome, Verdict
 from taut.engine import Timing
+from taut.plot import pictures_of
 from taut.progress import INTERRUPTED
 from taut.tables import as_html, as_text
 from taut.target import Space
 
 # Variables whose k-hat is shown.
 _SHOWN = 5
+# Outcomes whose check compares two rounds of a repair.
+_OF_ROUNDS = (Outcome.REPAIRED, Outcome.UNSETTLED, Outcome.HEAVY)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,13 @@ class Report:
         """Whether weights, chains or the stages of the fit have judged it."""
         return self.journal.outcome not in NOT_JUDGED
 
+    @property
+    def shift_bound(self) -> float:
+        """How far a shift of `check` may be from 0, noise aside."""
+        bounds = criteria.CRITERIA
+        of_rounds = self.journal.outcome in _OF_ROUNDS
+        return bounds.settled_shift if of_rounds else bounds.mean_shift
+
     def __str__(self) -> str:
         return as_text(str(self.verdict), self._rows())
 
@@ -99,7 +110,7 @@ class Report:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return as_html(str(self.verdict), self._rows())
+        return as_html(str(self.verdict), self._rows()) + pictures_of(self)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [
