@@ -99,9 +99,9 @@ class ModelStructure:
 def structure(model: Any = None, random_seed: Any = None) -> ModelStructure:
     """Read the structure of a model off its log density.
 
-    Unknowns of groups that do not touch each other, of factors that cross them, or of a chain in
-    time can be integrated out by `taut.Marginal`. What is said was checked by numbers at two
-    points.
+    Unknowns of groups that do not touch each other, of factors that cross them, of a chain in time,
+    or of a field, whose elements touch their neighbours or all others, can be integrated out by
+    `taut.Marginal`. What is said was checked by numbers at two points.
 
     Parameters
     ----------

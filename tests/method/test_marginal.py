@@ -8,6 +8,7 @@ import scipy
 import taut
 from taut.diagnose import Outcome
 from taut.errors import ModelError, NotFiniteError
+from taut.structure import reader
 
 GROUPS, EACH = 400, 5
 RANDOM = np.random.default_rng(0)
@@ -141,15 +142,24 @@ def test_a_model_without_structure_is_refused_in_words() -> None:
         taut.fit(method="marginal", model=model, progressbar=False)
 
 
-def test_counts_of_a_random_walk_are_those_of_a_filter() -> None:
-    """Latents of a chain that are not normal: Laplace's method alone is off by a third of an sd."""
-    steps = 60
-    level = np.cumsum(0.4 * RANDOM.normal(size=steps)) - 1.5
-    y = RANDOM.poisson(np.exp(level))
+def counts_of_a_random_walk() -> tuple[pm.Model, np.ndarray]:
+    steps, random = 60, np.random.default_rng(0)
+    y = random.poisson(np.exp(np.cumsum(0.4 * random.normal(size=steps)) - 1.5))
     with pm.Model() as model:
         s = pm.HalfNormal("s", 1.0)
         walk = pm.GaussianRandomWalk("x", 0.0, s, init_dist=pm.Normal.dist(0.0, 2.0), shape=steps)
         pm.Poisson("y", pm.math.exp(walk), observed=y)
+    return model, y
+
+
+@pytest.mark.parametrize("is_chain", [True, False])
+def test_counts_of_a_random_walk_are_those_of_a_filter(
+    is_chain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latents that are not normal, read as a chain or as a field of any pattern."""
+    if not is_chain:
+        monkeypatch.setattr(reader, "find_chain", lambda *_: None)
+    model, y = counts_of_a_random_walk()
     approx = taut.fit(method="marginal", model=model, random_seed=1, progressbar=False)
     assert approx.journal.outcome is Outcome.INTEGRATED
     mean, sd, last, sd_of_last = _filtered(y)
@@ -162,10 +172,19 @@ def test_counts_of_a_random_walk_are_those_of_a_filter() -> None:
     assert abs(np.log(end.std() / sd_of_last)) < 0.15
 
 
+def test_cumulants_that_are_not_enough_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few latents are far from normal, and the series by far too short, if it is taken."""
+    monkeypatch.setattr("taut.marginal.importance._EVEN", 0.0)
+    model, _ = counts_of_a_random_walk()
+    with pytest.warns(UserWarning, match="the next term of the series for the latents moves a"):
+        approx = taut.fit(method="marginal", model=model, random_seed=1, progressbar=False)
+    assert approx.journal.outcome is Outcome.NOT_CONFIRMED
+
+
 def _filtered(y: np.ndarray) -> tuple[float, float, float, float]:
     """Mean and sd of log s and of the last step, by a filter on a grid of levels."""
     x = np.linspace(-9.0, 7.0, 533)
-    log_s = np.linspace(-4.0, 0.8, 61)
+    log_s = np.linspace(-7.0, 0.8, 99)
     rows = scipy.stats.poisson.pmf(y[:, None], np.exp(x))
     evidence, ends = np.empty(len(log_s)), np.empty((len(log_s), len(x)))
     for i, s in enumerate(np.exp(log_s)):

@@ -134,12 +134,12 @@ def nearest(
     def expand(mean: Latents, away: Draws) -> Conditional:
         def at(one: Latents) -> Any:
             there = field.local(theta, mean + one)
-            return there.slope, eqx.filter(there.precision, eqx.is_inexact_array)
+            return there.slope, eqx.filter(there.precision, _is_averaged)
 
         every = jax.lax.map(at, away, batch_size=_batch(away))
         slope, numbers = jax.tree.map(lambda each: each.mean(axis=0), every)
         # What is no real number, which terms touch which, is the same for all draws.
-        known = eqx.filter(field.local(theta, mean).precision, eqx.is_inexact_array, inverse=True)
+        known = eqx.filter(field.local(theta, mean).precision, _is_averaged, inverse=True)
         factor = eqx.combine(numbers, known).factor(undamped)
         return Conditional(mean + factor.solve(slope), factor)
 
@@ -154,3 +154,8 @@ def nearest(
 
 def _batch(draws: Draws) -> int:
     return max(1, min(draws.shape[0], _AT_ONCE // draws.shape[1]))
+
+
+def _is_averaged(leaf: Any) -> bool:
+    """Whether a part of a precision depends on where it is; JAX can not map over empty arrays."""
+    return eqx.is_inexact_array(leaf) and leaf.size > 0

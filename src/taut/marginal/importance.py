@@ -103,8 +103,7 @@ class ImportancePoints:
             The latents' mode there.
         """
         found = self._nearest(theta, mode, np.zeros_like(self._fixed), _ROUNDS)
-        variance = float(np.nan_to_num(self._ratios(theta, found).var(), nan=np.inf))
-        self._variance = variance
+        self._variance = variance = _variance(self._ratios(theta, found))
         self._calls = int(np.clip(np.ceil(_EACH * variance / _TOGETHER), _FEWEST, _MOST))
         self._is_even = variance < _EVEN
         # What one point says of a mean has this standard deviation, by terms of both orders if any.
@@ -124,7 +123,7 @@ class ImportancePoints:
             The latents' mode there.
         """
         found = self._nearest(theta, mode, np.zeros_like(self._fixed), _FEW_ROUNDS)
-        return float(self._ratios(theta, found).var())
+        return _variance(self._ratios(theta, found))
 
     def near(self, given: Given) -> Callable[[Vector, Latents], Estimate]:
         """Return the integral where a Gaussian that is near by is known.
@@ -136,11 +135,10 @@ class ImportancePoints:
         def integral(theta: Vector, mean: Latents) -> Estimate:
             found = self._nearest(theta, mean, away, _MORE_ROUNDS)
             ratios = self._ratios(theta, found)
-            if not ratios.var() < _UNLIKE * (1.0 + self._variance):
+            if self._is_unlike(ratios):
                 found = self._nearest(theta, mean, np.zeros_like(self._fixed), _ROUNDS)
                 ratios = self._ratios(theta, found)
-            third = 0.0 if self._is_even else _third(ratios)
-            return Estimate(self._value(ratios), third, _double(found.mean))
+            return Estimate(*self._integral(ratios), _double(found.mean))
 
         return integral
 
@@ -171,7 +169,7 @@ class ImportancePoints:
         for one, mean in zip(theta, means, strict=True):
             found = self._nearest(one, mean, away, _MORE_ROUNDS)
             variances.append(self._variances(found))
-            level = self._value(self._ratios(one, found))
+            level = self._integral(self._ratios(one, found))[0]
             for _ in range(-(-self._shaping // len(theta))):
                 points = self._points(one, found, level)
                 shifts.append(_double(points.shift))
@@ -193,11 +191,19 @@ class ImportancePoints:
         each = [self._points(theta, conditional).log_ratios for _ in range(self._calls)]
         return np.concatenate([_double(one) for one in each])
 
-    def _value(self, log_ratios: Ratios) -> float:
-        """Estimate the logarithm of the integral."""
-        if self._is_even:
-            return float(scipy.special.logsumexp(log_ratios) - np.log(len(log_ratios)))
-        return float(log_ratios.mean() + 0.5 * log_ratios.var(ddof=1))
+    def _integral(self, log_ratios: Ratios) -> tuple[float, float]:
+        """Estimate the logarithm of an integral, and what the next term would add, if any.
+
+        Where points are much less even than at the mode no series can be trusted; their weights
+        then tell less than there is.
+        """
+        if self._is_even or self._is_unlike(log_ratios):
+            return float(scipy.special.logsumexp(log_ratios) - np.log(len(log_ratios))), 0.0
+        third = ((log_ratios - log_ratios.mean()) ** 3).mean() / 6.0
+        return float(log_ratios.mean() + 0.5 * log_ratios.var(ddof=1)), float(third)
+
+    def _is_unlike(self, log_ratios: Ratios) -> bool:
+        return _variance(log_ratios) >= _UNLIKE * (1.0 + self._variance)
 
     def _variances(self, conditional: Conditional) -> Latents:
         return _double(self._integrand.run(_variances_of, conditional.precision))
@@ -214,9 +220,10 @@ class ImportancePoints:
         return np.concatenate([half, -half]).astype(self._dtype)
 
 
-def _third(log_ratios: Ratios) -> float:
-    """Estimate what the third cumulant adds to the logarithm of an integral."""
-    return float(((log_ratios - log_ratios.mean()) ** 3).mean() / 6.0)
+def _variance(log_ratios: Ratios) -> float:
+    """Return the variance of logarithms of weights; infinite where some are not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.nan_to_num(log_ratios.var(), nan=np.inf))
 
 
 def _variances_of(precision: AbstractElimination) -> Array:

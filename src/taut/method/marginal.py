@@ -22,19 +22,20 @@ class Marginal(DirectInference):
               q(\theta, u) = q(\theta) \, \mathcal N\bigl(u; \; c + R (\theta - \theta_0), \;
               \Sigma\bigr)
 
-    For hierarchies, crossed factors and chains in time with up to millions of latents. Which
-    unknowns are latents, and how they touch each other, is read off the model's density by numbers.
-    Latents that are normal given the rest are integrated out exactly, by a sparse factor of their
-    precision; those of groups that do not touch each other by adaptive quadrature (up to three a
-    group) or importance sampling; others by Laplace's method, and then by importance points from
-    the Gaussian that is nearest to them. Newton's method finds all modes at once; the gradient in
-    the globals is exact.
+    For hierarchies, crossed factors and chains in time with up to millions of latents, and for
+    fields, such as maps and Gaussian processes, with some thousand. Which unknowns are latents,
+    and how they touch each other, is read off the model's density by numbers. Latents that are
+    normal given the rest are integrated out exactly, by a sparse factor of their precision; those
+    of groups that do not touch each other by adaptive quadrature (up to three a group) or
+    importance sampling; others by Laplace's method, and then by points from the Gaussian that is
+    nearest to them: by their weights, or by the cumulants of these where latents are too many for
+    even weights. Newton's method finds all modes at once; the gradient in the globals is exact.
 
     The globals get the mean and spread that importance weights tell, and so do latents: each has
     its mean given the globals, its slope in them, and its own spread. The weights, of draws with
-    heavier tails, give the verdict,
-    with what twice the nodes change, and whether paths from several starts, of the globals and of
-    the latents, end at one mode. In `hist` is the negative ELBO of the globals, in nats.
+    heavier tails, give the verdict, with what twice the nodes change, and whether paths from
+    several starts, of the globals and of the latents, end at one mode. In `hist` is the negative
+    ELBO of the globals, in nats.
 
     Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
     memory.
