@@ -1,6 +1,7 @@
 """A fit ends at its time limit, at whichever moment of a stage that is, and keeps its best."""
 
 import itertools
+import re
 import time
 import warnings
 
@@ -58,7 +59,8 @@ def fitted(target: taut.Target, method: str, seconds: float) -> taut.Approximati
 def test_an_automatic_fit_keeps_its_best_at_any_moment(skewed: taut.Target, seconds: int) -> None:
     approx = fitted(skewed, "auto", seconds)
     assert approx.stopped is not None
-    assert "s have passed" in approx.stopped
+    # A check that would not end in time is not begun.
+    assert re.search("s have passed|there was no time to check it", approx.stopped)
     assert len(approx.hist) > 0
     assert np.isfinite(approx.unconstrained_draws(20, random_seed=1)).all()
     assert not approx.diagnose(chains=False).trusted

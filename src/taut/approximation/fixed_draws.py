@@ -174,8 +174,9 @@ def _units(family: AbstractFamily) -> tuple[Array, Array]:
     keys = jax.random.split(jax.random.key(0), _UNIT_DRAWS)
     total, _ = jax.lax.scan(add, jnp.zeros_like(flat), keys)
     mean = total / _UNIT_DRAWS
-    # What log q does not depend on, as above a triangle, has no unit.
-    units = jnp.where(mean > 0, jnp.where(mean > 0, mean, 1.0) ** -0.5, 1.0)
+    # What log q does not depend on, as above a triangle or but for rounding, has no unit.
+    is_seen = mean > jnp.finfo(mean.dtype).eps * mean.max()
+    units = jnp.where(is_seen, jnp.where(is_seen, mean, 1.0) ** -0.5, 1.0)
     return units, jnp.zeros_like(ravel_pytree(family.noise(keys[0]))[0])
 
 

@@ -103,7 +103,7 @@ class Coloured(eqx.Module):
 
 
 def _colour_of(pattern: scipy.sparse.csr_array) -> Int[np.ndarray, " dim"]:
-    """Give each column the first colour that no column with a row in common has."""
+    """Colour each column by the first colour that no column with a row in common has."""
     dim = pattern.shape[0]
     if pattern.nnz == dim * dim:
         return np.arange(dim)
