@@ -95,7 +95,9 @@ def points_of(
     log_ratios, moved = jax.lax.map(at, noise, batch_size=_batch(noise))
     away = log_ratios - log_ratios.mean()
     by_cumulants = away + 0.5 * (away**2 - jnp.mean(away**2))
-    tilt = jnp.where(is_even, jnp.exp(log_ratios - level) - 1.0, by_cumulants) / noise.shape[0]
+    weights = jnp.exp(log_ratios - level)
+    # Less their mean, that an error of the level counts but little.
+    tilt = jnp.where(is_even, weights - weights.mean(), by_cumulants) / noise.shape[0]
     return Points(log_ratios, tilt @ moved, tilt @ moved**2)
 
 

@@ -23,6 +23,8 @@ _EVEN = 2.0
 _EACH, _FEWEST, _MOST = 32, 2, 32
 # Noise, in standard deviations, that means of latents may have; calls for these.
 _PRECISE, _SOME, _MOST_SHAPING = 0.018, 8, 4096
+# By how much more noise than that is left as it is, squared.
+_SPARE = 1.2
 # How many times as uneven points are where a Gaussian that is near by was no good begin.
 _UNLIKE = 2.0
 
@@ -164,19 +166,24 @@ class ImportancePoints:
         return self._shape
 
     def _shape_at(self, given: Given, theta: list[Vector], means: list[Latents]) -> Shape:
+        """Take as many points as are foreseen, and then as many as the noise of these asks for."""
         away = self._integrand.run(_colored, given.precision, self._fixed)
-        shifts, squares, variances = [], [], []
-        for one, mean in zip(theta, means, strict=True):
-            found = self._nearest(one, mean, away, _MORE_ROUNDS)
-            variances.append(self._variances(found))
-            level = self._integral(self._ratios(one, found))[0]
-            for _ in range(-(-self._shaping // len(theta))):
-                points = self._points(one, found, level)
-                shifts.append(_double(points.shift))
-                squares.append(_double(points.square))
-        noise = [np.std(each, axis=0) / np.sqrt(len(each)) for each in (shifts, squares)]
-        shift, square = (np.mean(each, axis=0) for each in (shifts, squares))
-        return Shape(shift, square, noise[0], noise[1], np.mean(variances, axis=0))
+        near = [
+            self._nearest(one, mean, away, _MORE_ROUNDS)
+            for one, mean in zip(theta, means, strict=True)
+        ]
+        levels = [self._integral(self._ratios(*both))[0] for both in zip(theta, near, strict=True)]
+        variances = np.mean([self._variances(one) for one in near], axis=0)
+        points: list[Any] = []
+        needed = self._shaping
+        while len(points) < needed:
+            each = zip(theta, near, levels, strict=True)
+            points += [self._points(*one) for one in each]
+            if len(points) >= needed:
+                noise = _shape(points, variances).shift_noise / np.sqrt(variances)
+                more = len(points) * (noise.max() / _PRECISE) ** 2
+                needed = min(int(more / _SPARE), _MOST_SHAPING)
+        return _shape(points, variances)
 
     def _nearest(self, theta: Vector, mean: Latents, away: Any, rounds: int) -> Conditional:
         begin = *self._cast(theta, mean), away, self._fixed, np.int32(rounds)
@@ -224,6 +231,16 @@ def _variance(log_ratios: Ratios) -> float:
     """Return the variance of logarithms of weights; infinite where some are not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.nan_to_num(log_ratios.var(), nan=np.inf))
+
+
+def _shape(points: list[Any], variances: Latents) -> Shape:
+    """Average what points tell, by parts of them, with standard errors."""
+    found = []
+    for parts in zip(*((one.shift, one.square) for one in points), strict=True):
+        each = np.array([_double(one) for one in parts])
+        found.append((each.mean(axis=0), each.std(axis=0) / np.sqrt(len(each))))
+    (shift, shift_noise), (square, square_noise) = found
+    return Shape(shift, square, shift_noise, square_noise, variances)
 
 
 def _variances_of(precision: AbstractElimination) -> Array:

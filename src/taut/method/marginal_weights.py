@@ -192,8 +192,9 @@ class _Own:
         if known and known[0] is not None:
             each = np.array(known)
             return cls(nothing, weights.difference(each - fit.own, np.zeros(each.shape)))
-        half = len(theta) // 2
-        some = np.concatenate([np.arange(_SPREADS // 2), half + np.arange(_SPREADS // 2)])
+        # Of heavy tails the draws at a usual distance.
+        x = np.linalg.solve(fit.normal.root, (theta - fit.normal.mean).T)
+        some = np.argsort(np.abs((x**2).sum(axis=0) - len(x)), kind="stable")[:_SPREADS]
         if points is not None and not (points.has_shape or weights.is_even):
             unknown = np.zeros(len(fit.own)), np.full(len(fit.own), np.inf)
             return cls(unknown, unknown)
