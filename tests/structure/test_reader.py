@@ -299,6 +299,30 @@ def test_fields_are_found(name: str) -> None:
         assert coloured.colours < latents / 2
 
 
+def test_a_sum_that_explains_no_pair_is_none() -> None:
+    """Most elements of a column are alike at one point, and at the other none is: all touch."""
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=60)
+        pm.Potential("all", -pt.exp(a.sum() / 8) - 0.1 * (pt.outer(a, a) ** 2).sum() * (a[0] > 0))
+    latents = read(model).latents
+    assert isinstance(latents, Field)
+    assert not len(latents.coloured.members)
+    assert len(latents.coloured.row) == 60 * 61 // 2
+
+
+def test_a_dense_model_with_many_rows_is_left_alone_after_a_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hundreds of coefficients that all rows see are no field that could be afforded."""
+    design = RANDOM.normal(size=(500, 400))
+    with pm.Model() as model:
+        b = pm.Normal("b", 0, pm.HalfNormal("s"), shape=400)
+        pm.Bernoulli("y", logit_p=pt.as_tensor(design) @ b, observed=np.arange(500) % 2)
+    monkeypatch.setattr(field, "_WORK", 1e7)
+    monkeypatch.setattr(field, "_order_of", lambda *_: pytest.fail("all columns were read"))
+    assert read(model).latents is None
+
+
 def test_too_much_work_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(field, "_WORK", 1e4)
     with pm.Model() as model:

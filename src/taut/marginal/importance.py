@@ -10,7 +10,7 @@ import scipy
 from jaxtyping import Array, Float
 
 from taut.elimination import AbstractElimination
-from taut.marginal.averaged import Conditional, nearest, points_of
+from taut.marginal.averaged import Conditional, Points, nearest, points_of
 from taut.marginal.integrand import Given, Integrand, Vector
 
 # Draws over which Hessians are averaged, and how often: for a fit, near one, and for a first look.
@@ -21,7 +21,7 @@ _TOGETHER = 64
 _EVEN = 2.0
 # Points of one integral for each unit of the variance of log ratios, and calls at most.
 _EACH, _FEWEST, _MOST = 32, 2, 32
-# Noise, in standard deviations, that means of latents may have; calls for these.
+# Noise, in standard deviations, that moments of latents may have; calls for these.
 _PRECISE, _SOME, _MOST_SHAPING = 0.018, 8, 4096
 # By how much more noise than that is left as it is, squared.
 _SPARE = 1.2
@@ -73,6 +73,45 @@ class Shape:
     shift_noise: Latents
     square_noise: Latents
     variances: Latents
+
+
+@dataclass(eq=False)
+class _Sums:
+    """Sums over parts of the points, of what they tell and of its squares."""
+
+    shift: Latents
+    shift_squared: Latents
+    square: Latents
+    square_squared: Latents
+    count: int = 0
+
+    @classmethod
+    def empty(cls, latents: int) -> "_Sums":
+        shift, shift_squared, square, square_squared = np.zeros((4, latents))
+        return cls(shift, shift_squared, square, square_squared)
+
+    def add(self, points: Points) -> None:
+        """Add a part."""
+        shift, square = _double(points.shift), _double(points.square)
+        self.shift += shift
+        self.shift_squared += shift**2
+        self.square += square
+        self.square_squared += square**2
+        self.count += 1
+
+    def noise(self, variances: Latents) -> float:
+        """Return the largest standard error of a mean, in sd, and of a logarithm of a sd."""
+        found = self.shape(variances)
+        of_means = found.shift_noise / np.sqrt(variances)
+        return float(max(of_means.max(), (0.5 * found.square_noise / variances).max()))
+
+    def shape(self, variances: Latents) -> Shape:
+        """Return the averages, with standard errors."""
+        shift, square = self.shift / self.count, self.square / self.count
+        of_shift = np.maximum(self.shift_squared / self.count - shift**2, 0.0)
+        of_square = np.maximum(self.square_squared / self.count - square**2, 0.0)
+        noise = (np.sqrt(one / self.count) for one in (of_shift, of_square))
+        return Shape(shift, square, *noise, variances=variances)
 
 
 @final
@@ -149,7 +188,13 @@ class ImportancePoints:
         """Whether it is known what latents have that their nearest Gaussians have not."""
         return self._shape is not None
 
-    def shape(self, given: Given, theta: list[Vector], means: list[Latents]) -> Shape:
+    def shape(
+        self,
+        given: Given,
+        theta: list[Vector],
+        means: list[Latents],
+        check_time: Callable[[], None],
+    ) -> Shape:
         """Find what latents have that their nearest Gaussians have not, on average over points.
 
         This is found once for each `nearest`.
@@ -160,12 +205,20 @@ class ImportancePoints:
             A Gaussian that is near by.
         theta, means
             Global unknowns, and the expected means of the latents there.
+        check_time
+            Is called again and again, and ends this by an exception.
         """
         if self._shape is None:
-            self._shape = self._shape_at(given, theta, means)
+            self._shape = self._shape_at(given, theta, means, check_time)
         return self._shape
 
-    def _shape_at(self, given: Given, theta: list[Vector], means: list[Latents]) -> Shape:
+    def _shape_at(
+        self,
+        given: Given,
+        theta: list[Vector],
+        means: list[Latents],
+        check_time: Callable[[], None],
+    ) -> Shape:
         """Take as many points as are foreseen, and then as many as the noise of these asks for."""
         away = self._integrand.run(_colored, given.precision, self._fixed)
         near = [
@@ -174,22 +227,21 @@ class ImportancePoints:
         ]
         levels = [self._integral(self._ratios(*both))[0] for both in zip(theta, near, strict=True)]
         variances = np.mean([self._variances(one) for one in near], axis=0)
-        points: list[Any] = []
-        needed = self._shaping
-        while len(points) < needed:
-            each = zip(theta, near, levels, strict=True)
-            points += [self._points(*one) for one in each]
-            if len(points) >= needed:
-                noise = _shape(points, variances).shift_noise / np.sqrt(variances)
-                more = len(points) * (noise.max() / _PRECISE) ** 2
-                needed = min(int(more / _SPARE), _MOST_SHAPING)
-        return _shape(points, variances)
+        found, needed = _Sums.empty(len(variances)), self._shaping
+        while found.count < needed:
+            for one in zip(theta, near, levels, strict=True):
+                check_time()
+                found.add(self._points(*one))
+            if found.count >= needed:
+                more = found.count * (found.noise(variances) / _PRECISE) ** 2
+                needed = int(min(more / _SPARE, _MOST_SHAPING))
+        return found.shape(variances)
 
     def _nearest(self, theta: Vector, mean: Latents, away: Any, rounds: int) -> Conditional:
         begin = *self._cast(theta, mean), away, self._fixed, np.int32(rounds)
         return self._integrand.run(nearest, self._integrand.field, *begin)
 
-    def _points(self, theta: Vector, conditional: Conditional, level: float = 0.0) -> Any:
+    def _points(self, theta: Vector, conditional: Conditional, level: float = 0.0) -> Points:
         at, [of_all] = self._cast(theta, np.array([level]))
         parts = at, conditional, self._noise(_TOGETHER), of_all, np.bool_(self._is_even)
         return self._integrand.run(points_of, self._integrand.field, *parts)
@@ -231,16 +283,6 @@ def _variance(log_ratios: Ratios) -> float:
     """Return the variance of logarithms of weights; infinite where some are not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.nan_to_num(log_ratios.var(), nan=np.inf))
-
-
-def _shape(points: list[Any], variances: Latents) -> Shape:
-    """Average what points tell, by parts of them, with standard errors."""
-    found = []
-    for parts in zip(*((one.shift, one.square) for one in points), strict=True):
-        each = np.array([_double(one) for one in parts])
-        found.append((each.mean(axis=0), each.std(axis=0) / np.sqrt(len(each))))
-    (shift, shift_noise), (square, square_noise) = found
-    return Shape(shift, square, shift_noise, square_noise, variances)
 
 
 def _variances_of(precision: AbstractElimination) -> Array:

@@ -62,12 +62,13 @@ def marginal_stages(
             stage.note = f"{weighed.check.weights.ess:.0f} of {draws} draws are effective"
         wrong = failed(weighed.check.findings(gradients.target.space))
         fit = weighed.better
-        is_over = _is_sure(weighed) and not wrong
-        by_weights = not is_over and are_enough(weighed.check, integrand.structure)
+        is_over = _is_sure(weighed) and not wrong and weighed.third.is_known
+        is_worth = weighed.third.is_known and are_enough(weighed.check, integrand.structure)
+        by_weights = is_worth and not is_over
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)
         if is_over or by_weights:
-            doubts = failed((*doubts, *weighed.doubts))
+            doubts = failed((*doubts, *weighed.third.findings))
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
         if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
             break

@@ -1,6 +1,6 @@
 """Importance weights of globals, whose latents are integrated out, judge and improve a fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from taut.diagnose import (
     BalancedWeights,
-    Finding,
     Shifted,
     WeightCheck,
     beyond_noise,
@@ -22,7 +21,7 @@ from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import Draws, Latents, MarginalFit, counted
 from taut.method.marginal_refit import refitted
 from taut.method.problem import Problem
-from taut.method.third_cumulant import third_cumulant
+from taut.method.third_cumulant import Third, third_cumulant
 from taut.structure import Structure
 
 Two = tuple[Latents, Latents]
@@ -54,8 +53,8 @@ class Weighed:
         The fit with what the weights moved.
     theta
         The draws that are weighed.
-    doubts
-        What is wrong with the integrals over latents, if anything is.
+    third
+        What the integrals over latents leave out.
     """
 
     check: WeightCheck
@@ -63,7 +62,7 @@ class Weighed:
     divergence: float
     better: MarginalFit
     theta: Draws
-    doubts: tuple[Finding, ...]
+    third: Third
 
 
 def weigh(
@@ -102,10 +101,10 @@ def weigh(
     weights = BalancedWeights.of(log_p, log_q, log_q + above)
     outer = _of_globals(fit, weights, theta)
     means = _means(fit, theta, found)
-    own = _Own.of(integrand, points, fit, weights, theta, found)
+    own = _Own.of(integrand, points, fit, weights, theta, found, problem.gradients.check_time)
     inner = _of_latents(fit, weights, theta, means, own)
     check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
-    doubts = third_cumulant(problem.gradients.target.space, integrand, found, weights, x)
+    third = third_cumulant(problem.gradients.target.space, integrand, found, weights, x)
     center = fit.center + beyond_noise(inner.mean, inner.noise) * inner.std
     better = None
     if weights.weights.ess < _FEW * weights.share * draws:
@@ -114,7 +113,7 @@ def weigh(
     if better is None:
         better = replace(_moved(fit, weights, x, outer, is_near=check.is_reliable), center=center)
         better = replace(better, scale=_scaled(fit, inner, better.of_globals))
-    return Weighed(check, weights.elbo, weights.divergence, better, theta, doubts)
+    return Weighed(check, weights.elbo, weights.divergence, better, theta, third)
 
 
 def _means(fit: MarginalFit, theta: Draws, found: Sequence[Value | Estimate]) -> Draws:
@@ -185,6 +184,7 @@ class _Own:
         weights: BalancedWeights,
         theta: Draws,
         found: Sequence[Value | Estimate],
+        check_time: Callable[[], None],
     ) -> "_Own":
         """Look at all draws, or at a few where that takes as long again as the density."""
         nothing = np.zeros(len(fit.own)), np.zeros(len(fit.own))
@@ -195,12 +195,13 @@ class _Own:
         # Of heavy tails the draws at a usual distance.
         x = np.linalg.solve(fit.normal.root, (theta - fit.normal.mean).T)
         some = np.argsort(np.abs((x**2).sum(axis=0) - len(x)), kind="stable")[:_SPREADS]
-        if points is not None and not (points.has_shape or weights.is_even):
+        may_do = weights.is_even or weights.weights.ess > criteria.CRITERIA.effective
+        if points is not None and not (points.has_shape or may_do):
             unknown = np.zeros(len(fit.own)), np.full(len(fit.own), np.inf)
             return cls(unknown, unknown)
         if points is not None:
             means = [found[i].mean for i in some]
-            shape = points.shape(_given(fit), list(theta[some]), means)
+            shape = points.shape(_given(fit), list(theta[some]), means, check_time)
             wider = shape.variances + shape.square - fit.own
             return cls((shape.shift, shape.shift_noise), (wider, shape.square_noise))
         each = np.array([integrand.given(one).variances for one in theta[some]])
@@ -265,6 +266,8 @@ def are_enough(check: WeightCheck, structure: Structure) -> bool:
         np.abs(shift[latents.places]) for shift in (check.mean_shift, check.log_sd_shift)
     )
     stay = means.max() < bounds.mean_shift and log_sds.max() < bounds.log_sd_shift
+    # Latents that nobody has looked at have infinite noise.
+    stay = stay and np.isfinite(check.noise[latents.places]).all()
     is_even = check.weights.khat < bounds.khat and check.weights.ess > bounds.effective
     return bool(stay and is_even)
 

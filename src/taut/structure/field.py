@@ -27,8 +27,10 @@ _ROUNDING, _CLOSE = 1e-10, 1e-6
 # how nearly alike.
 _MOST, _ALIKE = 0.5, 1e-8
 # Operations that all columns may take, and those that an expansion with its factor may.
-_READ, _WORK = 1e11, 3e9
-# Share of elements that are not zero from which on the pattern is taken for that of a full matrix.
+_READ, _WORK = 2e10, 3e9
+# Latents at most: their pattern is read column by column.
+_MOST_LATENTS = 20_000
+# Share of elements that are not zero from which on no order of the rows is looked for.
 _FULL = 0.25
 # Rows of a block at least.
 _NARROWEST = 32
@@ -58,11 +60,13 @@ def find_field(
     """
     places = np.concatenate([slot.start + np.arange(slot.size) for slot in slots])
     each = _operations_of_slope(target, points[0], places)
-    if each * len(places) > _READ:
-        return None
     hessian = _Hessian(target, places, timing)
+    if each * len(places) > _WORK and not hessian.may_be_sparse(points[0], each):
+        return None
     members = hessian.sums(points[0], slots)
     pattern = hessian.pattern(points[0], members) + hessian.pattern(points[1], members)
+    if not all(_is_apart(pattern, np.flatnonzero(one)) for one in members):
+        members, pattern = members[:0], scipy.sparse.csr_array(np.ones(pattern.shape, bool))
     order, width = _order_of(pattern)
     coloured = Coloured.of(pattern[order][:, order].tocsr(), members[:, order])
     found = Field(tuple(slot.name for slot in slots), places[order], width, coloured)
@@ -77,6 +81,16 @@ class _Hessian:
 
     def __init__(self, target: Target, places: Int[np.ndarray, " latents"], timing: Any) -> None:
         self._target, self._places, self._timing = target, places, timing
+
+    def may_be_sparse(self, z: Vector, each: float) -> bool:
+        """Look at some columns: are they sparse, but for sums, and are all of them affordable?"""
+        dim = len(self._places)
+        if each * dim > _READ or dim > _MOST_LATENTS:
+            return False
+        [some] = self._columns(z, np.linspace(0, dim - 1, _AT_ONCE).astype(int))
+        alike = np.median(some, axis=1, keepdims=True)
+        size = np.abs(some).max(axis=1, keepdims=True)
+        return bool((np.abs(some - alike) > _ROUNDING * size).mean() < _FULL)
 
     def sums(self, z: Vector, slots: Sequence[Slot]) -> Bool[np.ndarray, "sums latents"]:
         """Find the variables whose sum has a density: most of their elements touch alike."""
@@ -168,11 +182,17 @@ def _holds(
     return bool(np.isfinite(size) and np.abs(product - claimed).max() <= _CLOSE * size)
 
 
+def _is_apart(pattern: Pattern, members: Int[np.ndarray, " members"]) -> bool:
+    """Whether the first element of a sum touches another by the sum alone."""
+    first = members[0]
+    touched = pattern.indices[pattern.indptr[first] : pattern.indptr[first + 1]]
+    return not np.isin(members, touched).all()
+
+
 def _order_of(pattern: Pattern) -> tuple[Int[np.ndarray, " latents"], int]:
     """Put neighbours near each other; return the order, and how many rows a block has."""
     dim = pattern.shape[0]
     if pattern.nnz > _FULL * dim**2:
-        pattern.data[:] = True
         return np.arange(dim), dim
     order = scipy.sparse.csgraph.reverse_cuthill_mckee(pattern, symmetric_mode=True)
     place = np.argsort(order)
