@@ -6,10 +6,10 @@ import pytest
 import scipy
 
 import taut
-from taut.diagnose import Outcome, WeightCheck, psis
+from taut.diagnose import Outcome, Shifted, psis
 from taut.errors import ModelError, NotFiniteError
 from taut.method.marginal_weights import are_enough
-from taut.structure import Plate, Plates, Structure, reader
+from taut.structure import reader
 
 GROUPS, EACH = 400, 5
 RANDOM = np.random.default_rng(0)
@@ -175,14 +175,12 @@ def test_counts_of_a_random_walk_are_those_of_a_filter(
 
 def test_latents_that_were_not_looked_at_are_not_trusted() -> None:
     """Weights of the globals say nothing of what latents have that no Gaussian has."""
-    globals_, places = np.array([0]), np.array([[1], [2]])
-    structure = Structure(globals_, Plates(Plate(("a",), places, np.array([0, 1]))))
-    nothing, noise = np.zeros(3), np.full(3, 0.01)
+    nothing, noise, std = np.zeros(2), np.full(2, 0.01), np.ones(2)
     weights = psis(0.3 * np.random.default_rng(0).normal(size=2000))
-    known = WeightCheck(nothing, nothing, noise, noise, weights)
-    assert are_enough(known, structure)
-    unknown = WeightCheck(nothing, nothing, np.array([0.01, 0.01, np.inf]), noise, weights)
-    assert not are_enough(unknown, structure)
+    assert are_enough(weights, Shifted(nothing, noise, nothing, noise, std))
+    unknown = np.array([0.01, np.inf])
+    assert not are_enough(weights, Shifted(nothing, unknown, nothing, noise, std))
+    assert not are_enough(weights, Shifted(nothing, noise, nothing, unknown, std))
 
 
 def test_cumulants_that_are_not_enough_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ _TOGETHER = 64
 # Variance of log ratios up to which points can be weighed; above, their cumulants are taken.
 _EVEN = 2.0
 # Points of one integral for each unit of the variance of log ratios, and calls at most.
-_EACH, _FEWEST, _MOST = 32, 2, 32
+_EACH, _FEWEST, _MOST = 32, 1, 32
 # Noise, in standard deviations, that moments of latents may have; calls for these.
 _PRECISE, _SOME, _MOST_SHAPING = 0.018, 8, 4096
 # By how much more noise than that is left as it is, squared.

@@ -18,6 +18,8 @@ from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
 from taut.structure import Field, Plates, Structure
 from taut.target import Factors, Target
 
+# Nodes of a group, and of all together, up to which they are doubled.
+_MOST_NODES, _MOST_OF_ALL = 5000, 50_000_000
 # How far apart precisions may be, by their size, that are said not to depend on the latents.
 _SAME = 1e-8
 
@@ -114,6 +116,7 @@ class Integrand:
         self.begin = self._u
         self.is_normal = self._is_normal(start[structure.globals])
         self._nodes: tuple[Nodes, Nodes] | None = None
+        self._doublings = 0
         if isinstance(self.field, PlateField) and self.field.corner is None and not self.is_normal:
             self._nodes = nodes_for(self.field.groups.shape[1])
         self._origin, self._slope = start[structure.globals], None
@@ -127,6 +130,13 @@ class Integrand:
     def has_nodes(self) -> bool:
         """Whether integrals are sums over nodes, of which there may be more."""
         return self._nodes is not None
+
+    @property
+    def words(self) -> str:
+        """What is integrated out, and by how many nodes."""
+        if self._nodes is None:
+            return str(self.structure)
+        return f"{self.structure}; by {self._nodes[0].count} nodes each"
 
     def __call__(
         self,
@@ -154,6 +164,17 @@ class Integrand:
         found = self.run(laplace, self.field, *at)
         self._remember(found.mode)
         return _value(found, found.mode)
+
+    def refine(self) -> bool:
+        """Double the nodes from here on; return whether so many can be taken."""
+        if self._nodes is None:
+            return False
+        groups, k = self.field.groups.shape
+        few, many = nodes_for(k, self._doublings + 1)
+        if len(many.x) > _MOST_NODES or len(many.x) * groups > _MOST_OF_ALL:
+            return False
+        self._nodes, self._doublings = (few, many), self._doublings + 1
+        return True
 
     def given(self, theta: Vector) -> Given:
         """Find the latents' distribution at a point."""

@@ -42,20 +42,32 @@ class Nodes(eqx.Module):
     count: Int[AnyArray, ""]
 
 
-def nodes_for(k: int) -> tuple[Nodes, Nodes]:
+def nodes_for(k: int, doublings: int = 0) -> tuple[Nodes, Nodes]:
     """Choose nodes for the latents of a group, and about twice as many for each of them.
 
     Both are of one shape, so that one program serves them. For up to three latents they are
     those of Gauss and Hermite; for more, quasi-random normal points, which importance weights
     correct.
+
+    Parameters
+    ----------
+    k
+        Latents of a group.
+    doublings
+        How often the usual numbers are doubled.
     """
-    sizes = (_EACH[k], 2 * _EACH[k] - 1) if k <= _GRID else (_POINTS, 2 * _POINTS)
-    few, many = (_grid(k, size) if k <= _GRID else _points(k, size) for size in sizes)
+    few, many = (_nodes(k, doublings + more) for more in (0, 1))
     empty = len(many[1]) - len(few[1])
     filled = np.pad(few[0], ((0, empty), (0, 0))), np.pad(few[1], (0, empty))
     return Nodes(*filled, np.array(len(few[1]), np.int32)), Nodes(
         *many, np.array(len(many[1]), np.int32)
     )
+
+
+def _nodes(k: int, doublings: int) -> tuple[np.ndarray, np.ndarray]:
+    if k > _GRID:
+        return _points(k, _POINTS * 2**doublings)
+    return _grid(k, (_EACH[k] - 1) * 2**doublings + 1)
 
 
 def _grid(k: int, size: int) -> tuple[np.ndarray, np.ndarray]:

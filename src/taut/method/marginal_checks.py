@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import Finding, at_most, criteria
-from taut.marginal import ImportancePoints, Integrand
-from taut.method.marginal_fit import MarginalFit, counted
+from taut.marginal import ImportancePoints, Integrand, Value
+from taut.method.marginal_fit import MarginalFit, Vector, counted
 from taut.method.problem import Problem
 
 # Standard deviations from their modes at which latents are sought again.
@@ -58,21 +58,38 @@ def shift_by_starts(
 
 
 def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> tuple[Finding, ...]:
-    """Compare globals and latents with those of twice the nodes, where integrals are sums."""
+    """Compare globals and latents with those of twice the nodes, where integrals are sums.
+
+    Of globals by values one standard deviation to either side: it is these that weights take.
+    """
     if not integrand.has_nodes:
         return ()
+
+    def both(theta: Vector) -> tuple[Value, Value]:
+        one, other = (counted(problem, integrand, theta, doubled=d) for d in (False, True))
+        return one, other
+
+    def more(theta: Vector) -> float:
+        one, other = both(theta)
+        return other.value - one.value
+
     normal = fit.normal
-    one, other = (counted(problem, integrand, normal.mean, doubled=d) for d in (False, True))
-    moved = normal.root @ (normal.root.T @ (other.slope - one.slope)) / normal.std
+    one, other = both(normal.mean)
+    here = other.value - one.value
+    sides = np.array(
+        [[more(normal.mean + s * step) for s in (1.0, -1.0)] for step in normal.root.T]
+    )
+    moved = normal.root @ (0.5 * (sides[:, 0] - sides[:, 1])) / normal.std
+    wider = normal.root**2 @ (0.5 * (sides.sum(axis=1) - 2.0 * here)) / normal.std**2
     assert one.variances is not None
     assert other.variances is not None
     std = np.sqrt(other.variances)
+    means, log_sds = (one.mean - other.mean) / std, 0.5 * np.log(one.variances / other.variances)
     words = "twice the nodes move a mean by {:.2f} sd (bound {:.2f})"
     spread = "twice the nodes move a log sd by {:.2f} (bound {:.2f})"
-    means, log_sds = (one.mean - other.mean) / std, 0.5 * np.log(one.variances / other.variances)
     return (
         _at_most(problem, integrand, "mean_shift", words, np.abs(moved), np.abs(means)),
-        _at_most(problem, integrand, "log_sd_shift", spread, latents=np.abs(log_sds)),
+        _at_most(problem, integrand, "log_sd_shift", spread, np.abs(wider), np.abs(log_sds)),
     )
 
 

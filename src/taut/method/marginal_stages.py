@@ -41,19 +41,25 @@ def marginal_stages(
     """
     journal, gradients = problem.journal, problem.gradients
     points = None if integrand.is_exact else ImportancePoints(integrand, random.spawn(1)[0])
-    with journal.stage("paths with latents integrated out", gradients) as stage:
-        try:
-            found = climb(problem, integrand, points, random)
-        except OutOfTime:
-            yield rough(problem, integrand)
-            raise
-        stage.note = str(integrand.structure)
-    journal.starts = found.agree, found.paths
-    yield iterate(integrand, found.fit, -found.value)
+    found, is_fine = None, False
+    while found is None or not is_fine:
+        with journal.stage("paths with latents integrated out", gradients) as stage:
+            try:
+                found = climb(problem, integrand, points, random)
+            except OutOfTime:
+                if found is None:
+                    yield rough(problem, integrand)
+                raise
+            stage.note = integrand.words
+        journal.starts = found.agree, found.paths
+        yield iterate(integrand, found.fit, -found.value)
+        with journal.stage("twice the nodes", gradients):
+            by_nodes = failed(shift_by_nodes(problem, integrand, found.fit))
+        is_fine = not by_nodes or not integrand.refine()
     fit, draws = found.fit, max(_FEWEST, _EACH * len(found.fit.origin))
-    with journal.stage("latents from elsewhere, and by twice the nodes", gradients):
-        doubts = (*_of_paths(found), *shift_by_starts(problem, integrand, fit, random))
-        doubts = failed((*doubts, *shift_by_nodes(problem, integrand, fit)))
+    with journal.stage("latents from elsewhere", gradients):
+        by_starts = shift_by_starts(problem, integrand, fit, random)
+        doubts = failed((*_of_paths(found), *by_starts, *by_nodes))
     wrong: tuple[Finding, ...] = ()
     for number in range(_ROUNDS):
         with journal.stage("importance weights of the globals", gradients) as stage:
@@ -63,7 +69,7 @@ def marginal_stages(
         wrong = failed(weighed.check.findings(gradients.target.space))
         fit = weighed.better
         is_over = _is_sure(weighed) and not wrong and weighed.third.is_known
-        is_worth = weighed.third.is_known and are_enough(weighed.check, integrand.structure)
+        is_worth = weighed.third.is_known and are_enough(weighed.check.weights, weighed.left)
         by_weights = is_worth and not is_over
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from jaxtyping import Float
 
 from taut.diagnose import (
     BalancedWeights,
+    ImportanceWeights,
     Shifted,
     WeightCheck,
     beyond_noise,
@@ -18,11 +20,10 @@ from taut.errors import NotFiniteError
 from taut.family import Particles
 from taut.gaussian import DenseNormal
 from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
-from taut.method.marginal_fit import Draws, Latents, MarginalFit, counted
+from taut.method.marginal_fit import Draws, Latents, MarginalFit, Vector, counted
 from taut.method.marginal_refit import refitted
 from taut.method.problem import Problem
 from taut.method.third_cumulant import Third, third_cumulant
-from taut.structure import Structure
 
 Two = tuple[Latents, Latents]
 
@@ -55,6 +56,8 @@ class Weighed:
         The draws that are weighed.
     third
         What the integrals over latents leave out.
+    left
+        How far latents' marginals are off where globals are drawn by their weights.
     """
 
     check: WeightCheck
@@ -63,6 +66,7 @@ class Weighed:
     better: MarginalFit
     theta: Draws
     third: Third
+    left: Shifted
 
 
 def weigh(
@@ -103,17 +107,17 @@ def weigh(
     means = _means(fit, theta, found)
     own = _Own.of(integrand, points, fit, weights, theta, found, problem.gradients.check_time)
     inner = _of_latents(fit, weights, theta, means, own)
+    left, line = _left(fit, weights, theta, means, own)
     check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
     third = third_cumulant(problem.gradients.target.space, integrand, found, weights, x)
-    center = fit.center + beyond_noise(inner.mean, inner.noise) * inner.std
     better = None
     if weights.weights.ess < _FEW * weights.share * draws:
         absolute = means + fit.middle(normal.mean[None])
         better = refitted(integrand, points, fit, x, log_p, weights.plain, absolute)
     if better is None:
-        better = replace(_moved(fit, weights, x, outer, is_near=check.is_reliable), center=center)
-        better = replace(better, scale=_scaled(fit, inner, better.of_globals))
-    return Weighed(check, weights.elbo, weights.divergence, better, theta, third)
+        better = _moved(fit, weights, x, outer, is_near=check.is_reliable)
+        better = _straightened(better, fit, left, line)
+    return Weighed(check, weights.elbo, weights.divergence, better, theta, third, left)
 
 
 def _means(fit: MarginalFit, theta: Draws, found: Sequence[Value | Estimate]) -> Draws:
@@ -139,10 +143,43 @@ def _of_latents(
     return Shifted.of(first, second, fit.of_globals + fit.own)
 
 
-def _scaled(fit: MarginalFit, inner: Shifted, of_globals: Latents) -> Latents:
-    """Compute the spread of latents that weights tell, less noise, beside that of the globals."""
-    whole = (fit.of_globals + fit.own) * np.exp(2 * beyond_noise(inner.log_sd, inner.log_sd_noise))
-    return np.sqrt(np.maximum(whole - of_globals, _NARROWEST * fit.own) / fit.variances)
+def _left(
+    fit: MarginalFit, weights: BalancedWeights, theta: Draws, means: Draws, own: "_Own"
+) -> tuple[Shifted, "_Line"]:
+    """Compare the latents' moments with those that are linear in the globals, under p both."""
+    away = theta - fit.normal.mean
+    linear = away @ fit.slope.T
+    rest, nothing = means - linear, np.zeros_like(linear)
+    first = _sum(weights.difference(rest, nothing), own.mean)
+    share = weights.relative / len(theta)
+    middle = share @ away
+    rest, linear = rest - share @ rest, linear - share @ linear
+    wider = _sum(weights.difference(rest * (rest + 2 * linear), nothing), own.square)
+    second = wider[0] + first[0] ** 2 - own.mean[0] ** 2
+    left = Shifted.of(first, (second, wider[1]), fit.of_globals + fit.own)
+    away = away - middle
+    slope = np.linalg.solve((away.T * share) @ away, (away.T * share) @ rest).T
+    return left, _Line(middle, slope)
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """How what is left of latents' means moves with the globals, and the middle of these."""
+
+    middle: Vector
+    slope: Float[np.ndarray, "latents globals"]
+
+
+def _straightened(better: MarginalFit, fit: MarginalFit, left: Shifted, line: _Line) -> MarginalFit:
+    """Give latents the means, slopes and spread that weights tell, less what is noise."""
+    at = fit.normal.mean + line.middle - fit.origin
+    shift = beyond_noise(left.mean, left.noise) * left.std
+    better = replace(
+        better, slope=fit.slope + line.slope, center=fit.center + shift - line.slope @ at
+    )
+    factor = np.exp(2 * beyond_noise(left.log_sd, left.log_sd_noise))
+    own = (fit.of_globals + fit.own) * factor - replace(fit, slope=better.slope).of_globals
+    return replace(better, scale=np.sqrt(np.maximum(own, _NARROWEST * fit.own) / fit.variances))
 
 
 def _integrated(
@@ -258,18 +295,14 @@ def _moved(
     return replace(fit, normal=DenseNormal(normal.mean + trust * normal.root @ center, root))
 
 
-def are_enough(check: WeightCheck, structure: Structure) -> bool:
+def are_enough(weights: ImportanceWeights, left: Shifted) -> bool:
     """Whether weighted draws of the globals are worth those of a repair, and latents stay."""
-    bounds, latents = criteria.CRITERIA, structure.latents
-    assert latents is not None
-    means, log_sds = (
-        np.abs(shift[latents.places]) for shift in (check.mean_shift, check.log_sd_shift)
-    )
-    stay = means.max() < bounds.mean_shift and log_sds.max() < bounds.log_sd_shift
+    bounds = criteria.CRITERIA
+    means, log_sds = np.abs(left.mean).max(), np.abs(left.log_sd).max()
     # Latents that nobody has looked at have infinite noise.
-    stay = stay and np.isfinite(check.noise[latents.places]).all()
-    is_even = check.weights.khat < bounds.khat and check.weights.ess > bounds.effective
-    return bool(stay and is_even)
+    is_seen = np.isfinite(left.noise).all() and np.isfinite(left.log_sd_noise).all()
+    stay = is_seen and means < bounds.mean_shift and log_sds < bounds.log_sd_shift
+    return bool(stay and weights.khat < bounds.khat and weights.ess > bounds.effective)
 
 
 def resampled(problem: Problem, weighed: Weighed, random: np.random.Generator) -> Particles:
