@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy
 
-from taut.diagnose import BalancedWeights, Shifted, balanced_noise, heavy_noise
+from taut.diagnose import BalancedWeights, Shifted, balanced_noise, heavy_noise, log_heaviness
 
 DIM, DRAWS = 3, 4096
 
@@ -17,7 +17,8 @@ def weighed(log_p: np.ndarray, x: np.ndarray, above: np.ndarray) -> tuple[Balanc
 
 
 def draws() -> tuple[np.ndarray, np.ndarray]:
-    return heavy_noise(np.random.default_rng(1), DRAWS, DIM)
+    x = heavy_noise(np.random.default_rng(1), DRAWS, DIM)
+    return x, log_heaviness(x)
 
 
 def test_balanced_noise_has_the_moments_exactly() -> None:

@@ -176,11 +176,12 @@ def test_counts_of_a_random_walk_are_those_of_a_filter(
 def test_latents_that_were_not_looked_at_are_not_trusted() -> None:
     """Weights of the globals say nothing of what latents have that no Gaussian has."""
     nothing, noise, std = np.zeros(2), np.full(2, 0.01), np.ones(2)
-    weights = psis(0.3 * np.random.default_rng(0).normal(size=2000))
-    assert are_enough(weights, Shifted(nothing, noise, nothing, noise, std))
+    random = np.random.default_rng(0)
+    weights, theta = psis(0.3 * random.normal(size=2000)), random.normal(size=(2000, 1))
+    assert are_enough(weights, Shifted(nothing, noise, nothing, noise, std), theta)
     unknown = np.array([0.01, np.inf])
-    assert not are_enough(weights, Shifted(nothing, unknown, nothing, noise, std))
-    assert not are_enough(weights, Shifted(nothing, noise, nothing, unknown, std))
+    assert not are_enough(weights, Shifted(nothing, unknown, nothing, noise, std), theta)
+    assert not are_enough(weights, Shifted(nothing, noise, nothing, unknown, std), theta)
 
 
 def test_cumulants_that_are_not_enough_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

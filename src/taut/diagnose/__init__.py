@@ -6,6 +6,7 @@ from taut.diagnose.balanced import BalancedWeights as BalancedWeights
 from taut.diagnose.balanced import Shifted as Shifted
 from taut.diagnose.balanced_noise import balanced_noise as balanced_noise
 from taut.diagnose.balanced_noise import heavy_noise as heavy_noise
+from taut.diagnose.balanced_noise import log_heaviness as log_heaviness
 from taut.diagnose.budget import affordable as affordable
 from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
@@ -67,6 +68,7 @@ __all__ = [
     "heavy_noise",
     "is_enough",
     "khat_by_variable",
+    "log_heaviness",
     "normal_of",
     "particles",
     "psis",

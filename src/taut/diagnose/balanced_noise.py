@@ -32,9 +32,7 @@ def balanced_noise(random: np.random.Generator, draws: int, dim: int) -> Draws:
     return np.concatenate([half, -half])
 
 
-def heavy_noise(
-    random: np.random.Generator, draws: int, dim: int
-) -> tuple[Draws, Float[np.ndarray, " draws"]]:
+def heavy_noise(random: np.random.Generator, draws: int, dim: int) -> Draws:
     """Draw from Student's distribution by quasi-random noise, the second half mirrored.
 
     Parameters
@@ -45,16 +43,16 @@ def heavy_noise(
         How many: even, and more than twice the dimensions.
     dim
         Elements of each.
-
-    Returns
-    -------
-    tuple
-        Draws, and by how much their log densities are above those of a standard normal.
     """
     noise = balanced_noise(random, draws, dim + 1)
     level = scipy.stats.norm.cdf(noise[: draws // 2, -1:])
     stretch = np.sqrt(_FREEDOM / scipy.stats.chi2.ppf(level, _FREEDOM))
-    x = np.concatenate([stretch, stretch]) * noise[:, :-1]
-    mean, spread = np.zeros(dim), np.eye(dim)
+    return np.concatenate([stretch, stretch]) * noise[:, :-1]
+
+
+def log_heaviness(x: Draws) -> Float[np.ndarray, " draws"]:
+    """Return by how much log densities of Student's draws are above those of normal ones."""
+    mean, spread = np.zeros(x.shape[1]), np.eye(x.shape[1])
     log_t = scipy.stats.multivariate_t(mean, spread, _FREEDOM).logpdf(x)
-    return x, np.asarray(log_t - scipy.stats.multivariate_normal(mean, spread).logpdf(x))
+    above = log_t - scipy.stats.multivariate_normal(mean, spread).logpdf(x)
+    return np.atleast_1d(np.asarray(above))

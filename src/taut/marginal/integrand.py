@@ -169,6 +169,7 @@ class Integrand:
         """Double the nodes from here on; return whether so many can be taken."""
         if self._nodes is None:
             return False
+        assert isinstance(self.field, PlateField)
         groups, k = self.field.groups.shape
         few, many = nodes_for(k, self._doublings + 1)
         if len(many.x) > _MOST_NODES or len(many.x) * groups > _MOST_OF_ALL:

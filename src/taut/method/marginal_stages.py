@@ -9,6 +9,7 @@ from taut.gradients import OutOfTime
 from taut.marginal import ImportancePoints, Integrand
 from taut.method.marginal_checks import shift_by_nodes, shift_by_starts
 from taut.method.marginal_climb import Climbed, climb
+from taut.method.marginal_draws import Kernels, Pool, Proposal, Student, draw
 from taut.method.marginal_fit import iterate, rough
 from taut.method.marginal_weights import Weighed, are_enough, resampled, weigh
 from taut.method.problem import Iterate, Problem
@@ -41,7 +42,7 @@ def marginal_stages(
     """
     journal, gradients = problem.journal, problem.gradients
     points = None if integrand.is_exact else ImportancePoints(integrand, random.spawn(1)[0])
-    found, is_fine = None, False
+    found, by_nodes, is_fine = None, (), False
     while found is None or not is_fine:
         with journal.stage("paths with latents integrated out", gradients) as stage:
             try:
@@ -61,15 +62,20 @@ def marginal_stages(
         by_starts = shift_by_starts(problem, integrand, fit, random)
         doubts = failed((*_of_paths(found), *by_starts, *by_nodes))
     wrong: tuple[Finding, ...] = ()
+    pool, proposal = Pool(), Student(fit.normal)
     for number in range(_ROUNDS):
         with journal.stage("importance weights of the globals", gradients) as stage:
-            weighed = weigh(problem, integrand, points, fit, draws, random)
+            new = draw(problem, integrand, points, fit, proposal, draws, random)
+            pool = pool.add(new)
+            weighed = weigh(problem, integrand, points, fit, pool)
             stage.elbo = weighed.elbo
-            stage.note = f"{weighed.check.weights.ess:.0f} of {draws} draws are effective"
+            stage.note = f"{weighed.check.weights.ess:.0f} of {pool.size} draws are effective"
         wrong = failed(weighed.check.findings(gradients.target.space))
         fit = weighed.better
         is_over = _is_sure(weighed) and not wrong and weighed.third.is_known
-        is_worth = weighed.third.is_known and are_enough(weighed.check.weights, weighed.left)
+        is_worth = weighed.third.is_known and are_enough(
+            weighed.check.weights, weighed.left, weighed.theta
+        )
         by_weights = is_worth and not is_over
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)
@@ -78,8 +84,18 @@ def marginal_stages(
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
         if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
             break
-        draws *= 2
+        # Twice as many as there were, with those that are kept.
+        draws, pool = (2 * draws, Pool()) if weighed.is_far else (max(draws, pool.size), pool)
+        proposal = _next(weighed, pool, number)
     return journal.conclude(Outcome.NOT_CONFIRMED, (*doubts, *wrong))
+
+
+def _next(weighed: Weighed, pool: Pool, number: int) -> Proposal:
+    """Draw around what draws tell, where they are too uneven for a Gaussian, else from that."""
+    weights = weighed.check.weights
+    if number < _PATIENT or weighed.is_far or weighed.is_even:
+        return Student(weighed.better.normal)
+    return Kernels.of(pool.theta, weights.weights)
 
 
 def _is_sure(weighed: Weighed) -> bool:

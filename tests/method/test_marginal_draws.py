@@ -1,0 +1,75 @@
+"""Proposals of globals, alone and pooled."""
+
+import numpy as np
+import pytest
+
+from taut.gaussian import DenseNormal
+from taut.marginal import Value
+from taut.method.marginal_draws import Kernels, Pool, Proposal, Round, Student
+
+NORMAL = DenseNormal.of(np.array([1.0, -1.0]), np.array([[1.0, 0.6], [0.6, 2.0]]))
+
+
+def bent(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws along a parabola, with weights."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=size)
+    theta = np.stack([x, x**2 + 0.3 * random.normal(size=size)], axis=1)
+    weights = random.gamma(2.0, size=size)
+    return theta, weights / weights.sum()
+
+
+PROPOSALS = {"student": Student(NORMAL), "kernels": Kernels.of(*bent(200))}
+
+
+@pytest.mark.parametrize("proposal", PROPOSALS.values(), ids=PROPOSALS)
+def test_densities_integrate_to_one(proposal: Proposal) -> None:
+    grid = np.linspace(-60.0, 60.0, 1201)
+    points = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    blocks = np.array_split(points, 50)
+    total = sum(np.exp(proposal.log_prob(block)).sum() for block in blocks) * 0.1**2
+    # Student's tails of 5 degrees beyond 60, and the grid's error.
+    assert total == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("proposal", PROPOSALS.values(), ids=PROPOSALS)
+def test_draws_are_those_of_the_density(proposal: Proposal) -> None:
+    """Of a box: the share of draws in it is the density's sum over it."""
+    random = np.random.default_rng(1)
+    x = random.normal(size=(40_000, 2)) / np.sqrt(random.chisquare(5.0, (40_000, 1)) / 5.0)
+    theta = proposal.push(x, random)
+    inside = ((theta > [0.0, -1.0]) & (theta < [2.0, 2.0])).all(axis=1).mean()
+    first, second = np.linspace(0.0, 2.0, 201), np.linspace(-1.0, 2.0, 301)
+    middles = np.stack(np.meshgrid(first[:-1] + 0.005, second[:-1] + 0.005), axis=-1)
+    mass = np.exp(proposal.log_prob(middles.reshape(-1, 2))).sum() * 0.01**2
+    # Four standard errors of a share of so many draws.
+    assert inside == pytest.approx(mass, abs=4 * 0.5 / np.sqrt(len(theta)))
+
+
+def drawn(proposal: Proposal, draws: int) -> Round:
+    theta = np.random.default_rng(draws).normal(size=(draws, 2))
+    found = [Value(float(i), np.zeros(2), np.zeros(3)) for i in range(draws)]
+    return Round(proposal, theta, found)
+
+
+def test_a_pool_is_the_mixture_of_what_it_was_drawn_from() -> None:
+    pool = Pool().add(drawn(PROPOSALS["student"], 4)).add(drawn(PROPOSALS["kernels"], 12))
+    theta = pool.theta
+    each = [np.exp(one.log_prob(theta)) for one in PROPOSALS.values()]
+    known = np.log(0.25 * each[0] + 0.75 * each[1])
+    np.testing.assert_allclose(pool.log_proposal(theta), known)
+
+
+def test_pairs_stay_pairs() -> None:
+    rounds = drawn(PROPOSALS["student"], 4), drawn(PROPOSALS["student"], 6)
+    pool = Pool().add(rounds[0]).add(rounds[1])
+    values = np.array([one.value for one in pool.found])
+    np.testing.assert_array_equal(values, [0, 1, 0, 1, 2, 2, 3, 3, 4, 5])
+    np.testing.assert_array_equal(pool.theta[[0, 5]], rounds[0].theta[[0, 2]])
+    np.testing.assert_array_equal(pool.theta[[2, 7]], rounds[1].theta[[0, 3]])
+
+
+def test_the_first_rounds_go_where_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taut.method.marginal_draws._MOST", 3 * 10)
+    pool = Pool().add(drawn(PROPOSALS["student"], 4)).add(drawn(PROPOSALS["student"], 8))
+    assert pool.size == 8
