@@ -42,21 +42,7 @@ def marginal_stages(
     """
     journal, gradients = problem.journal, problem.gradients
     points = None if integrand.is_exact else ImportancePoints(integrand, random.spawn(1)[0])
-    found, by_nodes, is_fine = None, (), False
-    while found is None or not is_fine:
-        with journal.stage("paths with latents integrated out", gradients) as stage:
-            try:
-                found = climb(problem, integrand, points, random)
-            except OutOfTime:
-                if found is None:
-                    yield rough(problem, integrand)
-                raise
-            stage.note = integrand.words
-        journal.starts = found.agree, found.paths
-        yield iterate(integrand, found.fit, -found.value)
-        with journal.stage("twice the nodes", gradients):
-            by_nodes = failed(shift_by_nodes(problem, integrand, found.fit))
-        is_fine = not by_nodes or not integrand.refine()
+    found, by_nodes = yield from _climb(problem, integrand, points, random)
     fit, draws = found.fit, max(_FEWEST, _EACH * len(found.fit.origin))
     with journal.stage("latents from elsewhere", gradients):
         by_starts = shift_by_starts(problem, integrand, fit, random)
@@ -70,13 +56,9 @@ def marginal_stages(
             weighed = weigh(problem, integrand, points, fit, pool)
             stage.elbo = weighed.elbo
             stage.note = f"{weighed.check.weights.ess:.0f} of {pool.size} draws are effective"
-        wrong = failed(weighed.check.findings(gradients.target.space))
+        wrong = failed((*weighed.check.findings(gradients.target.space), *_unsettled(weighed)))
         fit = weighed.better
-        is_over = _is_sure(weighed) and not wrong and weighed.third.is_known
-        is_worth = weighed.third.is_known and are_enough(
-            weighed.check.weights, weighed.left, weighed.theta
-        )
-        by_weights = is_worth and not is_over
+        is_over, by_weights = not wrong, bool(wrong) and _are_enough(weighed)
         outer = resampled(problem, weighed, random) if by_weights else None
         yield iterate(integrand, fit, -weighed.elbo, outer)
         if is_over or by_weights:
@@ -98,10 +80,50 @@ def _next(weighed: Weighed, pool: Pool, number: int) -> Proposal:
     return Kernels.of(pool.theta, weights.weights)
 
 
-def _is_sure(weighed: Weighed) -> bool:
-    """Whether weights can judge: they are even, or so nearly the same that their tail is noise."""
-    is_exact = weighed.divergence < criteria.CRITERIA.exact_divergence
-    return weighed.check.is_reliable or (is_exact and weighed.check.is_known)
+def _climb(
+    problem: Problem,
+    integrand: Integrand,
+    points: ImportancePoints | None,
+    random: np.random.Generator,
+) -> Generator[Iterate, None, tuple[Climbed, tuple[Finding, ...]]]:
+    """Climb, and again with twice the nodes, until twice as many move nothing or are too many."""
+    journal, gradients = problem.journal, problem.gradients
+    found = None
+    while True:
+        with journal.stage("paths with latents integrated out", gradients) as stage:
+            try:
+                found = climb(problem, integrand, points, random)
+            except OutOfTime:
+                if found is None:
+                    yield rough(problem, integrand)
+                raise
+            stage.note = integrand.words
+        journal.starts = found.agree, found.paths
+        yield iterate(integrand, found.fit, -found.value)
+        with journal.stage("twice the nodes", gradients):
+            by_nodes = failed(shift_by_nodes(problem, integrand, found.fit))
+        if not by_nodes or not integrand.refine():
+            return found, by_nodes
+
+
+def _are_enough(weighed: Weighed) -> bool:
+    enough = are_enough(weighed.check.weights, weighed.left, weighed.theta)
+    return enough and weighed.third.is_known
+
+
+def _unsettled(weighed: Weighed) -> tuple[Finding, ...]:
+    """Say why weights can not judge, if so."""
+    weights, bounds = weighed.check.weights, criteria.CRITERIA
+    # They are even, or so nearly the same that their tail is noise.
+    is_exact = weighed.divergence < bounds.exact_divergence
+    is_sure = weighed.check.is_reliable or (is_exact and weighed.check.is_known)
+    uneven = (
+        f"weights of the globals are too uneven to judge: k-hat {weights.khat:.2f} (bound "
+        f"{bounds.khat:.2f}), {weights.ess:.0f} of {len(weighed.theta)} draws effective"
+    )
+    unknown = "what the next term of the series for the latents moves is not known"
+    third = Finding("mean_shift", weighed.third.is_known, unknown)
+    return Finding("khat", is_sure, uneven), third
 
 
 def _of_paths(found: Climbed) -> tuple[Finding, ...]:
