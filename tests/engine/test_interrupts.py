@@ -179,7 +179,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:not trusted")
+@pytest.mark.filterwarnings("ignore:not trusted", "ignore:Nothing was fitted")
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("part", ["build", "run"])
 @pytest.mark.parametrize("method", METHODS)
@@ -254,3 +254,34 @@ def test_it_comes_through_a_callback_of_xla_s(number: int) -> None:
     else:
         assert approx.stopped == INTERRUPTED
     assert op.count >= number
+
+
+@pytest.mark.parametrize("method", ["advi", "pathfinder"])
+def test_it_is_told_that_nothing_was_fitted(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    with (
+        pressed_at(monkeypatch, "run", 1, "finalizer"),
+        pytest.warns(UserWarning, match="^Nothing was fitted: Ctrl-C came before the first step"),
+    ):
+        approx = METHODS[method](a_model())
+    assert approx.stopped == INTERRUPTED
+    assert len(approx.hist) == 0
+
+
+def test_it_is_told_in_one_warning_that_nothing_was_fitted_and_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        pressed_at(monkeypatch, "run", 1, "finalizer"),
+        pytest.warns(UserWarning, match="^not trusted: .* Nothing was fitted: Ctrl-C") as told,
+    ):
+        METHODS["auto"](a_model())
+    assert len(told) == 1
+
+
+def test_an_exception_before_there_is_anything_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        pressed_at(monkeypatch, "build", 1, "finalizer"),
+        pytest.raises(KeyboardInterrupt) as raised,
+    ):
+        METHODS["auto"](a_model())
+    assert raised.value.__notes__ == ["Nothing was fitted before it."]
