@@ -155,7 +155,7 @@ class Press:
 
 
 def pressed(fit: Callable[[], taut.Approximation], seconds: float) -> tuple[str, bool, bool]:
-    """Fit, press in it; say how it ended, whether that is as it should be, and if it was pressed."""
+    """Fit, and press in it; say how it ended, whether that is right, and if it was pressed."""
     warned: list[str] = []
     warnings.showwarning = lambda message, *more: warned.append(str(message))
     press, found = Press(seconds), None
