@@ -19,8 +19,9 @@ TautError
 
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -116,36 +117,41 @@ def silent() -> Iterator[None]:
 def unwarned(message: str) -> Iterator[None]:
     """Ignore warnings of other packages that begin so.
 
-    Filters belong to the process: where threads are inside at once the last to leave puts back what
-    the first found, which each on its own would not.
+    Filters belong to the process, and `warnings.catch_warnings` puts all of them back: where two
+    threads are in one at once, one puts back what the other has added. So a filter is added here
+    and taken away again, and others are left alone.
     """
     _FILTERS.enter(message)
     try:
         yield
     finally:
-        _FILTERS.leave()
+        _FILTERS.leave(message)
 
 
 class _Filters:
-    """The filters of the process, while anybody is inside."""
+    """What was added to the filters of the process, while anybody is inside."""
 
     def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._before: Any = None
+        self._lock = threading.Lock()
+        self._inside: Counter[str] = Counter()
+        self._added: dict[str, Any] = {}
 
     def enter(self, message: str) -> None:
         with self._lock:
-            if self._inside == 0:
-                self._before = warnings.catch_warnings()
-                self._before.__enter__()
-            self._inside += 1
+            self._inside[message] += 1
+            before = list(warnings.filters)
+            # Anew for each: who has left a `catch_warnings` meanwhile may have taken it away.
             warnings.filterwarnings("ignore", message=message)
+            if warnings.filters[0] not in before:
+                self._added[message] = warnings.filters[0]
 
-    def leave(self) -> None:
+    def leave(self, message: str) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._before.__exit__(None, None, None)
+            self._inside[message] -= 1
+            if not self._inside[message] and message in self._added:
+                with suppress(ValueError):
+                    # Python remembers nothing of warnings that were ignored.
+                    warnings.filters.remove(self._added.pop(message))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 _FILTERS = _Filters()

@@ -19,11 +19,14 @@ from taut.method import (
     METHODS,
     AnyInference,
     Auto,
+    Inference,
     Setup,
     given,
+    keeps_the_fit,
     made,
     not_taken,
     refuse_more,
+    says_nothing_is_fitted,
 )
 from taut.rows import AbstractRows
 from taut.target import Target
@@ -162,16 +165,23 @@ def _fit(
 ) -> Approximation:
     """Fit with the arguments that are given: of the fit, and the method's own."""
     chosen = method_for(method, setup, how, own)
-    with never_lost():
+    with says_nothing_is_fitted(), never_lost():
         inference = _inference(chosen, setup, own)
         if chosen is Auto and not _has_all_rows(inference.approx.target):
             # Batches that only steps can read.
             inference = ADVI.of(inference.approx)
-        if _is_automatic(method) and isinstance(inference, ADVI):
-            how = {**how, **_own_step_size(how)}
-        _check_taken(inference, how)
-        arguments: Any = inference.takes(**how)
-        return inference.fit_with(arguments)
+    if _is_automatic(method) and isinstance(inference, ADVI):
+        how = {**how, **_own_step_size(how)}
+    _check_taken(inference, how)
+    arguments: Any = inference.takes(**how)
+    # Around the other: a Ctrl-C that was lost and is raised at its end has the fit with it.
+    with keeps_the_fit(inference.approx, KeyboardInterrupt), never_lost():
+        try:
+            return inference.fit_with(arguments)
+        finally:
+            if isinstance(inference, Inference) and inference is not chosen:
+                # Nobody can go on with its rows.
+                inference.close()
 
 
 def method_for(

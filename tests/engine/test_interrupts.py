@@ -4,6 +4,7 @@ import gc
 import signal
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,9 +16,19 @@ import pytensor.tensor as pt
 import pytest
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
+from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 import taut
-from taut.engine import never_lost, programs, raise_lost, remember, take_lost, timing
+from taut.engine import (
+    never_lost,
+    programs,
+    raise_lost,
+    remember,
+    single_threaded,
+    take_lost,
+    timing,
+    undisturbed,
+)
 from taut.progress import INTERRUPTED
 
 
@@ -59,10 +70,17 @@ def in_weakref_s_callback() -> None:
     assert reference() is None
 
 
+def in_code_that_clears_it() -> None:
+    """As C does where it looks something up by Python's ``__eq__``."""
+    with suppress(KeyboardInterrupt):
+        press()
+
+
 LOSSES: dict[str, Callable[[], None]] = {
     "finalizer": in_finalizer,
     "callback of the collector": in_collector_s_callback,
     "callback of a weak reference": in_weakref_s_callback,
+    "code that clears it": in_code_that_clears_it,
 }
 
 
@@ -132,6 +150,91 @@ def test_another_hook_on_top_stays() -> None:
         sys.unraisablehook = before
 
 
+def test_the_handler_of_before_is_put_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with never_lost():
+        assert signal.getsignal(signal.SIGINT) != before
+        with never_lost():
+            pass
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+    with pytest.raises(KeyboardInterrupt), never_lost():
+        press()
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_a_handler_of_the_user_s_own_is_called_and_means_what_it_says() -> None:
+    called: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: called.append(number))
+    try:
+        with never_lost():
+            press()
+        assert called == [signal.SIGINT]
+        # One that is set inside stays.
+        with never_lost():
+            signal.signal(signal.SIGINT, mine := lambda number, frame: None)
+        assert signal.getsignal(signal.SIGINT) is mine
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with never_lost():
+            press()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_filters_that_it_has_left_are_put_back() -> None:
+    """As where it comes at the end of a `catch_warnings`, of whomever."""
+    with warnings.catch_warnings():
+        before = list(warnings.filters)
+
+        def leave_one() -> None:
+            warnings.simplefilter("ignore", RuntimeWarning)
+            press()
+
+        with pytest.raises(KeyboardInterrupt), never_lost():
+            leave_one()
+        assert list(warnings.filters) == before
+        with never_lost():
+            warnings.simplefilter("ignore", RuntimeWarning)
+        assert list(warnings.filters) != before
+
+
+def test_it_is_put_off_where_it_would_leave_things_half_done() -> None:
+    after: list[bool] = []
+
+    def work() -> None:
+        with never_lost():
+            with undisturbed():
+                with undisturbed():
+                    press()
+                press()
+                after.append(True)
+            raise_lost()
+            after.append(False)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert after == [True]
+
+
+def test_limits_of_linear_algebra_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pressing(ThreadpoolController):
+        def limit(self, **given: Any) -> Any:
+            limiter = super().limit(**given)
+            press()
+            return limiter
+
+    def blas() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    monkeypatch.setattr("taut.engine.blas_threads.ThreadpoolController", Pressing)
+    with threadpool_limits(2, "blas"):
+        before = blas()
+        with pytest.raises(KeyboardInterrupt), never_lost(), single_threaded(3):
+            raise_lost()
+        assert blas() == before
+
+
 def test_other_threads_are_left_alone() -> None:
     hooks: list[Any] = []
 
@@ -179,7 +282,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:not trusted")
+@pytest.mark.filterwarnings("ignore:not trusted", "ignore:Nothing was fitted")
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("part", ["build", "run"])
 @pytest.mark.parametrize("method", METHODS)
@@ -187,7 +290,7 @@ def test_a_fit_ends_by_it(
     monkeypatch: pytest.MonkeyPatch, method: str, part: str, number: int
 ) -> None:
     hook, enabled = sys.unraisablehook, gc.isenabled()
-    way = list(LOSSES)[number % 3]
+    way = list(LOSSES)[number % len(LOSSES)]
     approx = None
     with (
         monkeypatch.context() as patch,
@@ -254,3 +357,34 @@ def test_it_comes_through_a_callback_of_xla_s(number: int) -> None:
     else:
         assert approx.stopped == INTERRUPTED
     assert op.count >= number
+
+
+@pytest.mark.parametrize("method", ["advi", "pathfinder"])
+def test_it_is_told_that_nothing_was_fitted(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    with (
+        pressed_at(monkeypatch, "run", 1, "finalizer"),
+        pytest.warns(UserWarning, match="^Nothing was fitted: Ctrl-C came before the first step"),
+    ):
+        approx = METHODS[method](a_model())
+    assert approx.stopped == INTERRUPTED
+    assert len(approx.hist) == 0
+
+
+def test_it_is_told_in_one_warning_that_nothing_was_fitted_and_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        pressed_at(monkeypatch, "run", 1, "finalizer"),
+        pytest.warns(UserWarning, match="^not trusted: .* Nothing was fitted: Ctrl-C") as told,
+    ):
+        METHODS["auto"](a_model())
+    assert len(told) == 1
+
+
+def test_an_exception_before_there_is_anything_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        pressed_at(monkeypatch, "build", 1, "finalizer"),
+        pytest.raises(KeyboardInterrupt) as raised,
+    ):
+        METHODS["auto"](a_model())
+    assert raised.value.__notes__ == ["Nothing was fitted before it."]

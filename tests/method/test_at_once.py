@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
@@ -48,7 +50,8 @@ def alone() -> list[np.ndarray]:
 def state() -> tuple[Any, ...]:
     """What of the process a fit may not leave changed.
 
-    Not the filters of warnings: PyTensor sets those of the process, in threads that others pass.
+    Not the filters of warnings: PyTensor's sum of a constant is taken in a `catch_warnings`, which
+    two threads that are in it at once leave with what one of them has added; see below.
     """
     blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     return blas, jax.config.jax_enable_x64
@@ -102,6 +105,63 @@ def test_filters_of_warnings_are_put_back_by_the_last_to_leave() -> None:
     may_leave.set()
     thread.join()
     assert list(warnings.filters) == before
+
+
+def test_filters_of_others_are_left_alone() -> None:
+    """Somebody who is in a `catch_warnings` in another thread leaves it before us, or after."""
+    for ours_is_last in (True, False):
+        before, other = list(warnings.filters), warnings.catch_warnings()
+        other.__enter__()
+        warnings.simplefilter("ignore", RuntimeWarning)
+        with errors.unwarned("one"):
+            if ours_is_last:
+                other.__exit__(None, None, None)
+        if not ours_is_last:
+            other.__exit__(None, None, None)
+        assert list(warnings.filters) == before
+
+
+def test_a_filter_of_the_user_s_own_stays() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="one")
+        before = list(warnings.filters)
+        with errors.unwarned("one"):
+            warnings.warn("one of many", UserWarning, stacklevel=1)
+        assert list(warnings.filters) == before
+
+
+def test_pytensor_alone_leaves_a_filter() -> None:
+    """What fits in threads leave of PyTensor's; once it does not, `state` can look at filters."""
+    first, second = (constant_signature() for _ in range(2))
+    with warnings.catch_warnings():
+        before = list(warnings.filters)
+        # The second comes and the first leaves while the second is inside.
+        meet, wait = threading.Event(), threading.Event()
+        first._no_nan = Summed(lambda: (meet.set(), wait.wait(10)))
+        second._no_nan = Summed(lambda: (wait.set(), thread.join(10)))
+        thread = threading.Thread(target=lambda: first.sum)
+        thread.start()
+        meet.wait(10)
+        _ = second.sum
+        left = [one for one in warnings.filters if one not in before]
+    assert [one[2] for one in left] == [RuntimeWarning]
+
+
+class Summed:
+    """An array that does something while it is summed."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self._act = act
+
+    def sum(self) -> float:
+        self._act()
+        return 0.0
+
+
+def constant_signature() -> Any:
+    signature: Any = pt.constant(np.arange(3.0)).signature()
+    signature.has_nan = False
+    return signature
 
 
 def test_a_thread_is_silent_alone() -> None:

@@ -1,10 +1,14 @@
 """A thread that reads ahead ends, and nothing waits for it that it waits for."""
 
 import gc
+import signal
 import threading
 import time
 from collections.abc import Generator
 
+import pytest
+
+from taut.errors import RowsError
 from taut.rows.read_ahead import ReadAhead
 
 
@@ -49,3 +53,28 @@ def test_to_forget_a_reader_does_not_wait_for_it() -> None:
     assert not event.is_set()
     event.set()
     assert soon(before)
+
+
+def test_ctrl_c_ends_the_wait_for_a_reader_and_the_reader_all_the_same() -> None:
+    """The reader is in the middle of a block when it is to end, and its owner waits."""
+    event, before = threading.Event(), readers()
+
+    def items() -> Generator[int]:
+        yield 0
+        event.wait(timeout=60.0)
+        yield 1
+
+    ahead = ReadAhead(items(), length=1)
+    assert next(ahead) == 0
+    press = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
+    main = threading.get_ident()
+    press.start()
+    with pytest.raises(KeyboardInterrupt):
+        ahead.close()
+    assert not event.is_set()
+    with pytest.raises(RowsError, match="closed"):
+        next(ahead)
+    event.set()
+    # It is still referred to.
+    assert soon(before)
+    ahead.close()

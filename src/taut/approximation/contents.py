@@ -67,7 +67,12 @@ class Contents:
         if self.batching is not None:
             with target.precision():
                 start = np.asarray(self.family.mean())
-            return source.stepping(target, self.batching, start, self.random_seed)
+            stepping = source.stepping(target, self.batching, start, self.random_seed)
+            if stepping is None:
+                return None
+            # Nobody takes steps here, and a thread would read ahead for them.
+            stepping.feed.close()
+            return stepping.after_steps()
         # Steps that are taken from now on prepare their own.
         return (
             None

@@ -15,7 +15,7 @@ from taut.descent.chunk import BUFFER, PATIENCE, run_chunk, run_recorded
 from taut.descent.history import History
 from taut.descent.stepper import AbstractStepper
 from taut.descent.trail import Stand, looks_within, padded, slots_for, stands
-from taut.engine import Timing, clock, raise_lost
+from taut.engine import Timing, clock, raise_lost, take_lost
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.target import Target
 
@@ -129,6 +129,7 @@ def run_loop(
     except KeyboardInterrupt:
         # Ctrl-C ends a fit, as it does in PyMC; what was fitted is kept.
         run.stopped = INTERRUPTED
+        take_lost()
     except StopIteration as stop:
         run.stopped = str(stop) or "a callback raised StopIteration"
     except Exception as error:

@@ -12,6 +12,7 @@ from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
 from taut.engine.interrupts import remember as remember
 from taut.engine.interrupts import take_lost as take_lost
+from taut.engine.interrupts import undisturbed as undisturbed
 from taut.engine.kept import Kept as Kept
 from taut.engine.kept import Same as Same
 from taut.engine.map_points import map_draws as map_draws
@@ -58,4 +59,5 @@ __all__ = [
     "take_lost",
     "threads_for",
     "trace",
+    "undisturbed",
 ]

@@ -7,6 +7,8 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+from taut.engine.interrupts import undisturbed
+
 # Rows from which on a square matrix is worth more than one thread: at 1 000 two save a fifth of a
 # product on idle cores, and where others compute they take nine times as long as one at 1 000, five
 # times at 2 000 and up to twice at 3 000.
@@ -52,13 +54,13 @@ class _Limit:
         self._limiter: Any = None
 
     def enter(self) -> None:
-        with self._lock:
+        with undisturbed(), self._lock:
             if self._inside == 0:
                 self._limiter = ThreadpoolController().limit(limits=1, user_api="blas")
             self._inside += 1
 
     def leave(self) -> None:
-        with self._lock:
+        with undisturbed(), self._lock:
             self._inside -= 1
             if self._inside == 0:
                 self._limiter.restore_original_limits()

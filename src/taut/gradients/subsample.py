@@ -50,7 +50,6 @@ class Draft:
             return None
         with clock(timing, "read"), stepping.target.precision():
             batches, served = stepping.feed.at(0)
-            stepping.feed.close()
             width = _width(batches)
         steps = min(served, math.ceil(max(_ROWS, _ROWS_EACH * dim) / width))
         if steps > _LARGE * stepping.scale:

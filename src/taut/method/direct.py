@@ -4,7 +4,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.agreement import check_agreement
 from taut.method.checkpoint import Checkpoint, as_checkpoint
 from taut.method.fit_arguments import DirectArguments
-from taut.method.keeping import in_words, keeps_the_fit
+from taut.method.keeping import NOTHING_FITTED, in_words, keeps_the_fit
 from taut.method.packed_fit import packed
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
@@ -174,8 +174,8 @@ class DirectInference(ABC):
                 stage = problem.journal.stage(self.title, problem.gradients)
                 threads = single_threaded(target.largest_matrix)
                 with nullcontext() if self.needs.judgement else stage, threads:
-                    self._run(problem, progress)
-        self._conclude(problem.journal)
+                    iterations = self._run(problem, progress)
+        self._conclude(problem.journal, iterations)
         if checkpoint is not None and approx.stopped != INTERRUPTED:
             checkpoint.try_to_write(approx.source, packed(approx, None), ended=True)
         return approx
@@ -184,13 +184,17 @@ class DirectInference(ABC):
         """Write down how the fit goes."""
         self._approx.publish(record=replace(self._approx.record, **changes))
 
-    def _conclude(self, journal: Journal) -> None:
-        """Warn of a fit that is not to be trusted, if the method judges its fits."""
+    def _conclude(self, journal: Journal, iterations: int) -> None:
+        """Warn of a fit that is none, and of one that is not to be trusted, if it is judged."""
+        nothing = self._approx.stopped == INTERRUPTED and not iterations
         if self.needs.judgement and journal.outcome is None:
             interrupted = self._approx.stopped == INTERRUPTED
             journal.conclude(Outcome.INTERRUPTED if interrupted else Outcome.UNCHECKED)
         if journal.outcome is not None and not journal.verdict.trusted:
-            warn(f"{journal.verdict}. {journal.verdict.advice}")
+            advice = NOTHING_FITTED if nothing else journal.verdict.advice
+            warn(f"{journal.verdict}. {advice}")
+        elif nothing:
+            warn(NOTHING_FITTED)
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__
@@ -212,10 +216,13 @@ class DirectInference(ABC):
         check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
         stepping = self._stepping(batching, start)
-        approx.publish(replace(approx.state, stepping=stepping, batching=batching))
+        later = None if stepping is None else stepping.after_steps()
+        approx.publish(replace(approx.state, stepping=later, batching=batching))
         draft = None
-        if stepping is not None and self.needs.draft:
-            draft = Draft.of(stepping, len(start), approx.timing, deadline)
+        if stepping is not None:
+            with closing(stepping.feed):
+                if self.needs.draft:
+                    draft = Draft.of(stepping, len(start), approx.timing, deadline)
         gradients = gradients_of(approx.target, stepping, approx.timing, deadline)
         starts = Starts(start, self._prior_points, is_given=self._is_start_given)
         with building(approx.timing, "lift"):
@@ -253,7 +260,8 @@ class DirectInference(ABC):
             return approx.source.stepping(approx.target, batching, start, approx.random_seed)
         return None
 
-    def _run(self, problem: Problem, progress: AbstractProgress) -> None:
+    def _run(self, problem: Problem, progress: AbstractProgress) -> int:
+        """Iterate, and return how often."""
         approx, longest = self._approx, problem.longest
         steps = self._solve(problem)
         losses: list[float] = []
@@ -285,6 +293,7 @@ class DirectInference(ABC):
             if take_lost():
                 self._note(stopped=INTERRUPTED)
             progress.finish(np.array(losses), approx.stopped)
+        return len(losses)
 
 
 def unpacked_inference(

@@ -2,7 +2,8 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import equinox as eqx
@@ -184,6 +185,14 @@ class Inference(ABC):
             )
         )  # fmt: skip
 
+    def close(self) -> None:
+        """Let go of the rows of a source, and of the thread that reads them ahead.
+
+        Ctrl-C, an exception, and a fit that says itself when it is done do so too. `refine` begins
+        to read again where the steps ended, which takes the reading of a part of an epoch.
+        """
+        self._session.close()
+
     def fit_with(self, given: StepArguments) -> Approximation:
         """Do the same with all arguments in one record."""
         refuse_forked("A fit")
@@ -198,10 +207,19 @@ class Inference(ABC):
         checkpoint = as_checkpoint(given.checkpoint, given.every)
         if checkpoint is not None:
             checkpoint.begin(batching.source)
-        with keeps_the_fit(self.approx), accounted(self.approx.timing):
+        with self._under_way():
             return self._session.fit(
                 stepper, n, given.callbacks, scored, progress, batching, shown, checkpoint
             )
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with (
+            keeps_the_fit(self.approx),
+            accounted(self.approx.timing),
+            self._session.closed_unless_finished(),
+        ):
+            yield
 
     def _stepper(self, given: StepArguments) -> AbstractStepper:
         """Descend with an optimizer, or with steps that suit the family and whose size is found."""
@@ -247,7 +265,7 @@ class Inference(ABC):
         kept = as_checkpoint(checkpoint, every)
         if kept is not None:
             kept.begin(self._session.rows)
-        with keeps_the_fit(self.approx), accounted(self.approx.timing):
+        with self._under_way():
             return self._session.refine(n, as_progress(progressbar, progressbar_theme), kept)
 
 

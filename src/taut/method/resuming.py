@@ -1,6 +1,7 @@
 """Going on with a fit that was killed."""
 
 import os
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -91,5 +92,5 @@ def _resumed(found: Found, source: AbstractSource, progressbar: bool, theme: Any
         return unpacked_inference(kind, approx, own).go_on(given, found.checkpoint)
     session = unpacked_session(approx, kept)
     found.checkpoint.go_on(session.rows, found.rows)
-    with keeps_the_fit(approx), accounted(approx.timing):
+    with keeps_the_fit(approx), accounted(approx.timing), closing(session):
         return session.resume(as_progress(progressbar, theme), found.checkpoint)

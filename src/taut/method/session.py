@@ -1,7 +1,8 @@
 """One fit from start to refinement: what every stepping inference object does."""
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -19,8 +20,9 @@ from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
 from taut.method.checkpoint import Checkpoint, Keeping
+from taut.method.keeping import NOTHING_FITTED
 from taut.method.packed_fit import of_model, packed, with_model
-from taut.progress import INTERRUPTED, NOT_FINITE, AbstractProgress
+from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.rows import AbstractRows
 from taut.target import Batching, StepData
 
@@ -154,9 +156,11 @@ class Session:
             raise NotFittedError("There is nothing to refine yet: call `.fit(n)` first.")
         self._refresh_target()
         # Rows from a source go on where the last fit left them.
-        if self._stepping is None or self._batching.source is None:
+        if self._batching.source is None:
             self._prepare_steps()
             self._read_from = self._run.step
+        elif self._stepping is None:
+            self._read_on()
         self._take_up_written()
         call = self._call_of(n)
         observer = self._observer(offset=call.begin - self._first)
@@ -166,11 +170,26 @@ class Session:
         """Take the steps that are left of a call that was ended."""
         assert self._run is not None
         self._refresh_target()
-        self._prepare_steps()
-        assert self._stepping is not None
-        self._stepping.feed.skip(self._run.step - self._read_from)
+        self._read_on()
         observer = self._observer(offset=self._call.begin - self._first)
         return self._go_on(self._call, observer, progress, checkpoint)
+
+    def close(self) -> None:
+        """Let go of the rows that steps read; `refine` begins to read them where they ended."""
+        if self._stepping is not None:
+            self._stepping.feed.close()
+            self._stepping = None
+
+    @contextmanager
+    def closed_unless_finished(self) -> Iterator[None]:
+        """Let go of rows where nobody may ever go on: a thread would read ahead until then."""
+        if self._run is not None:
+            self._run.stopped = None
+        try:
+            yield
+        finally:
+            if self._run is None or self._run.stopped != FINISHED:
+                self.close()
 
     def _call_of(self, n: int) -> "Call":
         assert self._run is not None
@@ -205,6 +224,8 @@ class Session:
                 self._publish(self._run.state)
                 self._note(stopped=self._run.stopped)
             self._keep_the_end(checkpoint)
+        if self._run.stopped == INTERRUPTED and self._run.step == call.begin:
+            errors.warn(NOTHING_FITTED)
         if self._run.stopped == NOT_FINITE or 0 < self._run.in_a_row == call.steps:
             self._note(stopped=NOT_FINITE)
             raise NotFiniteError(self._why_not_finite())
@@ -272,14 +293,21 @@ class Session:
             )
         self.approx.publish(replace(self.approx.state, target=target))
 
+    def _read_on(self) -> None:
+        """Begin to read rows anew, and pass over those of the steps that were taken."""
+        assert self._run is not None
+        self._prepare_steps()
+        assert self._stepping is not None
+        self._stepping.feed.skip(self._run.step - self._read_from)
+
     def _prepare_steps(self) -> None:
-        if self._stepping is not None:
-            self._stepping.feed.close()
+        self.close()
         target, random_seed = self.approx.target, self.approx.random_seed
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
-        state = replace(self.approx.state, stepping=self._stepping, batching=self._batching)
+        later = self._stepping.after_steps()
+        state = replace(self.approx.state, stepping=later, batching=self._batching)
         self.approx.publish(state)
 
     def _check_start(self) -> None:

@@ -62,9 +62,14 @@ class ReadAhead[T](Iterator[T]):
 
     def close(self) -> None:
         """End the thread; a second time nothing happens."""
-        self._thread.close()
         if self._failure is None:
             self._failure = RowsError("These rows are closed; begin to read them anew.")
+        try:
+            self._thread.close()
+        except KeyboardInterrupt:
+            # Ctrl-C ends the wait for the thread, which may be in the middle of a block.
+            _close_elsewhere(self._thread)
+            raise
 
 
 @dataclass(frozen=True)
@@ -100,17 +105,23 @@ class _Thread:
     def __init__(self, prefetch: Any, items: Generator[Any]) -> None:
         self._prefetch: Any = prefetch
         self._items = items
+        self._closing = threading.Lock()
 
     def take(self) -> Any:
         return next(self._prefetch)
 
     def close(self) -> None:
-        prefetch, self._prefetch = self._prefetch, None
-        if prefetch is not None:
+        """End the thread; whoever comes while another waits for it leaves it to that one."""
+        if self._prefetch is None or not self._closing.acquire(blocking=False):
+            return
+        try:
             # The collector of garbage may run in the thread itself, which then ends a bit later.
             with suppress(RuntimeError, ValueError):
-                prefetch.close()
+                self._prefetch.close()
                 self._items.close()
+            self._prefetch = None
+        finally:
+            self._closing.release()
 
 
 def _close_elsewhere(thread: _Thread) -> None:
@@ -123,3 +134,7 @@ def _close_elsewhere(thread: _Thread) -> None:
     except RuntimeError:
         # The interpreter ends, and no thread can begin any more.
         thread.close()
+    except KeyboardInterrupt:
+        # A finalizer is not called again, and the thread would stay.
+        threading.Thread(target=thread.close, daemon=True).start()
+        raise

@@ -1,11 +1,11 @@
 """How the rows of a fit come in batches: what a user says, and what a fit makes of it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from taut.arguments import as_flag, as_positive, check_mapping
-from taut.batches import AbstractFeed, Part, parts_of
+from taut.batches import AbstractFeed, LazyFeed, Part, parts_of
 from taut.errors import ArgumentError
 from taut.rows import AbstractRows, Partition
 from taut.target.target import Target
@@ -94,6 +94,10 @@ class StepData:
     feed: AbstractFeed
     scale: float = 1.0
     streamed: "StreamedRows | None" = None
+
+    def after_steps(self) -> "StepData":
+        """Return what is asked for after the steps, which holds no thread that reads ahead."""
+        return self if self.streamed is None else replace(self, feed=LazyFeed(self.streamed.feed))
 
 
 @dataclass(frozen=True, eq=False)
