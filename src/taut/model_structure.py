@@ -7,12 +7,10 @@ import numpy as np
 import scipy
 
 from taut.frontend import as_source
+from taut.plot import plot_structure
 from taut.seed import entropy
 from taut.structure import Plates, Structure, order_of, pattern_of, read_structure
 from taut.target import Space
-
-# Pixels of a drawn pattern along each side, at most.
-_PIXELS = 400
 
 
 @final
@@ -44,9 +42,16 @@ class ModelStructure:
         """Whether there are latents that can be integrated out."""
         return self.structure.latents is not None
 
-    def pattern(self) -> scipy.sparse.csr_array:
-        """Return where the Hessian of the log density is not zero; latents come first."""
-        return pattern_of(self.structure)
+    def pattern(self, sums: bool = True) -> scipy.sparse.csr_array:
+        """Return where the Hessian of the log density is not zero; latents come first.
+
+        Parameters
+        ----------
+        sums
+            Whether latents that touch by their sum alone, as those that are held to a sum of zero,
+            are among them.
+        """
+        return pattern_of(self.structure, sums)
 
     def names(self) -> np.ndarray:
         """Return the variable of each row of `pattern`."""
@@ -55,28 +60,9 @@ class ModelStructure:
         which = np.searchsorted(starts, order_of(self.structure), side="right") - 1
         return np.array([slots[i].name for i in which])
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the pattern of the Hessian on Matplotlib's axes, and return these.
-
-        Parameters
-        ----------
-        ax
-            Axes to draw on; new ones by default.
-        """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots(figsize=(4.5, 4.5))[1]
-        dim = self.space.dim
-        ax.imshow(_image(self.pattern()), cmap="Blues", extent=(0, dim, dim, 0))
-        labels, sizes = zip(*self._parts(), strict=True)
-        ends = np.cumsum(sizes)
-        ax.set_yticks(ends - np.array(sizes) / 2, labels)
-        ax.set_xticks([0, *ends[:-1]], [f"{end:,d}" for end in (0, *ends[:-1])], rotation=45)
-        return ax
-
-    def _parts(self) -> list[tuple[str, int]]:
-        """Name what comes one after the other in the pattern, with its size."""
+    @property
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """What comes one after the other in `pattern`, with its size."""
         latents, few = self.structure.latents, len(self.structure.globals)
         parts: list[tuple[str, int]] = []
         if isinstance(latents, Plates):
@@ -84,7 +70,17 @@ class ModelStructure:
             parts = [(", ".join(one.names), one.places.size) for one in plates]
         elif latents is not None:
             parts = [(", ".join(latents.names), latents.places.size)]
-        return [*parts, ("globals", few)] if few else parts
+        return (*parts, ("globals", few)) if few else tuple(parts)
+
+    def plot(self, backend: str | None = None) -> Any:
+        """Draw the pattern, as `taut.plot.plot_structure` does, and return its picture.
+
+        Parameters
+        ----------
+        backend
+            As in `taut.plot.plot_loss`.
+        """
+        return plot_structure(self, backend=backend)
 
     def __str__(self) -> str:
         if self.structure.latents is None:
@@ -133,13 +129,3 @@ def structure(model: Any = None, random_seed: Any = None) -> ModelStructure:
     start = source.start(None, int(random.integers(2**31)))
     found = read_structure(target, source.factors(), start, random)
     return ModelStructure(found, target.space)
-
-
-def _image(pattern: scipy.sparse.csr_array) -> np.ndarray:
-    """Return an image of a pattern: by pixel, whether something in it is not zero."""
-    dim = pattern.shape[0]
-    size = min(dim, _PIXELS)
-    at = pattern.tocoo()
-    image = np.zeros((size, size))
-    image[at.coords[0] * size // dim, at.coords[1] * size // dim] = 1.0
-    return image

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from itertools import groupby
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,11 @@ PAGES = [
     ),
 ]
 BLOCKS = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+# A report that a page prints beside its blocks: times, and what hangs on rounding, may differ.
+REPORT = re.compile(
+    r"(?<!```\n)\n```text\n((?:not )?trusted: [^\n]*\n.*?)^```", re.MULTILINE | re.DOTALL
+)
+FIGURE = re.compile(r"-?\d[\d,.]*|\((?!bound).*?\)|, [a-z_0-9\[\]]+$")
 
 
 @pytest.mark.filterwarnings("ignore:FigureCanvasAgg is non-interactive")
@@ -43,6 +49,14 @@ def test_page_runs_and_prints_what_it_shows(page: Path, monkeypatch: pytest.Monk
             assert printed.getvalue().rstrip() == shown.rstrip()
         else:
             assert printed.getvalue() == ""
+    for shown in REPORT.findall(page.read_text()):
+        assert lines(str(namespace["report"])) == lines(shown)
+
+
+def lines(report: str) -> list[str]:
+    """Lines of a report without figures and names; of those that follow each other alike, one."""
+    without = (FIGURE.sub("#", line) for line in report.rstrip().splitlines())
+    return [line for line, _ in groupby(without)]
 
 
 def test_reference_names_everything_public() -> None:

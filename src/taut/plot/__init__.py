@@ -7,6 +7,7 @@ from taut.plot.loss import plot_loss as plot_loss
 from taut.plot.marginals import plot_dist as plot_dist
 from taut.plot.pairs import plot_pair as plot_pair
 from taut.plot.shifts import plot_shift as plot_shift
+from taut.plot.structure import plot_structure as plot_structure
 from taut.plot.timeline import plot_journal as plot_journal
 from taut.plot.trackers import plot_tracker as plot_tracker
 
@@ -19,5 +20,6 @@ __all__ = [
     "plot_loss",
     "plot_pair",
     "plot_shift",
+    "plot_structure",
     "plot_tracker",
 ]

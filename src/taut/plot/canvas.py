@@ -45,6 +45,14 @@ class Canvas:
         """Shade what is allowed, or what noise explains, over the width of a panel."""
         self.draw.hspan(low, high, self.panel(name), color=QUIET, alpha=0.25)
 
+    def estimate(
+        self, name: str, row: int, value: float, se: float, color: str, width: float = 1.5
+    ) -> None:
+        """Draw an estimate in a row of a panel: a point, and a line of two standard errors."""
+        ends = np.array([value - 2 * se, value + 2 * se])
+        self.draw.line(ends, np.array([row, row]), self.panel(name), color=color, width=width)
+        self.draw.scatter(np.array([value]), np.array([row]), self.panel(name), color=color)
+
     def beside(self, name: str, labels: Sequence[str]) -> None:
         """Label rows of a panel from the top downwards."""
         rows = np.arange(len(labels))

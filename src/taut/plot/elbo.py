@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from taut.plot.canvas import canvas
+from taut.plot.canvas import GOOD, canvas
 
 
 def plot_elbo(
@@ -42,12 +40,9 @@ def plot_elbo(
     found = {name: fit.elbo(draws, random_seed=random_seed) for name, fit in named.items()}
     order = sorted(found, key=lambda name: -found[name].mean)
     drawn = canvas(["elbo"], (7.0, 1.2 + 0.4 * len(found)), backend)
-    panel = drawn.panel("elbo")
     for row, name in enumerate(order):
         mean, se = found[name]
-        drawn.draw.line(np.array([mean - 2 * se, mean + 2 * se]), np.array([row, row]), panel,
-                        color="C0", width=2)  # fmt: skip
-        drawn.draw.scatter(np.array([mean]), np.array([row]), panel, color="C0")
+        drawn.estimate("elbo", row, mean, se, GOOD, width=2)
     drawn.beside("elbo", [f"{name} {found[name]}".strip() for name in order])
     drawn.entitle("elbo", "ELBO with two standard errors", "nats")
     return drawn.collection

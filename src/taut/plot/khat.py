@@ -56,14 +56,11 @@ def plot_khat(
     names = [names[i] for i in chosen(names, var_names)]
     names = sorted(names, key=lambda name: -report.khats[name].value)[:most]
     drawn = canvas(["khat"], (6.0, 1.3 + 0.28 * len(names)), backend)
-    panel = drawn.panel("khat")
-    drawn.draw.vline(_USABLE, panel, color="B2", linestyle="C1", width=1)
+    drawn.draw.vline(_USABLE, drawn.panel("khat"), color="B2", linestyle="C1", width=1)
     for row, name in enumerate(names):
         khat, se = np.clip(report.khats[name].value, *_SHOWN), np.nan_to_num(report.khats[name].se)
         color = GOOD if khat < _USABLE else BAD
-        ends = np.array([khat - 2 * se, khat + 2 * se])
-        drawn.draw.line(ends, np.array([row, row]), panel, color=color, width=1.5)
-        drawn.draw.scatter(np.array([khat]), np.array([row]), panel, color=color)
+        drawn.estimate("khat", row, khat, se, color)
     drawn.beside("khat", names)
     drawn.entitle("khat", "k-hat of means (bound 0.7)")
     return drawn.collection

@@ -70,7 +70,4 @@ def _draw(drawn: Canvas, name: str, shifts: np.ndarray, noise: np.ndarray, bound
     drawn.draw.vspan(-bound, bound, panel, color="B3", alpha=0.25)
     drawn.draw.vline(0.0, panel, color="B2", width=0.8)
     for row, (shift, error) in enumerate(zip(shifts, noise, strict=True)):
-        color = GOOD if abs(shift) <= bound else BAD
-        ends = np.array([shift - 2 * error, shift + 2 * error])
-        drawn.draw.line(ends, np.array([row, row]), panel, color=color, width=1.5)
-        drawn.draw.scatter(np.array([shift]), np.array([row]), panel, color=color)
+        drawn.estimate(name, row, shift, error, GOOD if abs(shift) <= bound else BAD)

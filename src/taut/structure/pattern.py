@@ -17,10 +17,17 @@ def order_of(structure: Structure) -> Order:
     return np.concatenate([*parts, structure.globals])
 
 
-def pattern_of(structure: Structure) -> scipy.sparse.csr_array:
+def pattern_of(structure: Structure, sums: bool = True) -> scipy.sparse.csr_array:
     """Return where the Hessian of the log density may have elements that are not zero.
 
     Rows and columns are in the order of `order_of`. What is global touches everything.
+
+    Parameters
+    ----------
+    structure
+        What was found.
+    sums
+        Whether latents of a field that touch by their sum alone are among them.
     """
     dim = len(order_of(structure))
     few = np.arange(dim - len(structure.globals), dim)
@@ -32,7 +39,7 @@ def pattern_of(structure: Structure) -> scipy.sparse.csr_array:
     elif isinstance(latents, Chain):
         pairs += _of_chain(latents)
     elif isinstance(latents, Field):
-        pairs += _of_field(latents)
+        pairs += _of_field(latents, sums)
     row, column = (np.concatenate(side) for side in zip(*pairs, strict=True))
     matrix = scipy.sparse.coo_array((np.ones(len(row), bool), (row, column)), (dim, dim))
     return matrix.tocsr()
@@ -59,10 +66,12 @@ def _of_chain(chain: Chain) -> list[Pairs]:
     return [_within(0, steps, each), (row + each, column), (row, column + each)]
 
 
-def _of_field(field: Field) -> list[Pairs]:
+def _of_field(field: Field, sums: bool) -> list[Pairs]:
     """Pair what touches each other, and all elements of a sum."""
     coloured = field.coloured
     row, column = np.asarray(coloured.row), np.asarray(coloured.column)
+    if not sums:
+        return [(row, column), (column, row)]
     summed = [np.flatnonzero(one) for one in np.asarray(coloured.members)]
     return [(row, column), (column, row), *(_all_of(one, one) for one in summed)]
 
