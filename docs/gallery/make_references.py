@@ -9,14 +9,15 @@ import re
 import sys
 from pathlib import Path
 
+import arviz_stats
 import nutpie
 import xarray as xr
 
 HERE = Path(__file__).parent
 BLOCK = re.compile(r"^```python\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
 NAMES = re.compile(r"^names, nuts = \(?\s*(\[.*?\]),", re.MULTILINE | re.DOTALL)
-# Draws of each of four chains, and every how many of them one is kept.
-DRAWS, EVERY = 500, 2
+# Draws of each of four chains: more, where those that are kept are worth too few.
+DRAWS, KEPT, ENOUGH = (500, 2000, 8000), 250, 600
 
 
 def make(page: Path) -> None:
@@ -27,11 +28,19 @@ def make(page: Path) -> None:
     assert found is not None
     exec(compile(code.group(1), str(page), "exec"), namespace)
     compiled = nutpie.compile_pymc_model(namespace["model"], backend="jax")
-    trace = nutpie.sample(
-        compiled, draws=DRAWS, tune=500, chains=4, cores=1, seed=1, progress_bar=False
-    )
-    kept = trace.posterior.dataset[ast.literal_eval(found.group(1))]
-    kept = kept.isel(draw=slice(None, None, EVERY)).astype("float32")
+    for draws in DRAWS:
+        trace = nutpie.sample(
+            compiled, draws=draws, tune=1000, chains=4, cores=1, seed=1, target_accept=0.95,
+            progress_bar=False,
+        )  # fmt: skip
+        kept = trace.posterior.dataset[ast.literal_eval(found.group(1))]
+        kept = kept.isel(draw=slice(None, None, draws // KEPT)).astype("float32")
+        worth = float(arviz_stats.ess(kept).to_array().min())
+        print(f"{page.stem}: {draws} draws a chain, kept ones are worth {worth:.0f}", flush=True)
+        if worth >= ENOUGH:
+            break
+    else:
+        raise RuntimeError(f"{page.stem}: draws of NUTS are worth {worth:.0f}, too few.")
     tree = xr.DataTree.from_dict({"posterior": kept})
     tree.to_netcdf(HERE / "references" / f"{page.stem}.nc", engine="h5netcdf")
 
@@ -40,5 +49,4 @@ if __name__ == "__main__":
     pages = [HERE / f"{name}.md" for name in sys.argv[1:]] or sorted(HERE.glob("*.md"))
     for one in pages:
         if one.stem != "index":
-            print(one.stem, flush=True)
             make(one)
