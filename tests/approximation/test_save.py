@@ -215,7 +215,8 @@ def test_files_of_earlier_versions_are_read(name: str) -> None:
     again = taut.load(FOLDER / f"{name}.fit", model=model)
     assert type(again.family) is type(family)
     for key, value in family.parameters().items():
-        np.testing.assert_array_equal(again.parameters[key], value)
+        # Starts of flows come from a factorisation in 32 bits, which rounds by the processor.
+        np.testing.assert_allclose(again.parameters[key], value, rtol=1e-5, atol=1e-6)
     assert again.sample(5)["posterior"].sizes["draw"] == 5
 
 
