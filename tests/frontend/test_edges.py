@@ -19,13 +19,15 @@ from pytensor.graph.traversal import graph_inputs
 
 import taut
 from taut.autodiff import guard_selects
-from taut.frontend.pymc.lift.jaxify import jaxify
+from taut.frontend.pymc.lift.jaxify import jaxify, load_backend
 
 from .models import QUIET
 from .zoo.edges import EDGES, Edge
 
 pytestmark = QUIET
 
+# Outside any scope of a precision, which it would leave behind.
+load_backend()
 # PyTensor's own rewrites, without a compiler.
 BY_PYTENSOR = Mode(linker="py", optimizer="fast_run").excluding("fusion", "inplace")
 
