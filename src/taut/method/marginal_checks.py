@@ -13,7 +13,7 @@ _FAR = 6.0
 # Starts at which a first look is taken, and how many have to promise something.
 _LOOKS, _ENOUGH = 4, 2
 # Variance of log weights up to which points are of use, and for each latent, in nats.
-_UNEVEN, _UNEVEN_EACH = 6.0, 0.015
+_UNEVEN, _UNEVEN_EACH = 6.0, 0.05
 
 Each = Float[np.ndarray, " dim"]
 
