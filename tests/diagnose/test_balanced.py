@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy
 
-from taut.diagnose import BalancedWeights, Shifted, balanced_noise, heavy_noise, log_heaviness
+from taut.diagnose import BalancedWeights, Shifted, balanced_noise, heavy_log_prob, heavy_noise
 
 DIM, DRAWS = 3, 4096
 
@@ -18,7 +18,8 @@ def weighed(log_p: np.ndarray, x: np.ndarray, above: np.ndarray) -> tuple[Balanc
 
 def draws() -> tuple[np.ndarray, np.ndarray]:
     x = heavy_noise(np.random.default_rng(1), DRAWS, DIM)
-    return x, log_heaviness(x)
+    log_t = heavy_log_prob((x**2).sum(axis=1), DIM)
+    return x, log_t - scipy.stats.norm.logpdf(x).sum(axis=1)
 
 
 def test_balanced_noise_has_the_moments_exactly() -> None:

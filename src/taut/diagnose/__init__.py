@@ -5,8 +5,8 @@ import warnings
 from taut.diagnose.balanced import BalancedWeights as BalancedWeights
 from taut.diagnose.balanced import Shifted as Shifted
 from taut.diagnose.balanced_noise import balanced_noise as balanced_noise
+from taut.diagnose.balanced_noise import heavy_log_prob as heavy_log_prob
 from taut.diagnose.balanced_noise import heavy_noise as heavy_noise
-from taut.diagnose.balanced_noise import log_heaviness as log_heaviness
 from taut.diagnose.budget import affordable as affordable
 from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
@@ -65,10 +65,10 @@ __all__ = [
     "extended",
     "failed",
     "growth",
+    "heavy_log_prob",
     "heavy_noise",
     "is_enough",
     "khat_by_variable",
-    "log_heaviness",
     "normal_of",
     "particles",
     "psis",

@@ -50,9 +50,17 @@ def heavy_noise(random: np.random.Generator, draws: int, dim: int) -> Draws:
     return np.concatenate([stretch, stretch]) * noise[:, :-1]
 
 
-def log_heaviness(x: Draws) -> Float[np.ndarray, " draws"]:
-    """Return by how much log densities of Student's draws are above those of normal ones."""
-    mean, spread = np.zeros(x.shape[1]), np.eye(x.shape[1])
-    log_t = scipy.stats.multivariate_t(mean, spread, _FREEDOM).logpdf(x)
-    above = log_t - scipy.stats.multivariate_normal(mean, spread).logpdf(x)
-    return np.atleast_1d(np.asarray(above))
+def heavy_log_prob(squares: Float[np.ndarray, "*points"], dim: int) -> Float[np.ndarray, "*points"]:
+    """Evaluate the log density of `heavy_noise`, in nats, by the squared lengths of points.
+
+    Parameters
+    ----------
+    squares
+        Squared lengths.
+    dim
+        Elements of each point.
+    """
+    half = 0.5 * (_FREEDOM + dim)
+    gammas = scipy.special.gammaln(half) - scipy.special.gammaln(0.5 * _FREEDOM)
+    level = gammas - 0.5 * dim * np.log(_FREEDOM * np.pi)
+    return level - half * np.log1p(squares / _FREEDOM)

@@ -1,9 +1,8 @@
-"""Ctrl-C where it would be lost: in finalizers, callbacks of the collector, and native code.
+"""Ctrl-C where it would be lost, as in finalizers and in callbacks of the garbage collector.
 
-Python prints what the first two raise and goes on; native code that looks something up clears what
-Python code has raised in it. So every Ctrl-C is noted while a fit is under way. Where nobody has
-seen the `KeyboardInterrupt`, it is raised at the next safe point of the main thread, which alone
-gets signals.
+Python prints what these raise and goes on, and other code may swallow it. So every Ctrl-C is noted
+while a fit is under way. Where nobody has seen the `KeyboardInterrupt`, it is raised at the next
+safe point of the main thread, which alone gets signals.
 """
 
 import signal

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from jaxtyping import Float
 
-from taut.diagnose import heavy_noise, log_heaviness
+from taut.diagnose import heavy_log_prob, heavy_noise
 from taut.gaussian import DenseNormal
 from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import Draws, MarginalFit, counted
@@ -67,8 +67,10 @@ class Kernels:
 
     def log_prob(self, theta: Draws) -> Each:
         """Evaluate the log density."""
-        each = [log_student(self.normal, theta - center) for center in self.centers]
-        return scipy.special.logsumexp(each, axis=0, b=self.shares[:, None])
+        points = self.normal.whiten(theta), self.normal.whiten(self.centers)
+        squares = scipy.spatial.distance.cdist(*points, "sqeuclidean")
+        each = heavy_log_prob(squares, theta.shape[1])
+        return scipy.special.logsumexp(each, axis=1, b=self.shares) - self.normal.log_det
 
 
 @final
@@ -84,7 +86,8 @@ class Student:
 
     def log_prob(self, theta: Draws) -> Each:
         """Evaluate the log density."""
-        return log_student(self.normal, theta)
+        squares = (self.normal.whiten(theta) ** 2).sum(axis=1)
+        return heavy_log_prob(squares, theta.shape[1]) - self.normal.log_det
 
 
 Proposal = Student | Kernels
@@ -202,11 +205,6 @@ def draw(
         problem.gradients.add(1)
         found.append(integral(one, middle))
     return Round(proposal, theta, found)
-
-
-def log_student(normal: DenseNormal, theta: Draws) -> Each:
-    """Evaluate the log density of a Gaussian with the tails of `heavy_noise`."""
-    return normal.log_prob(theta) + log_heaviness(normal.whiten(theta))
 
 
 def _numbers(one: Round) -> int:

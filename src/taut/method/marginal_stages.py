@@ -17,7 +17,8 @@ from taut.method.problem import Iterate, Problem
 # Draws that are weighed at first, for each global unknown and at least; rounds, of which each takes
 # twice as many.
 _EACH, _FEWEST, _ROUNDS = 4, 64, 6
-# The round, from 0, after which few effective draws end it, and how many are few.
+# The round, from 0, from which on few effective draws end it, or uneven ones lead to kernels; how
+# many are few.
 _PATIENT, _HOPELESS = 1, 8.0
 
 
