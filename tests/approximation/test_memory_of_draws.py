@@ -46,6 +46,24 @@ def test_named_variables_take_their_memory_alone(approx: taut.Approximation) -> 
     assert most < 60e6
 
 
+def test_what_is_not_transformed_is_held_once() -> None:
+    with pm.Model() as model:
+        pm.Normal("x", shape=3)
+        pm.HalfNormal("s")
+    drawn = taut.fit(50, "advi", model=model, random_seed=1, progressbar=False).sample(20)
+    both = (drawn[group]["x"].values for group in ("posterior", "unconstrained_posterior"))
+    assert np.shares_memory(*both)
+
+
+def test_draws_are_the_same_in_blocks_of_any_size(
+    approx: taut.Approximation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = approx.sample(300, random_seed=5)
+    monkeypatch.setattr(drawing, "_NUMBERS", 2 * approx.target.dim * 35)
+    some = approx.sample(300, random_seed=5)
+    np.testing.assert_allclose(some["posterior"]["rate"], whole["posterior"]["rate"], rtol=1e-12)
+
+
 def test_an_unknown_name(approx: taut.Approximation) -> None:
     with pytest.raises(ArgumentError, match=r"did you mean 'rate'\?"):
         approx.sample(10, var_names=["rates"])

@@ -30,7 +30,7 @@ def test_a_mixture_of_others_has_the_noise_that_they_ask_for(name: str, target: 
     """A part whose noise NumPy does not make leaves all to the program."""
     mixed = Mixture.of([FAMILIES[name](), FAMILIES[name]()])
     with target.precision():
-        made = noise_of(target, mixed, WORDS, np.arange(10))
+        made = noise_of(target, mixed, WORDS)(np.arange(10))
         asked = jax.eval_shape(mixed.noise, jax.random.key(0))
     assert target.programs.count == 1
     shapes = [leaf.shape[1:] for leaf in jax.tree.leaves(made)]
@@ -42,7 +42,7 @@ def test_it_has_the_distribution_the_family_asks_for(name: str, target: Target) 
     """Of the 250 elements compared over all families, one in 400 runs is below 1e-5 by chance."""
     family = FAMILIES[name]()
     with target.precision():
-        made = noise_of(target, family, WORDS, np.arange(DRAWS))
+        made = noise_of(target, family, WORDS)(np.arange(DRAWS))
         asked = jax.vmap(family.noise)(jax.random.split(jax.random.key(0), DRAWS))
     assert jax.tree.structure(made) == jax.tree.structure(asked)
     for one, other in zip(jax.tree.leaves(made), jax.tree.leaves(asked), strict=True):
@@ -56,8 +56,8 @@ def test_it_has_the_distribution_the_family_asks_for(name: str, target: Target) 
 def test_the_noise_of_a_draw_depends_on_its_number_alone(name: str, target: Target) -> None:
     family, some = FAMILIES[name](), np.array([700, 3, 251, 3])
     with target.precision():
-        all_ = noise_of(target, family, WORDS, np.arange(1000))
-        few = noise_of(target, family, WORDS, some)
+        all_ = noise_of(target, family, WORDS)(np.arange(1000))
+        few = noise_of(target, family, WORDS)(some)
     for whole, part in zip(jax.tree.leaves(all_), jax.tree.leaves(few), strict=True):
         np.testing.assert_array_equal(np.asarray(whole)[some], part)
 
@@ -66,7 +66,7 @@ def test_the_noise_of_a_draw_depends_on_its_number_alone(name: str, target: Targ
 def test_noise_that_is_numpys_compiles_nothing(name: str, target: Target) -> None:
     family = FAMILIES[name]()
     with target.precision():
-        noise_of(target, family, WORDS, np.arange(10))
+        noise_of(target, family, WORDS)(np.arange(10))
     assert target.programs.count == (1 if family.noise_spec() is None else 0)
 
 

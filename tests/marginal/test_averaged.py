@@ -32,6 +32,10 @@ class Counts(AbstractField):
         return self.counts.shape[0]
 
     @property
+    def terms(self) -> int:
+        return self.size
+
+    @property
     def parts(self) -> int:
         return self.size
 

@@ -53,6 +53,12 @@ def binary_rows(m: Array, s: Array, a: Array) -> tuple[Array, ...]:
     )  # fmt: skip
 
 
+def normal_slopes(m: Array, s: Array, r: Array, a: Array) -> tuple[Array, ...]:
+    own = log_normal(a, m, jnp.exp(s)).sum(1)
+    rows = log_normal(COUNTS, a[G, 0] + a[G, 1] * NORMAL, jnp.exp(r))
+    return own, rows, log_normal(jnp.stack([m, s, r]), 0.0, 1.0)
+
+
 def slopes(m: Array, s: Array, a: Array) -> tuple[Array, ...]:
     eta = m + jnp.exp(s) * (a[G, 0] + a[G, 1] * NORMAL)
     counts = COUNTS * eta - jnp.exp(eta)
@@ -98,6 +104,7 @@ def smooth(s: Array, r: Array, x: Array) -> tuple[Array, ...]:
 
 MODELS: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {
     "normal rows": (normal_rows, {"m": (), "s": (), "r": (), "a": (GROUPS,)}),
+    "normal slopes": (normal_slopes, {"m": (), "s": (), "r": (), "a": (GROUPS, 2)}),
     "binary rows": (binary_rows, {"m": (), "s": (), "a": (GROUPS,)}),
     "slopes": (slopes, {"m": (), "s": (), "a": (GROUPS, 2)}),
     "three each": (three_each, {"m": (), "s": (), "a": (GROUPS, 3)}),
@@ -107,7 +114,7 @@ MODELS: dict[str, tuple[Any, dict[str, tuple[int, ...]]]] = {
     "walk by steps": (walk_by_steps, {"s": (), "r": (), "x": (100,)}),
     "smooth": (smooth, {"s": (), "r": (), "x": (70,)}),
 }
-NORMAL_ONES = ("normal rows", "crossed", "walk", "walk by steps", "smooth")
+NORMAL_ONES = ("normal rows", "normal slopes", "crossed", "walk", "walk by steps", "smooth")
 
 
 @pytest.fixture(autouse=True)
@@ -192,6 +199,21 @@ def test_the_gradient_is_that_of_the_value(name: str) -> None:
     # standard deviation of theta here. Of random points it is three times as much.
     near = 1e-5 if name in NORMAL_ONES else 0.3 if name == "four each" else 0.1
     np.testing.assert_allclose(at(theta).slope, slope, atol=near)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_large_ones_are_evaluated_without_gradients(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, integrand = integrand_of(name)
+    theta = 0.2 * np.arange(1, 1 + len(integrand.structure.globals))
+    whole = integrand(theta)
+    assert np.any(integrand(theta, with_slope=False).slope)
+    monkeypatch.setattr("taut.marginal.integrand._MANY", 0)
+    alone = integrand(theta, with_slope=False)
+    assert alone.value == pytest.approx(whole.value, rel=1e-10)
+    np.testing.assert_allclose(alone.mean, whole.mean, atol=1e-6)
+    assert not np.any(alone.slope)
 
 
 def test_random_points_are_as_good_as_their_number() -> None:

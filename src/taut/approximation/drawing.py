@@ -1,6 +1,7 @@
 """The programs that read an approximation: its moments, its draws, expressions at its draws."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,6 +19,8 @@ from taut.target import Target
 
 # Draws made by one call of a program, which so serves every number of them.
 _BLOCK = 250
+# Numbers of draws that one call makes at most.
+_NUMBERS = 10_000_000
 # Values for each row and draw that one call may make.
 _ROW_VALUES = 20_000_000
 # Bytes of draws for which it is not asked how many are left.
@@ -40,20 +43,23 @@ def sampled(
     key_words
         Of the stream the draws come from.
     """
-    push = push_on_host(family)
+    push, noise_at = push_on_host(family), noise_of(target, family, key_words)
 
     def make(numbers: np.ndarray) -> PyTree:
-        noise = noise_of(target, family, key_words, numbers)
-        if push is not None:
-            return push(noise)
-        return target.programs(sample_block, family, noise)
+        noise = noise_at(numbers)
+        return target.programs(sample_block, family, noise) if push is None else push(noise)
 
     with single_threaded(target.largest_matrix):
-        return by_blocks(make, _numbers(draws), _BLOCK)
+        return by_blocks(make, _numbers(draws), _block_of(target))
 
 
 def _numbers(draws: int | np.ndarray) -> np.ndarray:
     return draws if isinstance(draws, np.ndarray) else np.arange(draws)
+
+
+def _block_of(target: Target) -> int:
+    """Choose draws for one call, so that the numbers of a few fit in memory beside all."""
+    return max(1, min(_BLOCK, _NUMBERS // target.dim))
 
 
 def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block: int) -> Any:
@@ -64,17 +70,26 @@ def by_blocks(evaluate: Callable[[np.ndarray], PyTree], rows: np.ndarray, block:
     TooLargeError
         The first block says that there is no memory for all.
     """
-    found = []
+    whole: Any = None
     for first in range(0, len(rows), block):
-        full = np.resize(rows[first : first + block], (block, *rows.shape[1:]))
-        found.append(jax.tree.map(np.asarray, evaluate(full)))
-        if not first:
-            _check_memory(found[0], block, len(rows))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
+        some = rows[first : first + block]
+        full = np.resize(some, (block, *rows.shape[1:]))
+        found = jax.tree.map(np.asarray, evaluate(full))
+        if whole is None:
+            _check_memory(found, block, len(rows))
+            whole = jax.tree.map(
+                lambda one: np.empty((len(rows), *one.shape[1:]), one.dtype), found
+            )
+        jax.tree.map(partial(_fill, slice(first, first + len(some))), whole, found)
+    return whole
+
+
+def _fill(place: slice, whole: np.ndarray, block: np.ndarray) -> None:
+    whole[place] = block[: place.stop - place.start]
 
 
 def _check_memory(found: PyTree, block: int, rows: int) -> None:
-    """Refuse so many draws that they can not be held, in pieces and then as one."""
+    """Refuse so many draws that they can not be held, in both spaces."""
     each = sum(leaf.nbytes for leaf in jax.tree.leaves(found)) / block
     needed = 2.0 * each * rows
     if needed > _LITTLE:
@@ -100,14 +115,20 @@ def all_of(
         Of the variables that are kept; by default all.
     """
     z, log_q = sampled(target, family, draws, key_words)
+    unconstrained = target.space.unravel(z)
+    block = _block_of(target)
+    # What is not transformed is the same in both spaces, and held once.
+    known = {k: v for k, v in unconstrained.items() if names is None or k in names}
 
     def constrained_block(block: np.ndarray) -> Mapping[str, PyTree]:
         found = target.programs(constrain_block, target, block)
-        return found if names is None else {k: v for k, v in found.items() if k in names}
+        return {k: v for k, v in found.items() if k not in known and (names is None or k in names)}
 
     with single_threaded(target.largest_matrix):
-        constrained = by_blocks(constrained_block, z, _BLOCK)
-    unconstrained = target.space.unravel(z)
+        constrained = by_blocks(constrained_block, z, block)
+    order = target.programs.shapes(constrain_block, target, np.empty((block, target.dim), z.dtype))
+    both = known | constrained
+    constrained = {name: both[name] for name in order if name in both}
     return {"z": z, "unconstrained": unconstrained, "constrained": constrained, "log_q": log_q}
 
 
@@ -157,11 +178,12 @@ def evaluated(
     data
         What it reads.
     """
+    noise_at = noise_of(target, family, key_words)
+    words_at = words_of(key_words, len(expression.generators))
 
     def make(numbers: np.ndarray) -> PyTree:
-        noise = noise_of(target, family, key_words, numbers)
-        own = words_of(key_words, numbers, len(expression.generators))
-        return target.programs(evaluate_block, family, noise, own, expression, data)
+        both = noise_at(numbers), words_at(numbers)
+        return target.programs(evaluate_block, family, *both, expression, data)
 
     with single_threaded(target.largest_matrix):
         return by_blocks(make, np.arange(draws), block_for(data))

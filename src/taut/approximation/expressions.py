@@ -199,7 +199,7 @@ def _over_particles(approx: Fitted, lifted: Any, random_seed: Any) -> list[np.nd
     histogram, generators = parameters(approx)["histogram"], len(lifted.generators)
     # Without noise there is no call to count.
     key_words = approx.words(random_seed if generators else 0)
-    own = words_of(key_words, np.arange(len(histogram)), generators)
+    own = words_of(key_words, generators)(np.arange(len(histogram)))
     if lifted.function is None:
         return lifted.by_pytensor(histogram, own, {})
     with approx.target.precision():
@@ -298,7 +298,7 @@ def evaluate_nodes(
             data = lifted.arrays(given)
         return evaluated(approx.target, approx.family, draws, key_words, lifted, data)
     z, _ = sampled(approx.target, approx.family, draws, key_words)
-    own = words_of(key_words, np.arange(draws), len(lifted.generators))
+    own = words_of(key_words, len(lifted.generators))(np.arange(draws))
     return lifted.by_pytensor(z, own, given)
 
 

@@ -33,7 +33,7 @@ class NormalNoise(HostNoise):
     """Independent standard normals."""
 
     def make(self, random: np.random.Generator, draws: int, like: PyTree) -> PyTree:
-        return random.standard_normal((draws, *like.shape)).astype(like.dtype)
+        return random.standard_normal((draws, *like.shape)).astype(like.dtype, copy=False)
 
 
 @final

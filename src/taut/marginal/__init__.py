@@ -7,7 +7,7 @@ from taut.marginal.integrand import Given, Integrand, Value
 from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.near_field import NearField
 from taut.marginal.plate_field import PlateField
-from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
+from taut.marginal.quadrature import Integrated, Nodes, nodes_for, nodes_of_normal, quadrature
 
 __all__ = [
     "AbstractField",
@@ -26,5 +26,6 @@ __all__ = [
     "factored",
     "laplace",
     "nodes_for",
+    "nodes_of_normal",
     "quadrature",
 ]

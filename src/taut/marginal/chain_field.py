@@ -47,6 +47,10 @@ class ChainField(AbstractField):
         return self.steps.shape[0] * self.steps.shape[1]
 
     @property
+    def terms(self) -> int:
+        return self.size
+
+    @property
     def parts(self) -> int:
         return 1
 

@@ -47,6 +47,11 @@ class AbstractField(eqx.Module):
     def parts(self) -> int:
         """How many independent parts there are."""
 
+    @property
+    @abstractmethod
+    def terms(self) -> int:
+        """Terms of the log density, where they are told apart; else elements of the latents."""
+
     @abstractmethod
     def log_density(self, theta: Globals, u: Latents) -> Scalar:
         """Evaluate the log density."""

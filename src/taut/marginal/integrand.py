@@ -14,12 +14,22 @@ from taut.marginal.field import AbstractField
 from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.near_field import NearField
 from taut.marginal.plate_field import PlateField
-from taut.marginal.quadrature import Integrated, Nodes, nodes_for, quadrature
+from taut.marginal.quadrature import (
+    Integrated,
+    Nodes,
+    nodes_for,
+    nodes_of_normal,
+    quadrature,
+)
 from taut.structure import Field, Plates, Structure
 from taut.target import Factors, Target
 
 # Nodes of a group, and of all together, up to which they are doubled.
 _MOST_NODES, _MOST_OF_ALL = 5000, 50_000_000
+# Terms, at all nodes, from which on values alone are worth a program without gradients.
+_MANY = 1_000_000
+# As many nodes Laplace's method takes the time of.
+_NO_NODES = 5
 # How far apart precisions may be, by their size, that are said not to depend on the latents.
 _SAME = 1e-8
 
@@ -34,7 +44,7 @@ class Value:
     Parameters
     ----------
     value, slope
-        In nats, and its gradient.
+        In nats, and its gradient; zeros or that where it was not asked for.
     mean, variances
         Of the latents there; no variances where they take as long again.
     """
@@ -115,10 +125,13 @@ class Integrand:
         # Where latents are in the start, as they are integrated over.
         self.begin = self._u
         self.is_normal = self._is_normal(start[structure.globals])
-        self._nodes: tuple[Nodes, Nodes] | None = None
+        self._nodes: Nodes | None = None
+        self._doubled: Nodes | None = None
         self._doublings = 0
-        if isinstance(self.field, PlateField) and self.field.corner is None and not self.is_normal:
-            self._nodes = nodes_for(self.field.groups.shape[1])
+        if isinstance(self.field, PlateField) and self.field.corner is None:
+            k = self.field.groups.shape[1]
+            nodes = (nodes_of_normal(k), None) if self.is_normal else nodes_for(k)
+            self._nodes, self._doubled = nodes
         self._origin, self._slope = start[structure.globals], None
 
     @property
@@ -129,14 +142,14 @@ class Integrand:
     @property
     def has_nodes(self) -> bool:
         """Whether integrals are sums over nodes, of which there may be more."""
-        return self._nodes is not None
+        return self._doubled is not None
 
     @property
     def words(self) -> str:
         """What is integrated out, and by how many nodes."""
-        if self._nodes is None:
+        if self._nodes is None or not self.has_nodes:
             return str(self.structure)
-        return f"{self.structure}; by {self._nodes[0].count} nodes each"
+        return f"{self.structure}; by {self._nodes.count} nodes each"
 
     def __call__(
         self,
@@ -144,6 +157,7 @@ class Integrand:
         *,
         doubled: bool = False,
         begin: Float[np.ndarray, " latents"] | None = None,
+        with_slope: bool = True,
     ) -> Value:
         """Evaluate value and gradient at a point.
 
@@ -155,10 +169,13 @@ class Integrand:
             Whether to take twice the nodes.
         begin
             Where the search for modes begins, if not where they are to be expected.
+        with_slope
+            Whether the gradient is needed.
         """
-        at = self._at(theta, begin)
-        if self._nodes is not None:
-            found = self.run(quadrature, self.field, self._nodes[doubled], *at)
+        nodes = self._doubled if doubled else self._nodes
+        at = (with_slope or not self._is_large(nodes), *self._at(theta, begin))
+        if nodes is not None:
+            found = self.run(quadrature, self.field, nodes, *at)
             self._remember(found.marginal.mode)
             return _value(found.marginal, found.mean, _diagonal(found.covariance))
         found = self.run(laplace, self.field, *at)
@@ -167,23 +184,24 @@ class Integrand:
 
     def refine(self) -> bool:
         """Double the nodes from here on; return whether so many can be taken."""
-        if self._nodes is None:
+        if not self.has_nodes:
             return False
         assert isinstance(self.field, PlateField)
         groups, k = self.field.groups.shape
         few, many = nodes_for(k, self._doublings + 1)
         if len(many.x) > _MOST_NODES or len(many.x) * groups > _MOST_OF_ALL:
             return False
-        self._nodes, self._doublings = (few, many), self._doublings + 1
+        self._nodes, self._doubled, self._doublings = few, many, self._doublings + 1
         return True
 
     def given(self, theta: Vector) -> Given:
         """Find the latents' distribution at a point."""
+        at = (not self._is_large(self._nodes), *self._at(theta))
         if self._nodes is not None:
-            found = self.run(quadrature, self.field, self._nodes[0], *self._at(theta))
+            found = self.run(quadrature, self.field, self._nodes, *at)
             factor = self.run(Integrated.factor, found)
             return Given(np.asarray(found.mean, float), _diagonal(found.covariance), factor)
-        mode = self.run(laplace, self.field, *self._at(theta)).mode
+        mode = self.run(laplace, self.field, *at).mode
         at = theta.astype(self.target.dtype)
         factor, variances = self.run(_factor_and_variances, self.field, at, mode)
         return Given(np.asarray(mode, float), np.asarray(variances, float), factor)
@@ -201,6 +219,10 @@ class Integrand:
             How these move with the point.
         """
         self._origin, self._u, self._slope = origin, mean, slope
+
+    def _is_large(self, nodes: Nodes | None) -> bool:
+        """Whether gradients take so long that values have a program of their own."""
+        return self.field.terms * (_NO_NODES if nodes is None else int(nodes.count)) > _MANY
 
     def _at(self, theta: Vector, begin: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         u = self._u if self._slope is None else self._u + self._slope @ (theta - self._origin)

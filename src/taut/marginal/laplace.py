@@ -28,7 +28,7 @@ class MarginalDensity(NamedTuple):
     mode: Latents
 
 
-def laplace(field: AbstractField, theta: Globals, u: Latents) -> MarginalDensity:
+def laplace(field: AbstractField, with_slope: bool, theta: Globals, u: Latents) -> MarginalDensity:
     r"""Evaluate Laplace's approximation to a marginal density, and its gradient.
 
     .. math:: \log p(y, \theta) \approx \log p(y, \theta, \hat u) - \tfrac12 \log |H|
@@ -41,6 +41,8 @@ def laplace(field: AbstractField, theta: Globals, u: Latents) -> MarginalDensity
     ----------
     field
         The density.
+    with_slope
+        Whether to evaluate the gradient, which takes longer than the value; else it is zero.
     theta
         The global unknowns.
     u
@@ -59,6 +61,8 @@ def laplace(field: AbstractField, theta: Globals, u: Latents) -> MarginalDensity
         log_det = there.precision.factor(undamped).log_det
         return there.values.sum() + there.rest - 0.5 * log_det + field.size * HALF_LOG_2PI
 
+    if not with_slope:
+        return MarginalDensity(value(theta, mode), jnp.zeros_like(theta), mode)
     found, (slope, pull) = jax.value_and_grad(value, argnums=(0, 1))(theta, mode)
     # How the mode moves with theta: H du = (d slope / d theta) d theta.
     along = around.precision.factor(undamped).solve(pull)

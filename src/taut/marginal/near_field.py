@@ -60,6 +60,10 @@ class NearField(AbstractField):
         return self.order.shape[0]
 
     @property
+    def terms(self) -> int:
+        return self.size
+
+    @property
     def parts(self) -> int:
         return 1
 

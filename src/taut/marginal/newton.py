@@ -10,7 +10,7 @@ from taut.marginal.field import AbstractField, Globals, Latents, Local
 
 # Steps at most, and the decrease a quadratic would have, in nats for each part, that ends them:
 # the last step squares what is left.
-_MOST, _DECREASE = 60, 1e-9
+MOST_STEPS, _DECREASE = 60, 1e-9
 # Damping after a step that was refused, what each refusal multiplies it by, and under what it is 0.
 _DAMPED, _MORE, _NONE = 1e-2, 10.0, 1e-3
 # Share of what a quadratic would gain from which on a step calls for less damping.
@@ -29,7 +29,13 @@ class _Search(NamedTuple):
     steps: Int[Array, ""]
 
 
-def mode_of(field: AbstractField, theta: Globals, u: Latents) -> tuple[Latents, Local]:
+def mode_of(
+    field: AbstractField,
+    theta: Globals,
+    u: Latents,
+    *,
+    most: int = MOST_STEPS,
+) -> tuple[Latents, Local]:
     """Climb to the mode of the latents by Newton's method, damped in each part on its own.
 
     Parameters
@@ -40,6 +46,8 @@ def mode_of(field: AbstractField, theta: Globals, u: Latents) -> tuple[Latents, 
         The global unknowns.
     u
         Where the search begins.
+    most
+        Steps at most.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def mode_of(field: AbstractField, theta: Globals, u: Latents) -> tuple[Latents, 
     )  # fmt: skip
 
     def goes_on(search: _Search) -> Array:
-        return jnp.any(search.decrease > _DECREASE) & (search.steps < _MOST)
+        return jnp.any(search.decrease > _DECREASE) & (search.steps < most)
 
     found = jax.lax.while_loop(goes_on, lambda search: _step(field, theta, search), begin)
     return found.u + found.step, found.local

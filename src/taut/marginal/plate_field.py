@@ -108,6 +108,10 @@ class PlateField(AbstractField):
     def parts(self) -> int:
         return self.groups.shape[0] if self.corner is None else 1
 
+    @property
+    def terms(self) -> int:
+        return self.of_factor.shape[0]
+
     def place(self, theta: Globals, u: Latents) -> Float[Array, " dim"]:
         return self._moved(theta, u, jnp.zeros(self._directions, u.dtype))
 

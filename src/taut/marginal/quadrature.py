@@ -1,7 +1,7 @@
 """Latents of groups integrated out by adaptive quadrature."""
 
 import itertools
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ from taut.elimination import BlockDiagonal, cholesky, inverse
 from taut.family import HALF_LOG_2PI
 from taut.marginal.field import Globals, Latents
 from taut.marginal.laplace import MarginalDensity
-from taut.marginal.newton import mode_of
+from taut.marginal.newton import MOST_STEPS, mode_of
 from taut.marginal.plate_field import PlateField
 
 # Nodes for each latent of a group, and latents up to which nodes are a grid; random ones beyond.
@@ -35,11 +35,14 @@ class Nodes(eqx.Module):
         Logarithms of the weights.
     count
         How many are used.
+    is_exact
+        Whether they are for normal latents, to whose mode a single step of Newton's leads.
     """
 
     x: Float[AnyArray, "nodes k"]
     log_weights: Float[AnyArray, " nodes"]
     count: Int[AnyArray, ""]
+    is_exact: bool = eqx.field(static=True, default=False)
 
 
 def nodes_for(k: int, doublings: int = 0) -> tuple[Nodes, Nodes]:
@@ -62,6 +65,23 @@ def nodes_for(k: int, doublings: int = 0) -> tuple[Nodes, Nodes]:
     return Nodes(*filled, np.array(len(few[1]), np.int32)), Nodes(
         *many, np.array(len(many[1]), np.int32)
     )
+
+
+def nodes_of_normal(k: int) -> Nodes:
+    """Return the fewest nodes of which moments up to the third are those of normal latents.
+
+    Parameters
+    ----------
+    k
+        Latents of a group.
+
+    References
+    ----------
+    Stroud (1957), Remarks on the disposition of points in numerical integration formulas.
+    """
+    x = np.sqrt(k) * np.concatenate([np.eye(k), -np.eye(k)])
+    weights = np.full(2 * k, k * HALF_LOG_2PI - np.log(2 * k))
+    return Nodes(x, weights, np.array(2 * k, np.int32), is_exact=True)
 
 
 def _nodes(k: int, doublings: int) -> tuple[np.ndarray, np.ndarray]:
@@ -105,18 +125,9 @@ class Integrated(NamedTuple):
         return BlockDiagonal.of(inverse(cholesky(self.covariance)))
 
 
-class _Sums(NamedTuple):
-    slope: Globals
-    first: Float[Array, "groups k"]
-    second: Float[Array, "groups k k"]
-
-    @classmethod
-    def none(cls, theta: Globals, groups: int, k: int) -> Self:
-        empty = (jnp.zeros(shape, theta.dtype) for shape in ((groups, k), (groups, k, k)))
-        return cls(jnp.zeros_like(theta), *empty)
-
-
-def quadrature(field: PlateField, nodes: Nodes, theta: Globals, u: Latents) -> Integrated:
+def quadrature(
+    field: PlateField, nodes: Nodes, with_slope: bool, theta: Globals, u: Latents
+) -> Integrated:
     r"""Evaluate a marginal density by quadrature around the mode of each group.
 
     .. math:: \log p(y, \theta) = \sum_g \log \sum_q w_q e^{|x_q|^2/2}\, p(y_g, u_{gq} \mid \theta)
@@ -131,6 +142,8 @@ def quadrature(field: PlateField, nodes: Nodes, theta: Globals, u: Latents) -> I
         The density.
     nodes
         Of the integral.
+    with_slope
+        Whether to evaluate the gradient, which takes as long again; else it is zero.
     theta
         The global unknowns.
     u
@@ -141,44 +154,50 @@ def quadrature(field: PlateField, nodes: Nodes, theta: Globals, u: Latents) -> I
     Naylor, Smith (1982), Applications of a method for the efficient computation of posterior
     distributions. Stringer (2023), Exact gradient evaluation for adaptive quadrature.
     """
-    mode, around = mode_of(field, theta, u)
+    most = 1 if nodes.is_exact else MOST_STEPS
+    mode, around = mode_of(field, theta, u, most=most)
     factor = around.precision.factor(jnp.zeros(field.parts, u.dtype))
     assert isinstance(factor, BlockDiagonal)
     groups, k, _ = factor.lower.shape
 
-    def at(q: Array) -> tuple[Latents, Array]:
-        x = nodes.x[q]
-        return mode + factor.color(jnp.tile(x, groups)), nodes.log_weights[q] + 0.5 * jnp.sum(x**2)
+    def at(q: Array) -> Latents:
+        return mode + factor.color(jnp.tile(nodes.x[q], groups))
 
     def weigh(q: Array, levels: Array) -> Array:
-        there, weight = at(q)
-        values, _ = field.joint(theta, there)
-        return levels.at[q].set(values + weight)
+        values, _ = field.joint(theta, at(q))
+        return levels.at[q].set(values + nodes.log_weights[q] + 0.5 * jnp.sum(nodes.x[q] ** 2))
 
     empty = jnp.full((nodes.x.shape[0], groups), -jnp.inf, u.dtype)
     levels = jax.lax.fori_loop(0, nodes.count, weigh, empty)
     total = jax.nn.logsumexp(levels, axis=0)
     shares = jnp.exp(levels - total)
 
-    def add(q: Array, sums: _Sums) -> _Sums:
-        there, _ = at(q)
+    def add(q: Array, slope: Globals) -> Globals:
+        def weighed(theta: Globals) -> Scalar:
+            values, rest = field.joint(theta, at(q))
+            return shares[q] @ values + rest / nodes.count
 
-        def weighed(theta: Globals) -> tuple[Scalar, Scalar]:
-            values, rest = field.joint(theta, there)
-            return shares[q] @ values + rest / nodes.count, rest
+        return slope + jax.grad(weighed)(theta)
 
-        slope = jax.grad(weighed, has_aux=True)(theta)[0]
-        x, share = nodes.x[q], shares[q][:, None]
-        second = share[..., None] * jnp.outer(x, x)
-        return _Sums(sums.slope + slope, sums.first + share * x, sums.second + second)
-
-    sums = jax.lax.fori_loop(0, nodes.count, add, _Sums.none(theta, groups, k))
-    value = total.sum() + around.rest - 0.5 * factor.log_det
-    spread = sums.second - sums.first[:, :, None] * sums.first[:, None, :]
+    slope = jnp.zeros_like(theta)
+    if with_slope:
+        slope = jax.lax.fori_loop(0, nodes.count, add, slope)
+    first, spread = _moments(shares, jnp.asarray(nodes.x, u.dtype))
     root = _columns(factor, k)
     covariance = root @ spread @ jnp.swapaxes(root, 1, 2)
-    mean = mode + factor.color(sums.first.reshape(-1))
-    return Integrated(MarginalDensity(value, sums.slope, mode), mean, covariance)
+    mean = mode + factor.color(first.reshape(-1))
+    value = total.sum() + around.rest - 0.5 * factor.log_det
+    return Integrated(MarginalDensity(value, slope, mode), mean, covariance)
+
+
+def _moments(
+    shares: Float[Array, "nodes groups"], x: Float[Array, "nodes k"]
+) -> tuple[Float[Array, "groups k"], Float[Array, "groups k k"]]:
+    """Compute means and covariances of nodes by their shares in each group."""
+    k = x.shape[1]
+    squares = (x[:, :, None] * x[:, None, :]).reshape(-1, k * k)
+    first, second = shares.T @ x, (shares.T @ squares).reshape(-1, k, k)
+    return first, second - first[:, :, None] * first[:, None, :]
 
 
 def _columns(factor: BlockDiagonal, k: int) -> Float[Array, "groups k k"]:

@@ -44,14 +44,14 @@ def shift_by_starts(
     these searches ends at another.
     """
     theta = fit.normal.mean
-    mean = counted(problem, integrand, theta).mean
+    mean = counted(problem, integrand, theta, with_slope=False).mean
     std = np.sqrt(fit.own)
     begin = integrand.begin
     noise = random.normal(size=(2, len(mean)))
     starts = (begin, 2.0 * begin - mean, mean + _FAR * noise[0] * std, mean + noise[1])
     shift = np.zeros(len(mean))
     for start in starts:
-        found = counted(problem, integrand, theta, begin=start).mean
+        found = counted(problem, integrand, theta, begin=start, with_slope=False).mean
         shift = np.maximum(shift, _or_infinite(np.abs(found - mean) / std))
     words = "the search for latents from elsewhere ends {:.2f} sd away (bound {:.2f})"
     return (_at_most(problem, integrand, "mean_shift", words, latents=shift),)
@@ -66,8 +66,11 @@ def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> 
         return ()
 
     def both(theta: Vector) -> tuple[Value, Value]:
-        one, other = (counted(problem, integrand, theta, doubled=d) for d in (False, True))
-        return one, other
+        few, many = (
+            counted(problem, integrand, theta, doubled=doubled, with_slope=False)
+            for doubled in (False, True)
+        )
+        return few, many
 
     def more(theta: Vector) -> float:
         one, other = both(theta)

@@ -197,14 +197,15 @@ def draw(
     """
     theta = proposal.push(heavy_noise(random, draws, len(fit.origin)), random)
     if points is None:
-        return Round(proposal, theta, [counted(problem, integrand, one) for one in theta])
+        found = [counted(problem, integrand, one, with_slope=False) for one in theta]
+        return Round(proposal, theta, found)
     integral = points.near(Given(fit.center, fit.variances, fit.precision))
-    found = []
+    estimates = []
     for one, middle in zip(theta, fit.middle(theta), strict=True):
         problem.gradients.check_time()
         problem.gradients.add(1)
-        found.append(integral(one, middle))
-    return Round(proposal, theta, found)
+        estimates.append(integral(one, middle))
+    return Round(proposal, theta, estimates)
 
 
 def _numbers(one: Round) -> int:
