@@ -119,6 +119,18 @@ def test_each_variable_has_a_khat_of_its_own() -> None:
     assert np.isnan(khat["b[1]"].se)
 
 
+def test_of_a_large_variable_those_that_are_moved_most_are_looked_at() -> None:
+    random = np.random.default_rng(8)
+    z = random.normal(size=(2000, 400))
+    # Weights move the last of them.
+    ratios, space = 0.5 * z[:, -1], Space.of({"few": (2,), "many": (398,)})
+    all_, some = khat_by_variable(ratios, z, space), khat_by_variable(ratios, z, space, most=3)
+    assert len(all_) == 400
+    assert len(some) == 5
+    assert list(some)[-1] == "many[397]"
+    assert all(some[name] == all_[name] for name in some)
+
+
 @pytest.mark.parametrize("shape", [0.3, 0.8])
 def test_khat_of_a_variable_varies_by_the_standard_error_it_states(shape: float) -> None:
     """As for k-hat itself: 300 repetitions know a spread to 4 %, and the formula is asymptotic.

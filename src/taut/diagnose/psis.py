@@ -1,5 +1,6 @@
 """Pareto smoothed importance sampling: how far q is from p, and weights that make up for it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -144,7 +145,11 @@ def psis(log_ratios: Float[np.ndarray, " draws"]) -> ImportanceWeights:
 
 
 def khat_by_variable(
-    log_ratios: Float[np.ndarray, " draws"], z: Float[np.ndarray, "draws dim"], space: Space
+    log_ratios: Float[np.ndarray, " draws"],
+    z: Float[np.ndarray, "draws dim"],
+    space: Space,
+    *,
+    most: int | None = None,
 ) -> dict[str, Khat]:
     r"""Estimate the k-hat of each element's mean: of :math:`|z_i - \bar z_i| \, w`.
 
@@ -159,6 +164,9 @@ def khat_by_variable(
         The draws, in the unconstrained space.
     space
         Names the elements.
+    most
+        Elements of a variable at most, of which those are taken whose means the weights move most,
+        in standard deviations; by default all.
 
     Returns
     -------
@@ -185,8 +193,9 @@ def khat_by_variable(
     ['x[0]', 'x[1]']
     """
     mean = psis(log_ratios).weights @ z
+    moved = np.abs(mean - z.mean(axis=0)) / np.maximum(z.std(axis=0), np.finfo(z.dtype).tiny)
     found = {}
-    for i in range(z.shape[1]):
+    for i in _places_of(space, moved, most):
         away = np.abs(z[:, i] - mean[i])
         with np.errstate(divide="ignore"):
             weighted = np.asarray(log_ratios, float) + np.log(away)
@@ -194,6 +203,13 @@ def khat_by_variable(
         moves = np.isfinite(weighted).any()
         found[space.element_name(i)] = _smoothed(weighted)[1] if moves else _NO_TAIL
     return found
+
+
+def _places_of(space: Space, moved: Float[np.ndarray, " dim"], most: int | None) -> Iterator[int]:
+    """Yield the elements of each variable that are moved most, in their order."""
+    for slot in space.slots:
+        own = np.argsort(-moved[slot.slice], kind="stable")[:most]
+        yield from (slot.start + np.sort(own)).tolist()
 
 
 def _check(log_ratios: np.ndarray) -> None:

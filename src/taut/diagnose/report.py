@@ -18,8 +18,10 @@ from taut.progress import INTERRUPTED
 from taut.tables import as_html, as_text
 from taut.target import Space
 
-# Variables whose k-hat is shown.
-_SHOWN = 5
+# Variables whose k-hat is shown, and elements of each that are looked at.
+_SHOWN, _LOOKED_AT = 5, 300
+# Added where a fit is judged by weights of its global unknowns.
+_OF_ALL = " of all unknowns at once, latents too, which is large for good fits of many"
 # Outcomes whose check compares two rounds of a repair.
 _OF_ROUNDS = (Outcome.REPAIRED, Outcome.UNSETTLED, Outcome.HEAVY)
 
@@ -66,7 +68,8 @@ class Report:
         their effective draws; `None` likewise. Under 0.7 they can be used. In many dimensions
         k-hat is large for good fits too.
     khats
-        k-hat of the mean of each element, with its standard error.
+        k-hat of the mean of each element, with its standard error; of a large variable those 300
+        whose means the weights move most.
     check
         What short chains shifted.
     names
@@ -132,7 +135,9 @@ class Report:
     def _khat_in_words(self) -> str:
         if self.weights is None:
             return ""
-        return str(Khat(self.weights.khat, self.weights.khat_se))
+        khat = str(Khat(self.weights.khat, self.weights.khat_se))
+        of_globals = self.journal.outcome is Outcome.INTEGRATED
+        return khat + (_OF_ALL if of_globals else "")
 
     def _khats_in_words(self) -> str:
         """Name the worst element of each variable, and begin with the worst of all."""
@@ -195,7 +200,7 @@ def report_on(
     names = tuple(space.element_name(i) for i in range(space.dim))
     weights, khats, elbo = None, {}, None
     if log_ratios is not None and not _is_hopeless(log_ratios):
-        weights, khats = psis(log_ratios), khat_by_variable(log_ratios, z, space)
+        weights, khats = psis(log_ratios), khat_by_variable(log_ratios, z, space, most=_LOOKED_AT)
         se = float(log_ratios.std(ddof=1) / np.sqrt(len(log_ratios)))
         elbo = Estimate(float(log_ratios.mean()), se)
     return Report(journal.verdict, elbo, weights, khats, journal.check, names, journal, ending)

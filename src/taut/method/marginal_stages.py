@@ -56,7 +56,10 @@ def marginal_stages(
             pool = pool.add(new)
             weighed = weigh(problem, integrand, points, fit, pool)
             stage.elbo = weighed.elbo
-            stage.note = f"{weighed.check.weights.ess:.0f} of {pool.size} draws are effective"
+            weights = weighed.check.weights
+            stage.note = (
+                f"{weights.ess:.0f} of {pool.size} draws are effective, k-hat {weights.khat:.2f}"
+            )
         wrong = failed((*weighed.check.findings(gradients.target.space), *_unsettled(weighed)))
         fit = weighed.better
         is_over, by_weights = not wrong, bool(wrong) and _are_enough(weighed)
