@@ -130,6 +130,24 @@ def test_careful_chains_take_smaller_steps() -> None:
     assert chains.acceptance == 0.99
 
 
+def test_chains_settle_in_coordinates_as_they_would_run() -> None:
+    settled, run = chains_from(exact()), chains_from(exact())
+    assert settled.settle(30)
+    run.run(30)
+    assert settled.step == run.step
+    np.testing.assert_array_equal(settled.z, run.z)
+
+
+def test_chains_give_coordinates_up_in_which_they_can_not_move() -> None:
+    chains = chains_from(exact())
+    counted = chains.gradients.count
+    mean, cov = TARGET.posterior_mean, TARGET.posterior_cov
+    chains.precondition(Linear(DenseNormal.of(mean, 1e8 * cov)))
+    assert not chains.settle(200)
+    # Eight transitions, and not as many as adapt to it.
+    assert chains.gradients.count - counted < 20_000
+
+
 def test_draws_each_is_the_number_of_independent_draws() -> None:
     """64 chains of 40 independent draws: the variance of the chains' means has an error of 18 %."""
     tally, standard = Tally(64, 1), Linear(ScaledLowRankNormal.diagonal(np.zeros(1), np.ones(1)))

@@ -21,6 +21,8 @@ _ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
 # Gradients around Python, counted apart for linear coordinates and for bent ones, from which on a
 # program is worth its compilation; more, by the equation, where that takes longer.
 _FEW, _FEW_EACH = 8_000, 15
+# First transitions in new coordinates, and the acceptance under which these are of no use.
+_TRIED, _REFUSED = 8, 0.1
 # Error of the energy from which on a trajectory counts as divergent, as in Stan and PyMC.
 _DIVERGENT = 1000.0
 # Steps of a chain vary, so that some are small enough for the narrow parts of a posterior.
@@ -147,6 +149,20 @@ class Chains:
     def _usable(self, starts: Points) -> Points:
         good = np.isfinite(self.gradients(starts)[0])
         return starts[_refilled(good, self._random)]
+
+    def settle(self, transitions: int) -> bool:
+        """Adapt the step size to new coordinates; return whether chains can move in them.
+
+        Where nearly all of the first proposals are refused, it ends with these.
+        """
+        accepted, integrate = 0.0, self._integrator()
+        for i in range(transitions):
+            end = self._move(integrate)
+            accepted += float(end.probability.mean())
+            self._log_step += _RATE * (end.acceptance - self.acceptance)
+            if i + 1 == _TRIED and accepted < _REFUSED * _TRIED:
+                return False
+        return True
 
     def run(self, transitions: int, onto: Window | None = None) -> Window:
         """Make some transitions; the step size is adapted all the while.

@@ -44,8 +44,7 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
     while True:
         if not known.is_good:
             start = starting_from(chains.gradients, begin.normal, window.pooled)
-            chains.precondition(adapted(start, window.draws))
-            chains.run(record // 2)
+            _enter(chains, adapted(start, window.draws), record // 2)
         before, window = window, chains.run(record)
         times = yield window
         while times is not None and len(window.draws) < most:
@@ -61,8 +60,16 @@ def repair(chains: Chains, window: Window) -> Generator[Window, float | None, No
                 chains.be_careful()
         better = known.better_than(window, chains.coordinates)
         if better is not None:
-            chains.precondition(better)
-            chains.run(record // 2)
+            _enter(chains, better, record // 2)
+
+
+def _enter(chains: Chains, coordinates: Coordinates, transitions: int) -> None:
+    """Go on in other coordinates, and back in those before where chains can not move in them."""
+    before = chains.coordinates
+    chains.precondition(coordinates)
+    if not chains.settle(transitions):
+        chains.precondition(before)
+        chains.settle(transitions)
 
 
 class _Known:
