@@ -29,7 +29,7 @@ _MOST_NODES, _MOST_OF_ALL = 5000, 50_000_000
 # Terms, at all nodes, from which on values alone are worth a program without gradients.
 _MANY = 1_000_000
 # As many nodes Laplace's method takes the time of.
-_NO_NODES = 5
+_NO_NODES = 10
 # How far apart precisions may be, by their size, that are said not to depend on the latents.
 _SAME = 1e-8
 
@@ -178,7 +178,7 @@ class Integrand:
             found = self.run(quadrature, self.field, nodes, *at)
             self._remember(found.marginal.mode)
             return _value(found.marginal, found.mean, _diagonal(found.covariance))
-        found = self.run(laplace, self.field, *at)
+        found = self.run(laplace, self.field, self.is_normal, *at)
         self._remember(found.mode)
         return _value(found, found.mode)
 
@@ -201,7 +201,7 @@ class Integrand:
             found = self.run(quadrature, self.field, self._nodes, *at)
             factor = self.run(Integrated.factor, found)
             return Given(np.asarray(found.mean, float), _diagonal(found.covariance), factor)
-        mode = self.run(laplace, self.field, *at).mode
+        mode = self.run(laplace, self.field, self.is_normal, *at).mode
         at = theta.astype(self.target.dtype)
         factor, variances = self.run(_factor_and_variances, self.field, at, mode)
         return Given(np.asarray(mode, float), np.asarray(variances, float), factor)

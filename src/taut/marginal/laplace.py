@@ -9,7 +9,7 @@ from jaxtyping import Float, Scalar
 from taut.elimination import AbstractElimination
 from taut.family import HALF_LOG_2PI
 from taut.marginal.field import AbstractField, Globals, Latents
-from taut.marginal.newton import mode_of
+from taut.marginal.newton import MOST_STEPS, mode_of
 
 
 class MarginalDensity(NamedTuple):
@@ -28,7 +28,9 @@ class MarginalDensity(NamedTuple):
     mode: Latents
 
 
-def laplace(field: AbstractField, with_slope: bool, theta: Globals, u: Latents) -> MarginalDensity:
+def laplace(
+    field: AbstractField, is_normal: bool, with_slope: bool, theta: Globals, u: Latents
+) -> MarginalDensity:
     r"""Evaluate Laplace's approximation to a marginal density, and its gradient.
 
     .. math:: \log p(y, \theta) \approx \log p(y, \theta, \hat u) - \tfrac12 \log |H|
@@ -41,6 +43,8 @@ def laplace(field: AbstractField, with_slope: bool, theta: Globals, u: Latents) 
     ----------
     field
         The density.
+    is_normal
+        Whether latents are normal, to whose mode a single step of Newton's leads.
     with_slope
         Whether to evaluate the gradient, which takes longer than the value; else it is zero.
     theta
@@ -53,19 +57,21 @@ def laplace(field: AbstractField, with_slope: bool, theta: Globals, u: Latents) 
     Kristensen, Nielsen, Berg, Skaug, Bell (2016), TMB: Automatic Differentiation and Laplace
     Approximation.
     """
-    mode, around = mode_of(field, theta, u)
+    mode, _ = mode_of(field, theta, u, most=1 if is_normal else MOST_STEPS)
     undamped = jnp.zeros(field.parts, u.dtype)
 
-    def value(theta: Globals, u: Latents) -> Scalar:
+    def value(theta: Globals, u: Latents) -> tuple[Scalar, AbstractElimination]:
         there = field.local(theta, u)
-        log_det = there.precision.factor(undamped).log_det
-        return there.values.sum() + there.rest - 0.5 * log_det + field.size * HALF_LOG_2PI
+        factor = there.precision.factor(undamped)
+        half = 0.5 * factor.log_det
+        return there.values.sum() + there.rest - half + field.size * HALF_LOG_2PI, factor
 
     if not with_slope:
-        return MarginalDensity(value(theta, mode), jnp.zeros_like(theta), mode)
-    found, (slope, pull) = jax.value_and_grad(value, argnums=(0, 1))(theta, mode)
+        return MarginalDensity(value(theta, mode)[0], jnp.zeros_like(theta), mode)
+    both = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(theta, mode)
+    (found, factor), (slope, pull) = both
     # How the mode moves with theta: H du = (d slope / d theta) d theta.
-    along = around.precision.factor(undamped).solve(pull)
+    along = factor.solve(pull)
 
     def moved(theta: Globals) -> Scalar:
         return jax.jvp(lambda u: field.log_density(theta, u), (mode,), (along,))[1]
