@@ -2,19 +2,16 @@
 
 import copy
 import signal
-import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import jax
 import numpy as np
 import pymc as pm
 import pytest
-from threadpoolctl import threadpool_info
 
 import taut
+from process_state import ProcessState
 from taut.approximation import trust
 from taut.chains import Chains
 from taut.diagnose import Outcome
@@ -32,15 +29,6 @@ def press_and_swallow() -> None:
 
 PRESSES = {"pressed": press, "swallowed": press_and_swallow}
 each_press = pytest.mark.parametrize("kind", PRESSES)
-
-
-def process() -> tuple[Any, ...]:
-    """Return what nothing may leave changed."""
-    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return (
-        signal.getsignal(signal.SIGINT), sys.unraisablehook, tuple(warnings.filters), tuple(blas),
-        jax.config.jax_enable_x64,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +68,11 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, int, Callable[[],
 def test_a_diagnosis_returns_what_weights_tell(
     kind: str, approx: taut.Approximation, at: Callable[..., None]
 ) -> None:
-    before, known = process(), approx.report
+    before, known = ProcessState.now(), approx.report
     at(Chains, "run", 2, PRESSES[kind])
     with pytest.warns(UserWarning, match="ended by Ctrl-C"):
         report = approx.diagnose(random_seed=1)
-    assert process() == before
+    assert before.changes() == []
     assert report.weights is not None
     assert not report.trusted
     assert str(report.verdict) == str(known.verdict)
@@ -99,11 +87,11 @@ def test_a_diagnosis_returns_what_weights_tell(
 def test_a_diagnosis_that_has_found_nothing_returns_what_is_known(
     kind: str, approx: taut.Approximation, at: Callable[..., None]
 ) -> None:
-    before = process()
+    before = ProcessState.now()
     at(trust, "log_densities", 1, PRESSES[kind])
     with pytest.warns(UserWarning, match="ended by Ctrl-C"):
         report = approx.diagnose(random_seed=1)
-    assert process() == before
+    assert before.changes() == []
     assert report.weights is None
     assert str(report) == str(approx.report)
 
@@ -130,10 +118,10 @@ def test_a_repair_returns_the_last_round(
     kind: str, approx: taut.Approximation, at: Callable[..., None]
 ) -> None:
     whole, runs = of_one_round(approx)
-    before = process()
+    before = ProcessState.now()
     at(Chains, "run", runs + 1, PRESSES[kind])
     some: Any = approx.repair(random_seed=1)
-    assert process() == before
+    assert before.changes() == []
     assert some.stopped == f"interrupted; {whole.stopped}"
     assert len(some.journal.stages) == len(whole.journal.stages)
     # In another order.
@@ -146,11 +134,11 @@ def test_a_repair_returns_the_last_round(
 def test_a_repair_before_its_first_round_returns_the_fit(
     kind: str, approx: taut.Approximation, at: Callable[..., None]
 ) -> None:
-    before = process()
+    before = ProcessState.now()
     at(Chains, "run", 1, PRESSES[kind])
     with pytest.warns(UserWarning, match="Nothing was repaired"):
         found = approx.repair(random_seed=1)
-    assert process() == before
+    assert before.changes() == []
     assert found is not approx
     assert found.family is approx.family
     assert found.record.journal.outcome is None

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
 
 import arviz_base
@@ -66,6 +67,18 @@ def test_what_was_there_is_replaced(approx: taut.Approximation, path: Path) -> N
     approx.save(path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_bit_flipped_in_any_member_names_it(tmp_path: Path) -> None:
+    whole, path = (FOLDER / "automatic.fit").read_bytes(), tmp_path / "flipped.fit"
+    with zipfile.ZipFile(FOLDER / "automatic.fit") as members:
+        contents = {info: members.read(info) for info in members.infolist()}
+    assert len(contents) > 10
+    for info, content in contents.items():
+        end = whole.index(content, info.header_offset) + len(content)
+        path.write_bytes(whole[: end - 1] + bytes([whole[end - 1] ^ 8]) + whole[end:])
+        with pytest.raises(StorageError, match=f"damaged: its member {info.filename!r}"):
+            taut.load(path)
 
 
 def test_a_fit_without_its_model_can_be_drawn_from(approx: taut.Approximation, path: Path) -> None:
