@@ -140,7 +140,7 @@ FAULT: dict[str, Any] = {"block": None, "first": 1, "passes": 0}
 
 
 def blocks() -> Iterator[dict[str, np.ndarray]]:
-    """Give rows, a block at a time; a checkpoint names this function."""
+    """Yield rows, a block at a time; a checkpoint names this function."""
     values = np.random.default_rng(0).normal(size=ROWS)
     FAULT["passes"] += 1
     fails = FAULT["passes"] >= FAULT["first"]
