@@ -146,12 +146,16 @@ class Process:
 
 
 class Press:
-    """Presses Ctrl-C once, so many seconds after it was made."""
+    """Presses Ctrl-C once, so many seconds after it began."""
 
     def __init__(self, seconds: float) -> None:
         self._cancelled, self.sent = threading.Event(), False
         self._seconds = seconds
-        self._thread = threading.Thread(target=self._run)
+        self._thread, self._begun = threading.Thread(target=self._run), False
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self._begun = True
         self._thread.start()
 
     def _run(self) -> None:
@@ -162,7 +166,8 @@ class Press:
     def end(self) -> None:
         """Press no more."""
         self._cancelled.set()
-        self._thread.join()
+        if self._begun:
+            self._thread.join()
 
 
 def pressed(
@@ -171,13 +176,17 @@ def pressed(
     """Fit, and press in it; say how it ended, whether that is right, and if it was pressed."""
     warned: list[str] = []
     warnings.showwarning = lambda message, *more: warned.append(str(message))
-    press, found = Press(seconds), None
+    press, found, is_in_it = Press(seconds), None, False
     try:
         try:
+            press.begin()
+            is_in_it = True
             found = fit()
         finally:
             press.end()
     except KeyboardInterrupt as error:
+        if not is_in_it:
+            return "before it", True, True
         # It may have come between the fit and its end.
         return (*(("after it", True) if found is not None else refused(error, kept)), True)
     return (*returned(found, press.sent, warned), press.sent)
