@@ -2,12 +2,13 @@
 
     uv run python scripts/interrupt_test.py --presses 200 --seconds 900
 
-A real SIGINT is sent to the process at a random moment of a fit: of an automatic one, or of one
-that streams rows from a Parquet file. Each fit has to return what it had found, or raise a
-KeyboardInterrupt that has it, or say that nothing was fitted. After it the process has to be as it
-was before: its threads, the handler of the signal, Python's hook for errors that can not be raised,
-the filters of warnings, the threads of linear algebra, and JAX's precision. Every other model has a
-number of unknowns of its own, so that it is compiled anew, and presses fall into the compiler too.
+A real SIGINT is sent to the process at a random moment of a fit: of an automatic one, of one that
+streams rows from a Parquet file, or of a repair. Each fit has to return what it had found, or raise
+a KeyboardInterrupt that has it, or say that nothing was fitted. After it the process has to be as
+it was before: its threads, the handler of the signal, Python's hook for errors that can not be
+raised, the filters of warnings, the threads of linear algebra, and JAX's precision. Every other
+model has a number of unknowns of its own, so that it is compiled anew, and presses fall into the
+compiler too.
 """
 
 import argparse
@@ -28,6 +29,9 @@ from typing import Any
 import jax
 import numpy as np
 import pymc as pm
+
+# Adds a filter of warnings when it is first imported, which a fit may do.
+import scipy.special  # noqa: F401
 from threadpoolctl import threadpool_info
 
 import taut
@@ -94,7 +98,13 @@ def stream(number: int, folder: Path) -> Callable[[], taut.Approximation]:
     )  # fmt: skip
 
 
-KINDS = {"automatic": automatic, "stream": stream}
+def repair(number: int, folder: Path) -> Callable[[], taut.Approximation]:
+    """Prepare a repair of a fit by a few steps, which stays whatever happens."""
+    begun = taut.fit(60, "advi", model=schools(8 + number), random_seed=1, progressbar=False)
+    return lambda: begun.repair(4, random_seed=number)
+
+
+KINDS = {"automatic": automatic, "stream": stream, "repair": repair}
 
 
 @dataclass(frozen=True)
@@ -130,17 +140,22 @@ class Process:
             time.sleep(0.01)
             now = Process.now()
         more = [f"the thread {thread.name}" for thread in now.threads - self.threads]
+        more += [f"the filter {one[:3]}" for one in {*now.filters} - {*self.filters}]
         names = ("handler", "hook", "filters", "blas", "x64", "collects")
         return more + [name for name in names if getattr(now, name) != getattr(self, name)]
 
 
 class Press:
-    """Presses Ctrl-C once, so many seconds after it was made."""
+    """Presses Ctrl-C once, so many seconds after it began."""
 
     def __init__(self, seconds: float) -> None:
         self._cancelled, self.sent = threading.Event(), False
         self._seconds = seconds
-        self._thread = threading.Thread(target=self._run)
+        self._thread, self._begun = threading.Thread(target=self._run), False
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self._begun = True
         self._thread.start()
 
     def _run(self) -> None:
@@ -151,42 +166,52 @@ class Press:
     def end(self) -> None:
         """Press no more."""
         self._cancelled.set()
-        self._thread.join()
+        if self._begun:
+            self._thread.join()
 
 
-def pressed(fit: Callable[[], taut.Approximation], seconds: float) -> tuple[str, bool, bool]:
+def pressed(
+    fit: Callable[[], taut.Approximation], seconds: float, *, kept: bool
+) -> tuple[str, bool, bool]:
     """Fit, and press in it; say how it ended, whether that is right, and if it was pressed."""
     warned: list[str] = []
     warnings.showwarning = lambda message, *more: warned.append(str(message))
-    press, found = Press(seconds), None
+    press, found, is_in_it = Press(seconds), None, False
     try:
         try:
+            press.begin()
+            is_in_it = True
             found = fit()
         finally:
             press.end()
     except KeyboardInterrupt as error:
+        if not is_in_it:
+            return "before it", True, True
         # It may have come between the fit and its end.
-        return (*(("after it", True) if found is not None else refused(error)), True)
+        return (*(("after it", True) if found is not None else refused(error, kept)), True)
     return (*returned(found, press.sent, warned), press.sent)
 
 
 def returned(found: taut.Approximation, sent: bool, warned: list[str]) -> tuple[str, bool]:
     """Say whether what a fit has returned is as it should be."""
+    has_nothing = any("Nothing was" in one for one in warned)
+    is_interrupted = str(found.stopped).startswith(INTERRUPTED)
     if not sent:
-        return "by itself, before", found.stopped != INTERRUPTED
-    if found.stopped != INTERRUPTED:
-        return "LOST", False
-    if not len(found.hist):
-        return "with nothing, and a warning", any("Nothing was fitted" in one for one in warned)
-    return "with what it had", are_finite(found)
+        return "by itself, before", not is_interrupted and not has_nothing
+    if has_nothing:
+        return "with nothing, and a warning", True
+    return ("with what it had", are_finite(found)) if is_interrupted else ("LOST", False)
 
 
-def refused(error: KeyboardInterrupt) -> tuple[str, bool]:
-    """Say whether an exception carries the fit, or tells that nothing was fitted."""
+def refused(error: KeyboardInterrupt, kept: bool) -> tuple[str, bool]:
+    """Say whether an exception carries the fit, or tells that nothing was fitted.
+
+    Where the fit is kept in any case, as by who repairs it, one from before chains begin need not.
+    """
     notes = " ".join(getattr(error, "__notes__", []))
     if "What was fitted is kept" in notes:
         return "with an exception that has the fit", are_finite(error.approx)
-    return "with an exception", "Nothing was fitted" in notes
+    return "with an exception", "Nothing was fitted" in notes or kept
 
 
 def are_finite(approx: taut.Approximation) -> bool:
@@ -237,7 +262,9 @@ def main() -> None:
             fit = KINDS[kind](number // 4 + 1 if anew else 0, folder)
             gc.collect()
             before = Process.now()
-            how, right, was_sent = pressed(fit, choose.uniform(0.0, lengths[kind, anew]))
+            how, right, was_sent = pressed(
+                fit, choose.uniform(0.0, lengths[kind, anew]), kept=kind == "repair"
+            )
             del fit
             left = before.left()
             done, good, sent = done + 1, good + (right and not left), sent + was_sent

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import jax
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, keeps_the_fit, says_nothing_is_fitted
 from taut.arguments import as_count, as_flag, as_positive, as_seconds, check_mapping
 from taut.batches import AllRows
 from taut.callbacks import as_callbacks
@@ -22,11 +22,9 @@ from taut.method import (
     Inference,
     Setup,
     given,
-    keeps_the_fit,
     made,
     not_taken,
     refuse_more,
-    says_nothing_is_fitted,
 )
 from taut.rows import AbstractRows
 from taut.target import Target

@@ -1,6 +1,7 @@
 """Short chains as a judge: what is wrong is found and named, what is right is passed."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -150,8 +151,9 @@ def test_a_repair_gives_the_posterior() -> None:
     """About 5 000 effective draws: a mean is off by 0.015 sd, five times that is allowed."""
     judging = judge()
     wrong = draws(MODEL.posterior_mean + STD, MODEL.posterior_cov / 4)
-    family = judging.repaired(wrong, rounds=4)
-    assert judging.journal.outcome is Outcome.REPAIRED
+    rounds = islice(judging.rounds(wrong), 4)
+    last = next(found for found in rounds if judging.journal.outcome is Outcome.REPAIRED)
+    family = judging.kept(*last, settled=True)
     points = np.asarray(family.histogram)
     assert np.abs((points.mean(axis=0) - MODEL.posterior_mean) / STD).max() < 0.08
     np.testing.assert_allclose(points.std(axis=0) / STD, 1.0, atol=0.08)

@@ -1,11 +1,14 @@
 """Programs on disk: nobody else's settings are touched."""
 
+import errno
+import itertools
 import json
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ import taut
 from engine.watching import fit, hits, new_target, scaled
 from taut.engine import Programs
 from taut.engine.disk_cache import cache_directory, persistent_cache
+from taut.engine.program_files import ProgramFiles
+from taut.errors import ArgumentError
 
 CONFIG = (
     "jax_compilation_cache_dir",
@@ -28,6 +33,21 @@ CONFIG = (
     "jax_persistent_cache_min_compile_time_secs",
     "jax_persistent_cache_min_entry_size_bytes",
 )
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a bit in the middle": lambda whole: flipped(whole, len(whole) // 2),
+    "a bit at the end": lambda whole: flipped(whole, len(whole) - 1),
+    "a bit of the digest": lambda whole: flipped(whole, 3),
+    "truncated": lambda whole: whole[: len(whole) // 2],
+    "empty": lambda whole: b"",
+    "nonsense": lambda whole: b"nonsense" * 100,
+}
+
+
+def flipped(whole: bytes, place: int) -> bytes:
+    """Flip a bit."""
+    return whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :]
+
 
 # What JAX has where nobody says otherwise.
 KEPT: dict[str, Any] = {
@@ -241,12 +261,112 @@ def test_a_user_without_a_home_fits_without_a_cache(
     assert "no home folder" in caplog.text
 
 
-def test_a_spoilt_program_is_compiled_anew(folder: Path) -> None:
-    compile_one()
-    for path in folder.glob("**/*-cache"):
-        path.write_bytes(b"nonsense")
-    with pytest.warns(UserWarning, match="Error reading persistent compilation cache"):
+def test_a_folder_of_another_user_is_not_used(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(mode=0o700)
+    owner = os.geteuid() or 4321
+    os.chown(folder, owner, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with caplog.at_level(logging.WARNING, logger="taut"):
         compile_one()
+    assert kept(folder) == set()
+    assert f"belongs to another user ({owner})" in caplog.text
+
+
+def programs(folder: Path) -> dict[str, bytes]:
+    """All programs in a folder."""
+    return {path.name: path.read_bytes() for path in folder.glob("**/*-cache")}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_program_is_replaced(damage: str, folder: Path) -> None:
+    compile_one()
+    (whole,) = programs(folder).values()
+    (path,) = folder.glob("**/*-cache")
+    path.write_bytes(DAMAGES[damage](whole))
+    with hits() as found:
+        compile_one()
+    assert len(found) == 0
+    with hits() as found:
+        compile_one()
+    assert len(found) == 1
+
+
+def test_a_program_under_the_name_of_another_is_not_run(folder: Path) -> None:
+    compile_one()
+    (mine,) = folder.glob("**/*-cache")
+    Programs()(other_function, np.ones(5))
+    (other,) = set(folder.glob("**/*-cache")) - {mine}
+    mine.write_bytes(other.read_bytes())
+    np.testing.assert_array_equal(Programs()(scaled, 2, np.ones(5)), np.ones(5))
+
+
+def other_function(x: Any) -> Any:
+    """A function whose program takes and gives what that of `scaled` does."""
+    return 7.0 * x
+
+
+def test_a_full_disk_ends_no_fit(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, content: bytes) -> None:
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with caplog.at_level(logging.WARNING, logger="taut"):
+        fit(new_target())
+    assert len(caplog.messages) == 1
+    assert "No space left" in caplog.text
+    assert list(folder.iterdir()) == []
+
+
+def test_what_was_not_used_for_longest_goes(tmp_path: Path) -> None:
+    files = ProgramFiles(tmp_path, max_bytes=1000)
+    for number in range(9):
+        files.put(f"{number}", bytes(68))
+        os.utime(tmp_path / f"{number}-cache", (number, number))
+    assert files.get("0") == bytes(68)
+    # The tenth fits, and the next does not: so many stay that another fits.
+    files.put("9", bytes(68))
+    assert len(programs(tmp_path)) == 10
+    files.put("10", bytes(68))
+    assert set(programs(tmp_path)) == {f"{name}-cache" for name in (0, *range(3, 11))}
+
+
+def test_what_other_processes_write_is_counted(tmp_path: Path) -> None:
+    first, second = (ProgramFiles(tmp_path, max_bytes=1000) for _ in range(2))
+    for number in range(50):
+        (first, second)[number % 2].put(f"{number}", bytes(68))
+    # What one writes before it looks again is at most what fits.
+    assert sum(map(len, programs(tmp_path).values())) <= 2000
+
+
+def test_a_program_larger_than_all_may_be_is_not_kept(tmp_path: Path) -> None:
+    files = ProgramFiles(tmp_path, max_bytes=100)
+    files.put("small", bytes(50))
+    files.put("large", bytes(101))
+    assert set(programs(tmp_path)) == {"small-cache"}
+
+
+def test_what_a_kill_left_of_a_write_goes(tmp_path: Path) -> None:
+    for name, age in {".old.part": 7200, ".new.part": 0}.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    (tmp_path / "of-somebody-else").touch()
+    ProgramFiles(tmp_path, max_bytes=100).put("one", bytes(50))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".new.part", "of-somebody-else", "one-cache",
+    }  # fmt: skip
+
+
+def test_the_size_can_be_chosen(tmp_path: Path) -> None:
+    taut.set_cache_directory(tmp_path, max_bytes=10)
+    compile_one()
+    assert kept(tmp_path) == set()
+    with pytest.raises(ArgumentError, match="max_bytes must be a positive integer, got 0"):
+        taut.set_cache_directory(tmp_path, max_bytes=0)
 
 
 SCRIPT = """
@@ -264,23 +384,32 @@ print(json.dumps({"hits": events.count("/jax/compilation_cache/cache_hits"),
 """
 
 
-def test_a_second_process_finds_the_programs_of_the_first(tmp_path: Path) -> None:
+def told_by_a_process(folder: Path) -> dict[str, Any]:
+    """Fit in another process, which keeps its programs in a folder."""
     environment = os.environ | {
-        "TAUT_CACHE_DIR": str(tmp_path),
+        "TAUT_CACHE_DIR": str(folder),
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
-    command = [sys.executable, "-c", SCRIPT]
-    told = [
-        json.loads(
-            subprocess.run(
-                command, env=environment, check=True, capture_output=True, text=True
-            ).stdout
-        )
-        for _ in range(2)
-    ]
-    assert told[0]["hits"] == 0
-    assert told[0]["misses"] >= 2
-    assert told[1]["hits"] == told[0]["misses"]
-    assert told[1]["misses"] == 0
-    assert told[0]["last"] == told[1]["last"]
+    run = subprocess.run(
+        [sys.executable, "-W", "error:Error reading", "-c", SCRIPT],
+        env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return json.loads(run.stdout)
+
+
+def test_other_processes_find_programs_and_replace_damaged_ones(tmp_path: Path) -> None:
+    first, second = (told_by_a_process(tmp_path) for _ in range(2))
+    assert first["hits"] == 0
+    assert first["misses"] >= 2
+    assert second["hits"] == first["misses"]
+    assert second["misses"] == 0
     assert "jit_run_chunk" in kept(tmp_path)
+    # Every program of a fit, damaged in each way in turn.
+    for (name, whole), damage in zip(
+        programs(tmp_path).items(), itertools.cycle(DAMAGES.values()), strict=False
+    ):
+        (tmp_path / name).write_bytes(damage(whole))
+    third, fourth = (told_by_a_process(tmp_path) for _ in range(2))
+    assert (third["hits"], third["misses"]) == (0, first["misses"])
+    assert fourth["hits"] == first["misses"]
+    assert len({told["last"] for told in (first, second, third, fourth)}) == 1

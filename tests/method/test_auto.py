@@ -362,7 +362,10 @@ class TestFaults:
         assert approx.stopped == INTERRUPTED
         assert [stage.name for stage in approx.journal.stages][-1] == "importance weights"
         assert outcome(approx) is Outcome.INTERRUPTED
-        assert "interrupted before it was checked" in str(approx.diagnose(chains=False))
+        report = str(approx.diagnose(chains=False))
+        assert "interrupted before it was checked" in report
+        assert "interrupted, with the best of its stages" in report
+        assert "nothing was fitted" not in report
         monkeypatch.undo()
         assert approx.diagnose(random_seed=1).check is not None
 

@@ -1,6 +1,8 @@
 """Fits that are stopped and resumed are equal, to the last bit, to those that were not."""
 
+import copy
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,9 +20,10 @@ import pymc as pm
 import pytest
 
 import taut
+from taut.approximation import checkpoint
 from taut.batches import Stream
+from taut.chains import Chains
 from taut.errors import ArgumentError, RowsError, StorageError
-from taut.method import checkpoint
 from taut.rows import packing
 
 RANDOM = np.random.default_rng(0)
@@ -274,6 +277,95 @@ def test_fits_that_end_by_themselves_go_on(
             assert [path.name for path in folder.iterdir()] == ["checkpoint"]
             # Nothing was evaluated that was there.
             assert share < 1.0 or resumed.timing.compile == 0.0
+
+
+def to_be_repaired() -> taut.Approximation:
+    """A fit by a few steps, far from what it should be."""
+    return taut.fit(60, "advi", model=schools(), **QUIET)
+
+
+def test_a_repair_goes_on(tmp_path: Path, stop: Callable[[int], None]) -> None:
+    approx = to_be_repaired()
+    # Without a seed: the next of the approximation's own.
+    whole = copy.copy(approx).repair(3)
+    stop(1)
+    with pytest.raises(Killed):
+        approx.repair(3, checkpoint=tmp_path / "fit")
+    size = (tmp_path / "fit" / "results").stat().st_size
+    for share in (1.0, 0.5, 0.0):
+        folder = tmp_path / f"{share}"
+        shutil.copytree(tmp_path / "fit", folder)
+        with open(folder / "results", "r+b") as file:
+            file.truncate(int(share * size))
+        resumed = taut.resume(folder, model=schools(), progressbar=False)
+        assert_equal(resumed, whole)
+        assert str(resumed.diagnose().verdict) == str(whole.diagnose().verdict)
+        assert [path.name for path in folder.iterdir()] == ["checkpoint"]
+        assert_equal(taut.resume(folder, model=schools()), whole)
+
+
+def few_rows(path: Path, seen: float) -> taut.ParquetRows:
+    """Every gradient of the chains reads them all."""
+    pyarrow.parquet.write_table(pyarrow.table({"seen": np.full(40, seen)}), path)
+    return taut.ParquetRows(path, {"seen": "seen"})
+
+
+def place() -> pm.Model:
+    with pm.Model() as model:
+        seen = pm.Data("seen", np.zeros(40))
+        pm.Normal("y", pm.Normal("at"), 1.0, observed=seen)
+    return model
+
+
+def test_a_repair_of_rows_in_batches_goes_on(
+    tmp_path: Path, stop: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "IN_MEMORY_BYTES", 100)
+    path = tmp_path / "rows.parquet"
+    approx = taut.fit(20, "advi", model=place(), batch_size=20, rows=few_rows(path, 0.5), **QUIET)
+    whole = copy.copy(approx).repair(1)
+    stop(1)
+    with pytest.raises(Killed):
+        approx.repair(1, checkpoint=tmp_path / "fit")
+    with open(tmp_path / "fit" / "results", "r+b") as file:
+        file.truncate((tmp_path / "fit" / "results").stat().st_size // 2)
+    few_rows(path, 0.6)
+    with pytest.raises(RowsError, match="its values are other ones"):
+        taut.resume(tmp_path / "fit", model=place(), progressbar=False)
+    few_rows(path, 0.5)
+    resumed = taut.resume(tmp_path / "fit", model=place(), progressbar=False)
+    assert_equal(resumed, whole)
+
+
+def test_a_repair_takes_the_arguments_of_a_fit_that_ends_by_itself(
+    ended: Path, tmp_path: Path
+) -> None:
+    approx = to_be_repaired()
+    with pytest.raises(ArgumentError, match="A repair ends by itself"):
+        approx.repair(checkpoint=tmp_path / "fit", every=5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(StorageError, match=r"taut\.resume"):
+        approx.repair(checkpoint=ended)
+    approx.save(tmp_path / "saved.fit")
+    with pytest.raises(ArgumentError, match="loaded without its model"):
+        taut.load(tmp_path / "saved.fit").repair(checkpoint=tmp_path / "fit")
+    assert not (tmp_path / "fit").exists()
+
+
+def test_an_interrupted_repair_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    approx, calls, run = to_be_repaired(), [0], Chains.run
+    whole = copy.copy(approx).repair(4)
+
+    def pressed(*args: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 8:
+            signal.raise_signal(signal.SIGINT)
+        return run(*args)
+
+    monkeypatch.setattr(Chains, "run", pressed)
+    some = approx.repair(4, checkpoint=tmp_path / "fit")
+    assert str(some.stopped).startswith("interrupted")
+    assert (tmp_path / "fit" / "results").exists()
+    assert_equal(taut.resume(tmp_path / "fit", model=schools(), progressbar=False), whole)
 
 
 def test_an_interrupted_fit_is_resumed(tmp_path: Path) -> None:

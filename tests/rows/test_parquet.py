@@ -337,13 +337,48 @@ def test_a_file_that_was_cut_short_is_named(tmp_path: Path) -> None:
 
 
 def test_a_broken_page_is_named(tmp_path: Path) -> None:
-    source = ParquetRows(write(tmp_path, (1000,), group=500), {"y": "y"})
-    file = tmp_path / "0.parquet"
+    file = write(tmp_path, (1000,), group=500) / "0.parquet"
     data = bytearray(file.read_bytes())
     data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)
     file.write_bytes(data)
+    source = ParquetRows(tmp_path, {"y": "y"})
     with pytest.raises(RowsError, match=r"Row group 0 of '.*0\.parquet' can not be read"):
         joined(source)
+
+
+def write_plainly(path: Path, values: np.ndarray) -> None:
+    """Write a file whose end says nothing of the values, and no page is packed."""
+    pq.write_table(
+        pa.table({"y": values}), path, compression="none", use_dictionary=False,
+        write_statistics=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [100, 200_000])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_other_values_are_noticed_where_the_end_of_the_file_is_the_same(
+    tmp_path: Path, rows: int, share: float
+) -> None:
+    path, values = tmp_path / "y.parquet", np.arange(float(rows))
+    write_plainly(path, values)
+    source, end = ParquetRows(path, {"y": "y"}), path.read_bytes()[-200:]
+    # One of few values, and a thousandth of many.
+    at = int(share * (rows - 1 - rows // 1000))
+    values[at : at + 1 + rows // 1000] += 0.5
+    write_plainly(path, values)
+    assert path.read_bytes()[-200:] == end
+    if rows == 100 or share in (0.0, 1.0):
+        with pytest.raises(RowsError, match="its values are other ones"):
+            joined(source)
+
+
+def test_an_equal_copy_is_taken_for_the_same(tmp_path: Path) -> None:
+    path, values = tmp_path / "y.parquet", np.arange(1000.0)
+    write_plainly(path, values)
+    source = ParquetRows(path, {"y": "y"})
+    path.unlink()
+    write_plainly(path, values)
+    np.testing.assert_array_equal(joined(source)["y"], values)
 
 
 def test_a_file_that_is_written_again_with_as_many_rows_is_read(tmp_path: Path) -> None:

@@ -42,11 +42,12 @@ from taut.approximation.moments import mean_data, moments_table, parameters, rea
 from taut.approximation.nuts_start import nuts_start
 from taut.approximation.predictive import predict
 from taut.approximation.record import WRITTEN, Record
+from taut.approximation.repairing import repair
 from taut.approximation.saving import save
 from taut.approximation.state import State
 from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
-from taut.approximation.trust import diagnose, repair
+from taut.approximation.trust import diagnose
 from taut.descent import Stand
 from taut.diagnose import Journal
 from taut.engine import Timing, building

@@ -5,6 +5,7 @@ from typing import final
 
 from taut.descent import Stand
 from taut.family import AbstractFamily
+from taut.rows import AbstractRows
 from taut.target import Batching, StepData, StreamedRows, Target
 
 
@@ -41,6 +42,11 @@ class State:
     def streamed(self) -> StreamedRows | None:
         """Rows that were read from a source, if the last fit read them."""
         return None if self.stepping is None else self.stepping.streamed
+
+    @property
+    def source_of_rows(self) -> AbstractRows | None:
+        """The source that these were read from."""
+        return None if self.streamed is None else self.batching.source
 
     @property
     def rows(self) -> int:

@@ -8,6 +8,7 @@ from taut.approximation.draws import sample
 from taut.approximation.fitted import Fitted
 from taut.approximation.record import Record
 from taut.diagnose import HowItEnded, Report, report_on
+from taut.progress import INTERRUPTED
 
 
 def report(approx: Fitted) -> Report:
@@ -42,7 +43,10 @@ def trusted(approx: Fitted) -> bool:
 def ending(record: Record) -> HowItEnded:
     """Return how a fit ended; an automatic one has stages in place of steps."""
     steps = 0 if record.journal.stages else len(record.hist)
-    return HowItEnded(steps, record.skipped, record.stopped, record.timing)
+    stopped = record.stopped
+    if stopped == INTERRUPTED and len(record.hist) and not steps:
+        stopped = f"{INTERRUPTED}, with the best of its stages"
+    return HowItEnded(steps, record.skipped, stopped, record.timing)
 
 
 def summary(approx: Fitted, draws: int = 2000, *, random_seed: Any = None, **how: Any) -> Any:

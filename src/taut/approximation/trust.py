@@ -1,7 +1,7 @@
-"""An approximation is judged, and repaired, by its draws."""
+"""An approximation is judged by its draws."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -22,18 +22,23 @@ from taut.diagnose import (
     report_on,
     weigh,
 )
-from taut.engine import Timing, accounted
+from taut.engine import Timing, never_lost, take_lost
+from taut.errors import warn
 from taut.family import has_exact_moments
 from taut.gaussian import Normal, as_normal
 from taut.gradients import gradients_of
 from taut.progress import NOT_FINITE
 
 # Draws that chains begin at, and are compared with where moments are not known.
-_CHECKED = 4000
+CHECKED = 4000
 # Draws that are weighed where each reads no more rows than so many, and where it reads more.
 _MANY_ROWS, _WEIGHED, _FEW_WEIGHED = 50_000, 2000, 500
 # Values that draws may hold where their number is not asked for, and how many there are at least.
 _VALUES, _FEWEST = 20_000_000, 64
+_INTERRUPTED = (
+    "The diagnosis was ended by Ctrl-C: the report says what is known without it. "
+    "approx.diagnose() begins anew."
+)
 
 
 def diagnose(
@@ -66,6 +71,11 @@ def diagnose(
     ArgumentError
         `draws` is not a positive integer.
 
+    Warns
+    -----
+    UserWarning
+        It was ended by Ctrl-C, and the report says what is known without it.
+
     References
     ----------
     Wang, Kasprzak, Huggins (2023), A targeted accuracy diagnostic for variational
@@ -90,69 +100,74 @@ def diagnose(
     if draws is None:
         draws = _WEIGHED if state.rows <= _MANY_ROWS else _FEW_WEIGHED
     draws, chains = as_positive("draws", draws), as_flag("chains", chains)
-    words = approx.words(random_seed)
-    most = max(_FEWEST, _VALUES // state.target.dim)
-    draws = min(draws, most) if as_usual else draws
-    z, log_q = sampled(state.target, state.family, max(draws, min(_CHECKED, most)), words)
-    weighed, log_q = z[:draws], log_q[:draws]
-    known = approx.source.has_density and not np.isnan(log_q).all()
-    log_ratios = log_densities(state, weighed) - log_q if known else None
-    journal = replace(record.journal.copy(), jumps=approx.source.discontinuities())
-    if journal.outcome in NOT_JUDGED:
-        _conclude(state, record, journal, weighed, log_ratios)
-        if journal.outcome in NOT_JUDGED and chains and approx.source.has_density:
-            _judge(state, words, journal).outcome(z, *_known(state))
-    report = report_on(journal, weighed, log_ratios, state.target.space, ending(record))
+    look = _Look(approx, approx.words(random_seed))
+    with never_lost():
+        try:
+            with never_lost():
+                look.weigh(draws, as_usual=as_usual)
+                look.judge(chains=chains)
+        except KeyboardInterrupt:
+            take_lost()
+            warn(_INTERRUPTED)
+            return look.report()
+    report = look.report()
     approx.kept_report.keep(state, record, report, as_usual=as_usual)
     return report
 
 
-def repair[AnyFitted: Fitted](
-    approx: AnyFitted, rounds: int = 8, *, random_seed: Any = None
-) -> AnyFitted:
-    """Go on with short chains from draws of the fit until nothing shifts.
+@final
+class _Look:
+    """What a diagnosis has found by now.
 
     Parameters
     ----------
-    rounds
-        Of 64 chains and 60 transitions, later ones of more, each of which learns the
-        coordinates of the next. A round takes about 10 000 to 100 000 gradients.
-    random_seed
-        Decides the chains.
-
-    Returns
-    -------
-    Approximation
-        A new one, whose draws are those of the chains; its `diagnose` says whether they have
-        settled.
-
-    Examples
-    --------
-    >>> import pymc as pm, taut
-    >>> with pm.Model():
-    ...     x = pm.Normal("x", 0.0, 1.0, shape=2)
-    ...     y = pm.Normal("y", x[0] * x[1], 0.5, observed=1.0)
-    ...     approx = taut.fit(2000, method="advi", random_seed=1, progressbar=False)
-    >>> repaired = approx.repair(random_seed=1)
-    >>> type(repaired.family).__name__
-    'Particles'
+    approx
+        What is judged.
+    words
+        Of the seed.
     """
-    rounds, words = as_positive("rounds", rounds), approx.words(random_seed)
-    state, timing = approx.state, Timing()
-    journal = Journal(jumps=approx.source.discontinuities())
-    with accounted(timing):
-        z, _ = sampled(state.target, state.family, _CHECKED, words)
-        judge = _judge(state, words, journal, timing)
-        particles = judge.repaired(z, rounds, *_known(state))
-    return approx.alike(particles, replace(
-        Record(f"{approx.record.method}, repaired", stopped=str(journal.verdict), timing=timing),
-        journal=journal, include_transformed=approx.record.include_transformed,
-    ))  # fmt: skip
+
+    def __init__(self, approx: Fitted, words: np.ndarray) -> None:
+        self._state, self._record, self._source = approx.state, approx.record, approx.source
+        self._words, self._journal = words, self._record.journal.copy()
+        self._z = self._weighed = np.empty((0, self._state.target.dim))
+        self._log_ratios: np.ndarray | None = None
+
+    def weigh(self, draws: int, *, as_usual: bool) -> None:
+        """Draw, and weigh so many draws, or fewer where these would fill memory."""
+        state = self._state
+        most = max(_FEWEST, _VALUES // state.target.dim)
+        draws = min(draws, most) if as_usual else draws
+        count = max(draws, min(CHECKED, most))
+        self._z, log_q = sampled(state.target, state.family, count, self._words)
+        weighed, log_q = self._z[:draws], log_q[:draws]
+        known = self._source.has_density and not np.isnan(log_q).all()
+        log_ratios = log_densities(state, weighed) - log_q if known else None
+        self._weighed, self._log_ratios = weighed, log_ratios
+
+    def judge(self, *, chains: bool) -> None:
+        """Judge a fit that nobody has judged, by its weights and by chains."""
+        journal = replace(self._journal.copy(), jumps=self._source.discontinuities())
+        if journal.outcome in NOT_JUDGED:
+            _conclude(self._state, self._record, journal, self._weighed, self._log_ratios)
+            if journal.outcome in NOT_JUDGED and chains and self._source.has_density:
+                judge = judge_of(self._state, self._words, journal)
+                judge.outcome(self._z, *known_of(self._state))
+        # Whole, or as it was before: Ctrl-C may come at any moment.
+        self._journal = journal
+
+    def report(self) -> Report:
+        """Return what was found."""
+        return report_on(
+            self._journal, self._weighed, self._log_ratios, self._state.target.space,
+            ending(self._record),
+        )  # fmt: skip
 
 
-def _judge(
+def judge_of(
     state: State, words: np.ndarray, journal: Journal, timing: Timing | None = None
 ) -> Judge:
+    """Return chains that judge a state, and write in a journal."""
     gradients = gradients_of(state.target, state.stepping, timing)
     return Judge(gradients, np.random.default_rng(words), journal)
 
@@ -165,12 +180,12 @@ def _conclude(
     if record.stopped == NOT_FINITE:
         journal.conclude(Outcome.NOT_FINITE)
     elif log_ratios is not None:
-        found = weigh(z, log_ratios, _known(state)[0] or Moments.of(z))
+        found = weigh(z, log_ratios, known_of(state)[0] or Moments.of(z))
         if found is not None and found.passes(state.target.space):
             journal.conclude(Outcome.WEIGHED)
 
 
-def _known(state: State) -> tuple[Moments | None, Normal | None]:
+def known_of(state: State) -> tuple[Moments | None, Normal | None]:
     """Return the moments of q where they are known, and q itself if it is a Gaussian."""
     if not has_exact_moments(state.family):
         return None, None

@@ -1,6 +1,6 @@
 """From an approximation to a report on it."""
 
-import itertools
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,16 +99,18 @@ class Judge:
         assert self.journal.outcome is not None
         return self.journal.outcome
 
-    def repaired(
-        self,
-        draws: Draws,
-        rounds: int,
-        moments: Moments | None = None,
-        normal: Normal | None = None,
-    ) -> Particles:
-        """Go on from draws of `q` until nothing shifts, and give the draws of the chains."""
-        with single_threaded(self.gradients.target.largest_matrix):
-            return self._repaired(draws, rounds, moments, normal)
+    def rounds(
+        self, draws: Draws, moments: Moments | None = None, normal: Normal | None = None
+    ) -> Generator[tuple[Window, Room]]:
+        """Go on from draws of `q` without an end; yield what chains did in a round, and where."""
+        chains, room = self._judge(draws, moments, normal)
+        for window in self.journal.repair(room.gradients, chains):
+            yield window, room
+
+    def kept(self, window: Window, room: Room, *, settled: bool) -> Particles:
+        """Keep draws of the chains of a round."""
+        dtype = self.gradients.target.dtype
+        return particles(window, self.random, dtype, settled=settled, room=room)
 
     def _judge(
         self, draws: Draws, moments: Moments | None, normal: Normal | None
@@ -119,20 +121,3 @@ class Judge:
         known = moments if room.draws is draws else None
         chains = self.journal.judge(room.gradients, room.normal, room.draws, self.random, known)
         return chains, room
-
-    def _repaired(
-        self, draws: Draws, rounds: int, moments: Moments | None, normal: Normal | None
-    ) -> Particles:
-        chains, room = self._judge(draws, moments, normal)
-        assert self.journal.check is not None
-        window = self.journal.check.window
-        for window in itertools.islice(self.journal.repair(room.gradients, chains), rounds):  # noqa: B007
-            if self.journal.outcome is Outcome.REPAIRED:
-                break
-        return particles(
-            window,
-            self.random,
-            self.gradients.target.dtype,
-            settled=self.journal.verdict.trusted,
-            room=room,
-        )

@@ -14,18 +14,21 @@ from typing import final
 
 import jax
 import platformdirs
-from jax.experimental.compilation_cache import compilation_cache
 
-from taut.engine.jax_private import states as jax_states
+from taut.arguments import as_positive
+from taut.engine.jax_private import programs_kept_in
+from taut.engine.program_files import ProgramFiles
 from taut.errors import ArgumentError
 from taut.storage import obstacle
 
 _LOGGER = logging.getLogger("taut")
 _ENVIRONMENT = "TAUT_CACHE_DIR"
 _OFF = ("", "0", "off", "none", "false")
+# Some twenty thousand programs.
+_MOST_BYTES = 2**30
 
 
-def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
+def set_cache_directory(path: str | os.PathLike[str] | None, max_bytes: int = _MOST_BYTES) -> None:
     """Choose the folder of compiled programs, or turn the cache off.
 
     Without this call it is ``$TAUT_CACHE_DIR`` (``off`` turns the cache off), else ``taut`` under
@@ -37,11 +40,13 @@ def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
     path
         A folder, made when it is first needed, for its user alone; `None` for no cache. One that
         others can write to is not used, because the programs in it are executed.
+    max_bytes
+        What the programs take at most. Those that were not used for longest are removed.
 
     Raises
     ------
     ArgumentError
-        It is neither.
+        The folder is neither, or the bytes are no positive integer.
 
     Examples
     --------
@@ -54,7 +59,8 @@ def set_cache_directory(path: str | os.PathLike[str] | None) -> None:
             "The folder of compiled programs must be a path, or None for no cache, got "
             f"{path!r} ({type(path).__name__})."
         )
-    _disk_cache.choose(None if path is None else _in_home(path))
+    most = as_positive("max_bytes", max_bytes)
+    _disk_cache.choose(None if path is None else _in_home(path), most)
 
 
 def cache_directory() -> Path | None:
@@ -74,14 +80,14 @@ class DiskCache:
     """The folder that a process keeps its programs in."""
 
     def __init__(self) -> None:
-        self._is_chosen, self._chosen = False, None
-        self._usable: dict[Path, bool] = {}
+        self._is_chosen, self._chosen, self._most = False, None, _MOST_BYTES
+        self._files: dict[Path, ProgramFiles | None] = {}
         self._switching = threading.Lock()
 
-    def choose(self, folder: Path | None) -> None:
+    def choose(self, folder: Path | None, max_bytes: int) -> None:
         """Take the user's choice, which beats the environment's."""
-        self._is_chosen, self._chosen = True, folder
-        self._usable.clear()
+        self._is_chosen, self._chosen, self._most = True, folder, max_bytes
+        self._files.clear()
 
     def folder(self) -> Path | None:
         """Return the folder, `None` where the cache is off."""
@@ -96,28 +102,21 @@ class DiskCache:
     def opened(self) -> Iterator[None]:
         """Let JAX read and write the folder."""
         folder = self.folder()
-        if folder is None or jax.config.jax_compilation_cache_dir or not self._can_use(folder):
+        if folder is None or jax.config.jax_compilation_cache_dir:
             yield
             return
-        # JAX reads these states per thread but holds the open cache per process: hence the lock,
-        # and the reset, without which programs of the user would be written to taut's folder.
-        with (
-            self._switching,
-            jax_states.compilation_cache_dir(str(folder)),
-            jax_states.persistent_cache_min_compile_time_secs(0.0),
-            jax_states.persistent_cache_min_entry_size_bytes(-1),
-        ):
-            compilation_cache.reset_cache()
-            try:
-                yield
-            finally:
-                compilation_cache.reset_cache()
+        files = self._files_of(folder)
+        if files is None:
+            yield
+            return
+        with self._switching, programs_kept_in(files):
+            yield
 
-    def _can_use(self, folder: Path) -> bool:
+    def _files_of(self, folder: Path) -> ProgramFiles | None:
         """Check a folder once; JAX would warn for each program."""
-        if folder not in self._usable:
+        if folder not in self._files:
             reason = _obstacle(folder)
-            self._usable[folder] = reason is None
+            self._files[folder] = None if reason else ProgramFiles(folder, self._most)
             if reason is not None:
                 _LOGGER.warning(
                     "Compiled programs are not kept in %s: %s. Choose another folder, or none, "
@@ -125,7 +124,7 @@ class DiskCache:
                     folder,
                     reason,
                 )
-        return self._usable[folder]
+        return self._files[folder]
 
 
 def _default() -> Path:

@@ -7,8 +7,6 @@ from taut.method.fit_arguments import StepArguments as StepArguments
 from taut.method.fit_arguments import given as given
 from taut.method.fit_arguments import not_taken as not_taken
 from taut.method.inference import Inference as Inference
-from taut.method.keeping import keeps_the_fit as keeps_the_fit
-from taut.method.keeping import says_nothing_is_fitted as says_nothing_is_fitted
 from taut.method.of_pymc import refuse_more as refuse_more
 from taut.method.registry import *  # noqa: F403, each method is exported once
 from taut.method.registry import METHODS as METHODS
@@ -26,11 +24,9 @@ __all__ = [
     "Setup",
     "StepArguments",
     "given",
-    "keeps_the_fit",
     "made",
     "not_taken",
     "refuse_more",
     "resume",
-    "says_nothing_is_fitted",
 ]
 __all__ += _registry.__all__

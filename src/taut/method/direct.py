@@ -12,7 +12,15 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from taut.approximation import Approximation
+from taut.approximation import (
+    NOTHING_FITTED,
+    Approximation,
+    Checkpoint,
+    as_checkpoint,
+    in_words,
+    keeps_the_fit,
+    packed,
+)
 from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows
 from taut.diagnose import Journal, Outcome
@@ -21,10 +29,7 @@ from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.agreement import check_agreement
-from taut.method.checkpoint import Checkpoint, as_checkpoint
 from taut.method.fit_arguments import DirectArguments
-from taut.method.keeping import NOTHING_FITTED, in_words, keeps_the_fit
-from taut.method.packed_fit import packed
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
 from taut.modes import Starts

@@ -11,15 +11,13 @@ import jax
 import numpy as np
 from optax.contrib import adopt
 
-from taut.approximation import Approximation
+from taut.approximation import Approximation, as_checkpoint, keeps_the_fit
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
 from taut.engine import accounted, refuse_forked
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
-from taut.method.checkpoint import as_checkpoint
 from taut.method.fit_arguments import StepArguments
-from taut.method.keeping import keeps_the_fit
 from taut.method.of_pymc import refuse_more
 from taut.method.session import Session
 from taut.objective import AbstractObjective

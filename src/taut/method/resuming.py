@@ -5,13 +5,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from taut.approximation import Approximation, check_model
+from taut.approximation import (
+    Approximation,
+    Found,
+    RepairCall,
+    check_model,
+    keeps_the_fit,
+    unpacked,
+)
 from taut.engine import accounted, never_lost, refuse_forked
 from taut.frontend import AbstractSource, as_source
-from taut.method.checkpoint import Found
 from taut.method.direct import unpacked_inference
-from taut.method.keeping import keeps_the_fit
-from taut.method.packed_fit import unpacked
 from taut.method.session import unpacked_session
 from taut.progress import as_progress
 
@@ -23,7 +27,7 @@ def resume(
     progressbar: bool = True,
     progressbar_theme: Any = None,
 ) -> Approximation:
-    """Go on with a fit from the folder that it was given as `checkpoint`.
+    """Go on with a fit, or a repair, from the folder that it was given as `checkpoint`.
 
     The result is that of a fit that was not stopped, to the last bit. A fit that had ended is
     returned as it was. What it was given, its optimizer, callbacks and source of rows among it, is
@@ -42,7 +46,7 @@ def resume(
     Returns
     -------
     Approximation
-        As of `taut.fit`.
+        As of `taut.fit`, or of `repair`.
 
     Raises
     ------
@@ -82,9 +86,12 @@ def resume(
 
 
 def _resumed(found: Found, source: AbstractSource, progressbar: bool, theme: Any) -> Approximation:
-    approx, kept = unpacked(source, found.content)
+    approx, kept = unpacked(source, found.content, Approximation.of_contents)
     if found.ended:
         return approx
+    if isinstance(kept, RepairCall):
+        found.checkpoint.go_on(approx.state.source_of_rows, found.rows)
+        return kept.run(approx, found.checkpoint)
     if isinstance(kept, tuple):
         kind, own, given = kept
         found.checkpoint.go_on(given.batching.source, found.rows)

@@ -11,7 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from taut import errors
-from taut.approximation import Approximation
+from taut.approximation import (
+    NOTHING_FITTED,
+    Approximation,
+    Checkpoint,
+    Keeping,
+    of_model,
+    packed,
+    with_model,
+)
 from taut.arguments import as_count, as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
 from taut.descent import AbstractStepper, AutoStep, Run, StopRule, run_loop
@@ -19,9 +27,6 @@ from taut.diagnose import Journal
 from taut.engine import building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
-from taut.method.checkpoint import Checkpoint, Keeping
-from taut.method.keeping import NOTHING_FITTED
-from taut.method.packed_fit import of_model, packed, with_model
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.rows import AbstractRows
 from taut.target import Batching, StepData

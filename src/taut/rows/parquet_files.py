@@ -14,6 +14,8 @@ from taut.rows.base import load, quoted
 
 # After what a file says of its content come the length of that, and the format's mark.
 _MARK_BYTES = 8
+# Pieces of the values by which a file is known again, and their length.
+_PIECES, _PIECE_BYTES = 16, 2**14
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -44,14 +46,15 @@ class ParquetFile:
         Rows of each row group.
     types
         For each column that is needed the type Arrow reads it as.
-    end
-        A digest of the end of the file, where writers put places, sizes and bounds of all values.
+    digest
+        Of the end of the file, where writers put places, sizes and bounds of all values, and of
+        some places among the values.
     """
 
     path: Path
     groups: tuple[int, ...]
     types: dict[str, Any]
-    end: str
+    digest: str
 
 
 def find_files(paths: Paths) -> list[Path]:
@@ -110,15 +113,29 @@ def inspect(path: Path, names: Iterable[str]) -> ParquetFile:
         schema, metadata = file.schema_arrow, file.metadata
         types = {name: _number_type(path, schema, name) for name in names}
         groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        end = _end(path, metadata.serialized_size)
-    return ParquetFile(path, tuple(groups), types, end)
+        digest = _digest(path, metadata.serialized_size + _MARK_BYTES)
+    return ParquetFile(path, tuple(groups), types, digest)
 
 
-def _end(path: Path, size: int) -> str:
-    """Return a digest of what a file says of its content."""
-    with open(path, "rb") as file:
-        file.seek(-(size + _MARK_BYTES), os.SEEK_END)
-        return hashlib.blake2b(file.read(), digest_size=16).hexdigest()
+def _digest(path: Path, end: int) -> str:
+    """Return a digest of the last bytes of a file, and of evenly spaced pieces of the others.
+
+    A small file is read whole.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        found = hashlib.blake2b(str(size).encode(), digest_size=16)
+        file.seek(max(0, size - end))
+        found.update(file.read(end))
+        data = max(0, size - end)
+        step = max(_PIECE_BYTES, data // _PIECES)
+        for place in range(0, data, step):
+            file.seek(place)
+            found.update(file.read(min(_PIECE_BYTES, data - place)))
+        # And the last values.
+        file.seek(max(0, data - _PIECE_BYTES))
+        found.update(file.read(min(_PIECE_BYTES, data)))
+    return found.hexdigest()
 
 
 def open_file(path: Path) -> Any:

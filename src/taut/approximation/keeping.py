@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from taut.approximation import Approximation
+from taut.approximation.fitted import Fitted
 
 NOTHING_FITTED = (
     "Nothing was fitted: Ctrl-C came before the first step, and the approximation is where the fit "
@@ -17,9 +17,7 @@ _NO_APPROXIMATION = "Nothing was fitted before it."
 
 
 @contextmanager
-def keeps_the_fit(
-    approx: Approximation, kind: type[BaseException] = BaseException
-) -> Iterator[None]:
+def keeps_the_fit(approx: Fitted, kind: type[BaseException] = BaseException) -> Iterator[None]:
     """Let every exception of a kind that is raised inside carry the approximation, and say so."""
     try:
         yield
@@ -27,7 +25,7 @@ def keeps_the_fit(
         # Classes with slots take no attribute.
         with suppress(AttributeError):
             error.approx = approx  # pyright: ignore[reportAttributeAccessIssue]
-            _note(error, _NOTHING if approx.stopped is None else _NOTE)
+            _note(error, _NOTHING if approx.record.stopped is None else _NOTE)
         raise
 
 

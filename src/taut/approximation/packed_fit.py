@@ -8,12 +8,13 @@ from typing import Any
 import cloudpickle
 import jax
 
-from taut.approximation import Approximation
+from taut.approximation.contents import Contents
+from taut.approximation.fitted import Fitted
 from taut.errors import StorageError
 from taut.frontend import AbstractSource
 
 
-def packed(approx: Approximation, fit: Any) -> bytes:
+def packed(approx: Fitted, fit: Any) -> bytes:
     """Pickle a fit, in which its model, what belongs to that, and the approximation are named.
 
     Raises
@@ -32,13 +33,25 @@ def packed(approx: Approximation, fit: Any) -> bytes:
         ) from error
 
 
-def unpacked(source: AbstractSource, content: bytes) -> tuple[Approximation, Any]:
-    """Return the approximation and the fit, of the model that is given."""
+def unpacked[AnyFitted](
+    source: AbstractSource,
+    content: bytes,
+    of_contents: Callable[[AbstractSource, Contents], AnyFitted],
+) -> tuple[AnyFitted, Any]:
+    """Return the approximation and the fit, of the model that is given.
+
+    Parameters
+    ----------
+    source, content
+        The model, and what `packed` returned.
+    of_contents
+        Makes the approximation.
+    """
     names = {name: thing for thing, name in _named(source)}
     # Arrays of 64 bits would come back as 32, where JAX is not told otherwise.
     with jax.enable_x64(True):
         contents, fit = pickle.loads(content)
-        approx = Approximation.of_contents(source, _loaded(contents, names.__getitem__))
+        approx = of_contents(source, _loaded(contents, names.__getitem__))
         return approx, _loaded(fit, {**names, ("approx", ""): approx}.__getitem__)
 
 

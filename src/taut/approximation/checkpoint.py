@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 from jaxtyping import PyTree
 
-from taut.approximation import codec
+from taut.approximation.stored_classes import codec
 from taut.arguments import is_positive
 from taut.callbacks import AbstractObserver
 from taut.engine import CallLog
