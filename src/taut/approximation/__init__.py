@@ -10,6 +10,7 @@ from taut.approximation.constructors import FullRank as FullRank
 from taut.approximation.constructors import MeanField as MeanField
 from taut.approximation.constructors import sample_approx as sample_approx
 from taut.approximation.datatree import label_draws as label_draws
+from taut.approximation.draws import unconstrained_draws as unconstrained_draws
 from taut.approximation.fixed_draws import is_gaussian as is_gaussian
 from taut.approximation.groups import Group as Group
 from taut.approximation.groups import assemble as assemble

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from taut.tables import Rows, as_html, as_text
 from taut.target import Labels, Space
@@ -54,6 +54,8 @@ class Calibration:
         One data set a row.
     space, labels
         Name the elements.
+    trusted
+        Which fits are to be trusted, where they have been judged.
 
     References
     ----------
@@ -61,9 +63,14 @@ class Calibration:
     """
 
     def __init__(
-        self, values: Float[np.ndarray, "datasets dim"], space: Space, labels: Labels
+        self,
+        values: Float[np.ndarray, "datasets dim"],
+        space: Space,
+        labels: Labels,
+        trusted: Bool[np.ndarray, " datasets"] | None = None,
     ) -> None:
         self._values, self._space, self._labels = values, space, labels
+        self.trusted = trusted
 
     @cached_property
     def probabilities(self) -> "xr.Dataset":
@@ -119,6 +126,8 @@ class Calibration:
     def __repr__(self) -> str:
         bad = {n for checks in (self.bias, self.spread) for n, c in checks.items() if not c.passed}
         verdict = f"{len(bad)} wrong" if bad else "none wrong"
+        if self.trusted is not None:
+            verdict += f"; {self.trusted.sum()} fits trusted"
         return (
             f"<Calibration of {self._space.dim} elements by {len(self._values)} data sets: "
             f"{verdict}>"

@@ -14,6 +14,7 @@ from taut import seed
 from taut.approximation import Group, assemble, is_gaussian
 from taut.arguments import as_number, as_positive
 from taut.batches import AllRows
+from taut.calibration.by_fits import by_fits
 from taut.calibration.probabilities import Calibration
 from taut.descent import Descent, all_finite
 from taut.engine import map_draws
@@ -32,11 +33,13 @@ def vsbc(
     model: Any = None,
     datasets: int = 200,
     *,
+    method: str | None = None,
     vfam: str = "mean_field",
     steps: int = 2000,
     learning_rate: float = 0.05,
     obj_n_mc: int = 5,
     random_seed: Any = None,
+    **how: Any,
 ) -> Calibration:
     r"""Check a kind of fit on data sets whose parameters are known.
 
@@ -47,8 +50,8 @@ def vsbc(
     space. Were each q the posterior, :math:`p_{ij}` would be uniform. Where q is biased its
     distribution is not symmetric around a half; where q is too narrow it is heaped at both ends.
 
-    All data sets are fitted by one compiled program, each with the same number of steps of ADVI,
-    path gradients, and Adam whose rate falls along a cosine. It is the model with this prior and
+    Without a `method` all data sets are fitted by one compiled program, each with the same number
+    of steps of ADVI, path gradients, and Adam whose rate falls along a cosine. It is the model with this prior and
     this many rows that is checked, not the fit to the data at hand: k-hat
     (`taut.diagnose.psis`) says something of that one.
 
@@ -59,6 +62,10 @@ def vsbc(
         rows a data set has.
     datasets
         How many, at least 10.
+    method
+        A method of `taut.fit`, such as ``"auto"`` or ``"marginal"``: each data set is fitted on its
+        own, by programs that all share, and :math:`p_{ij}` is counted in 1000 draws. The arguments
+        below are those of the fits without one.
     vfam
         ``"mean_field"``, ``"full_rank"`` or ``"low_rank"``.
     steps
@@ -70,6 +77,8 @@ def vsbc(
         as many fits.
     random_seed
         Decides parameters, data and fits.
+    **how
+        Further arguments of `taut.fit`, with a `method`.
 
     Returns
     -------
@@ -107,6 +116,10 @@ def vsbc(
     if datasets < _FEWEST:
         raise ArgumentError(f"datasets must be at least {_FEWEST}, got {datasets}.")
     number, source = seed.entropy(random_seed), as_source(model)
+    if method is not None:
+        return by_fits(source, datasets, number, {"method": method, **how})
+    if how:
+        raise ArgumentError(f"{', '.join(sorted(how))}: arguments of a method, and none was given.")
     simulated = source.simulations(datasets, int(seed.key_words(number, seed.DATASETS)[0]))
     target = simulated.target
     if not isinstance(target.batches, AllRows):
@@ -116,9 +129,9 @@ def vsbc(
     if not is_gaussian(family):
         raise ArgumentError(f'vfam must be a Gaussian family, such as "mean_field", got {vfam!r}.')
     rate = _cosine(learning_rate, steps)
-    method = Descent(ELBO(obj_n_mc, estimator=path), adam(learning_rate=rate))
+    stepping = Descent(ELBO(obj_n_mc, estimator=path), adam(learning_rate=rate))
     words = seed.key_words(number, seed.STEPS)
-    mean, std = _fit(simulated, method, family, words, steps)
+    mean, std = _fit(simulated, stepping, family, words, steps)
     probabilities = scipy.stats.norm.cdf((simulated.truths - mean) / std)
     return Calibration(probabilities, target.space, target.labels)
 

@@ -1,6 +1,6 @@
 """The source of a saved fit that was loaded without its model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -73,6 +73,9 @@ class AbsentModel(AbstractSource):
         _needs_model()
 
     def simulations(self, datasets: int, random_seed: int) -> Simulations:
+        _needs_model()
+
+    def simulated(self, datasets: int, random_seed: int) -> tuple[np.ndarray, Iterator[Any]]:
         _needs_model()
 
     def histogram(self, trace: Any) -> np.ndarray:

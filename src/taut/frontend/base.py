@@ -1,7 +1,7 @@
 """What a fit needs to know of the model behind a target."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,6 +81,13 @@ class AbstractSource(ABC):
     @abstractmethod
     def simulations(self, datasets: int, random_seed: int) -> Simulations:
         """Draw data sets from the model, with the parameters each comes from."""
+
+    @abstractmethod
+    def simulated(self, datasets: int, random_seed: int) -> tuple[np.ndarray, Iterator[Any]]:
+        """Draw data sets, and return the parameters of each, one a row, and a model observing each.
+
+        The data sets are those of `simulations`.
+        """
 
     @abstractmethod
     def histogram(self, trace: Any) -> np.ndarray:

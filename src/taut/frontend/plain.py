@@ -1,6 +1,6 @@
 """A target that was written by hand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,6 +12,8 @@ from taut.frontend.base import AbstractSource
 from taut.frontend.matching import nearest
 from taut.frontend.portable import Portable, portable
 from taut.target import Batching, Description, Factors, Simulations, Space, StepData, Target
+
+_DRAWS_NOTHING = "A target that was written by hand draws no data. Simulation needs a pymc.Model."
 
 
 class PlainSource(AbstractSource):
@@ -61,9 +63,10 @@ class PlainSource(AbstractSource):
         return known_name(str(variable), {name: name for name in self._target.space.names})
 
     def simulations(self, datasets: int, random_seed: int) -> Simulations:
-        raise ArgumentError(
-            "A target that was written by hand draws no data. Simulation needs a pymc.Model."
-        )
+        raise ArgumentError(_DRAWS_NOTHING)
+
+    def simulated(self, datasets: int, random_seed: int) -> tuple[np.ndarray, Iterator[Any]]:
+        raise ArgumentError(_DRAWS_NOTHING)
 
     def histogram(self, trace: Any) -> np.ndarray:
         return np.atleast_2d(np.asarray(trace, self._target.dtype))

@@ -1,11 +1,12 @@
 """Data sets drawn from a model, and where they enter its density."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor
+from pymc.model.fgraph import clone_model
 
 from taut.errors import ModelError
 from taut.frontend.pymc.graph import transforms_of
@@ -63,6 +64,35 @@ def as_inputs(model: Any, drawn: Sequence[np.ndarray]) -> tuple[dict[Any, Any], 
         shared.append(pytensor.shared(first, name=rv.name))
         replacements[old] = shared[-1] if old.type.ndim else shared[-1][0]
     return replacements, shared
+
+
+def observing_each(model: Any, drawn: Sequence[np.ndarray]) -> Iterator[Any]:
+    """Yield a model that observes one data set after another, built once.
+
+    Parameters
+    ----------
+    model
+        The model, which stays as it is.
+    drawn
+        What each observed variable observes, data sets along the first axis.
+    """
+    clone = clone_model(model)
+    shared = [
+        _observe(clone, rv, values[0]) for rv, values in zip(clone.observed_RVs, drawn, strict=True)
+    ]
+    for one in zip(*drawn, strict=True):
+        for variable, value in zip(shared, one, strict=True):
+            variable.set_value(np.asarray(value, variable.type.dtype))
+        yield clone
+
+
+def _observe(model: Any, rv: Any, value: np.ndarray) -> Any:
+    """Put a shared variable in the place of what a variable observes."""
+    old = model.rvs_to_values[rv]
+    new = pytensor.shared(np.asarray(value, old.type.dtype), name=old.name)
+    del model.values_to_rvs[old]
+    model.rvs_to_values[rv], model.values_to_rvs[new] = new, rv
+    return new
 
 
 def _unconstrained(model: Any, rv: Any) -> Any:

@@ -1,7 +1,7 @@
 """A PyMC model, seen from inference."""
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,7 +39,7 @@ from taut.frontend.pymc.rows import (
     scale,
     whole,
 )
-from taut.frontend.pymc.simulate import as_inputs, draw_jointly
+from taut.frontend.pymc.simulate import as_inputs, draw_jointly, observing_each
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.target import (
     Batching,
@@ -168,7 +168,6 @@ class PyMCSource(AbstractSource):
         lifted, _ = self._lifted(built, replacements)
         if not lifted.reads_inputs:
             raise ModelError("Data sets can be fitted at once only where JAX evaluates the model.")
-        rows = [whole.space.ravel({k: v[i] for k, v in truths.items()}) for i in range(datasets)]
         arrays = zip(drawn, shared, strict=True)
         return Simulations(
             target,
@@ -176,8 +175,13 @@ class PyMCSource(AbstractSource):
             tuple(
                 v.reshape(datasets, *(v.shape[1:] or (1,))).astype(one.dtype) for v, one in arrays
             ),
-            np.array(rows),
+            _rows_of(truths, whole.space, datasets),
         )
+
+    def simulated(self, datasets: int, random_seed: int) -> tuple[np.ndarray, Iterator[Any]]:
+        truths, drawn = draw_jointly(self.model, datasets, random_seed)
+        rows = _rows_of(truths, self._built().space(), datasets)
+        return rows, observing_each(self.model, drawn)
 
     def start(self, values: Mapping[str, Any] | None, seed: int) -> np.ndarray:
         built = self._built()
@@ -253,6 +257,11 @@ class PyMCSource(AbstractSource):
         if built is None or not built.serves(parts):
             built = _BUILT[self.model] = _build(self.model, parts)
         return built
+
+
+def _rows_of(values: Mapping[str, np.ndarray], space: Space, count: int) -> np.ndarray:
+    """Lay values of variables out as flat vectors, one a row."""
+    return np.array([space.ravel({k: v[i] for k, v in values.items()}) for i in range(count)])
 
 
 @dataclass(eq=False)
