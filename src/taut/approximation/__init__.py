@@ -11,6 +11,7 @@ from taut.approximation.groups import Group as Group
 from taut.approximation.groups import assemble as assemble
 from taut.approximation.loading import check_model as check_model
 from taut.approximation.loading import load as load
+from taut.approximation.of_many import stacked_draws as stacked_draws
 from taut.approximation.stored_classes import codec as codec
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "label_draws",
     "load",
     "sample_approx",
+    "stacked_draws",
 ]
