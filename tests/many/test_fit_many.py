@@ -12,6 +12,7 @@ import xarray as xr
 
 import taut
 from many.models import line, mean, posterior_of_mean, rows_of
+from taut.diagnose import Outcome
 from taut.errors import ArgumentError, DataSetError, NotFittedError
 from taut.frontend import as_source
 from taut.many.seeds import seed_of
@@ -24,8 +25,9 @@ def fit(model: Any, datasets: Any, **how: Any) -> taut.ManyFits:
 
 
 @cache
-def of_means() -> taut.ManyFits:
-    return fit(mean(), {key: {"y_obs": np.array(y)} for key, y in SETS.items()})
+def of_means(together: bool = False) -> taut.ManyFits:
+    sets = {key: {"y_obs": np.array(y)} for key, y in SETS.items()}
+    return fit(mean(), sets, together=together)
 
 
 def moments(many: taut.ManyFits, key: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -35,18 +37,22 @@ def moments(many: taut.ManyFits, key: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("key", SETS)
-def test_each_is_the_posterior_of_its_own_data(key: str) -> None:
-    known = posterior_of_mean(SETS[key])
-    assert np.allclose(moments(of_means(), key), known, rtol=0.01, atol=0.01)
-    assert of_means().trusted.sel(key=key)
+@pytest.mark.parametrize("together", [False, True])
+def test_each_is_the_posterior_of_its_own_data(key: str, together: bool) -> None:
+    """Draws of a mean are 2 000; its error is then under 0.1 sd, four of its standard errors."""
+    known, many = posterior_of_mean(SETS[key]), of_means(together)
+    assert many.trusted.sel(key=key)
+    atol = 0.1 * known[1] if together else 0.01
+    assert np.allclose(moments(many, key), known, rtol=0.01, atol=atol)
 
 
-def test_results_do_not_depend_on_order_or_on_other_data_sets() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_results_do_not_depend_on_order_or_on_other_data_sets(together: bool) -> None:
     sets = {key: {"y_obs": np.array(y)} for key, y in reversed(SETS.items())}
-    turned = fit(mean(), sets | {"more": {"y_obs": np.ones(100)}})
+    turned = fit(mean(), sets | {"more": {"y_obs": np.ones(100)}}, together=together)
     assert list(turned) == ["c", "b", "a", "more"]
     for key in SETS:
-        assert np.allclose(moments(turned, key), moments(of_means(), key), rtol=1e-10)
+        assert np.allclose(moments(turned, key), moments(of_means(together), key), rtol=1e-8)
 
 
 def test_one_is_what_a_fit_of_it_alone_gives() -> None:
@@ -61,7 +67,34 @@ def test_one_is_what_a_fit_of_it_alone_gives() -> None:
         assert np.allclose(again.std_data[name], alone.std_data[name], rtol=0.03)
 
 
-def test_a_bad_data_set_spoils_only_its_own_result() -> None:
+def test_side_by_side_they_come_out_as_one_by_one() -> None:
+    """Each is right to within some standard errors of 2 000 draws."""
+    sets = {seed: rows_of(seed, 15 + 10 * seed) for seed in range(6)}
+    alone, beside = (fit(line(), sets, together=together) for together in (False, True))
+    assert bool(beside.trusted.all())
+    for key in sets:
+        one, other = alone[key], beside[key]
+        assert isinstance(one, taut.Approximation)
+        assert isinstance(other, taut.Approximation)
+        assert other.journal.outcome is Outcome.RESAMPLED
+        for name in ("level", "slope"):
+            away = np.abs(other.mean_data[name] - one.mean_data[name]) / one.std_data[name]
+            assert float(away.max()) < 0.12
+            assert np.allclose(other.std_data[name], one.std_data[name], rtol=0.12)
+
+
+def test_what_does_not_settle_side_by_side_is_fitted_alone(monkeypatch: Any) -> None:
+    from taut.many import side_by_side
+
+    monkeypatch.setattr(side_by_side, "judged", lambda member: (None, None))
+    many = fit(line(), [rows_of(1, 20)], together=True)
+    assert isinstance(many[0], taut.Approximation)
+    assert many[0].journal.outcome is not Outcome.RESAMPLED
+    assert bool(many.trusted.all())
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_bad_data_set_spoils_only_its_own_result(together: bool) -> None:
     good = rows_of(1, 25)
     sets = {
         "good": good,
@@ -76,7 +109,7 @@ def test_a_bad_data_set_spoils_only_its_own_result() -> None:
         "none": None,
     }
     with pytest.warns(UserWarning, match="0 are not trusted and 9 failed"):
-        many = fit(line(), sets)
+        many = fit(line(), sets, together=together)
     assert list(many.fitted) == ["good"]
     assert many.trusted.to_series().to_dict() == {key: key == "good" for key in sets}
     words = {key: str(error) for key, error in many.errors.items()}
@@ -94,15 +127,17 @@ def test_a_bad_data_set_spoils_only_its_own_result() -> None:
     assert "<td>" in many._repr_html_()
 
 
-def test_programs_are_as_many_for_two_data_sets_as_for_twenty() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_programs_are_as_many_for_few_data_sets_as_for_many(together: bool) -> None:
     def compiled(counts: range) -> int:
         programs = as_source(mean()).target().programs
         before = programs.count
-        fit(mean(), {count: {"y": np.linspace(-1.0, 2.0, count)} for count in counts})
+        sets = {count: {"y": np.linspace(-1.0, 2.0, count)} for count in counts}
+        fit(mean(), sets, together=together)
         return programs.count - before
 
-    compiled(range(62, 66))
-    assert compiled(range(45, 65)) == 0
+    compiled(range(127, 131))
+    assert compiled(range(115, 140)) == 0
 
 
 def test_tables_and_datasets_are_taken_apart_by_a_name() -> None:
@@ -161,23 +196,23 @@ def test_fits_outlive_their_process() -> None:
     assert np.array_equal(moments(again, "a"), moments(of_means(), "a"))
 
 
-def test_ctrl_c_returns_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    from taut.many import fitting
+@pytest.mark.parametrize("together", [False, True])
+def test_ctrl_c_returns_what_is_done(monkeypatch: pytest.MonkeyPatch, together: bool) -> None:
+    """Alone, it comes in the second fit; side by side, when the second of one call is judged."""
+    from taut.many import fitting, side_by_side
 
-    given = fitting.by_key
+    module, name = (side_by_side, "judged") if together else (fitting, "fit")
+    given, calls = getattr(module, name), []
 
-    def pressed(*args: Any) -> Any:
-        sets = given(*args)
-        sets["b"] = Pressing(sets["b"])
-        return sets
-
-    class Pressing(dict[str, Any]):
-        def items(self) -> Any:
+    def pressed(*args: Any, **how: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 2:
             os.kill(os.getpid(), signal.SIGINT)
-            return super().items()
+        return given(*args, **how)
 
-    monkeypatch.setattr(fitting, "by_key", pressed)
-    many = fit(mean(), {key: {"y_obs": np.array(y)} for key, y in SETS.items()})
+    monkeypatch.setattr(module, name, pressed)
+    sets = {key: {"y_obs": np.array(y)} for key, y in SETS.items()}
+    many = fit(mean(), sets, together=together)
     assert list(many) == ["a"]
     assert many.waiting == ("b", "c")
     assert "2 not begun" in repr(many)
@@ -207,6 +242,7 @@ def test_where_nothing_is_fitted_there_are_no_draws() -> None:
         ([{"y": [1.0]}], {"callbacks": []}, "does not take callbacks"),
         ([{"y": [1.0]}], {"method": "nuts"}, "no method 'nuts'"),
         ([{"y": [1.0]}], {"rows": {"z": 0}}, "rows names 'z'"),
+        ([{"y": [1.0]}], {"method": "laplace", "together": True}, "Leave together out"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(datasets: Any, how: Any, words: str) -> None:

@@ -52,12 +52,14 @@ class ManyFits(Mapping[Hashable, Approximation | Exception]):
     ...     y_obs = pm.Data("y_obs", np.zeros(3))
     ...     mu = pm.Normal("mu", 0.0, 10.0)
     ...     y = pm.Normal("y", mu, 1.0, observed=y_obs)
-    >>> sets = {"a": {"y_obs": np.array([1.0, 2.0])}, "b": {"y_obs": np.array([np.nan])}}
+    >>> sets = {"a": {"y_obs": np.array([1.0, 2.0])}, "b": {"y_obs": np.array([7.0])}}
     >>> many = taut.fit_many(model, sets, random_seed=1, progressbar=False)
-    >>> print(many.errors["b"])
-    'y_obs' is nan in 1 of 1 rows (0): leave these rows out.
-    >>> many.trusted.sel(key="a").item()
-    True
+    >>> many.trusted.sel(key="a").item(), many.errors
+    (True, {})
+    >>> print(many.summary(random_seed=1)["mean"].round(1).loc["b"])
+    element
+    mu    7.0
+    Name: mean, dtype: float64
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from taut.target import Labels, Target
 
 # Rows of the shortest of the lengths to which data sets are filled up; each other is twice the one
 # before.
-_SHORTEST = 64
+_SHORTEST = 128
 # Points at which filled-up rows are compared with the model as it is written, how far these are
 # from the start, and how near they come where the density is not finite.
 _POINTS, _REACH, _TRIES = 2, 0.3, 8
