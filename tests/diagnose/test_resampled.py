@@ -20,7 +20,7 @@ def resampled(**changes: float) -> Resampled:
 @pytest.mark.parametrize(
     ("inside", "outside", "criterion"),
     [
-        ({"khat": 0.69}, {"khat": 0.71}, "khat"),
+        ({"khat": 0.49}, {"khat": 0.51}, "khat"),
         ({"noise": 300**-0.5 * 0.99}, {"noise": 300**-0.5 * 1.01}, "effective"),
         ({"log_std_noise": 300**-0.5 * 0.99}, {"log_std_noise": 300**-0.5 * 1.01},
          "effective_spread"),
