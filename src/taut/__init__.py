@@ -20,6 +20,8 @@ from taut.engine import set_cache_directory as set_cache_directory
 from taut.fit import fit as fit
 from taut.frontend import Minibatch as Minibatch
 from taut.frontend import as_target as as_target
+from taut.many import ManyFits as ManyFits
+from taut.many import fit_many as fit_many
 from taut.method import Inference as Inference
 from taut.method import registry as _registry
 from taut.method import resume as resume
@@ -56,6 +58,7 @@ __all__ = [
     "Group",
     "Inference",
     "IterableRows",
+    "ManyFits",
     "MeanField",
     "Minibatch",
     "Optimizer",
@@ -75,6 +78,7 @@ __all__ = [
     "errors",
     "family",
     "fit",
+    "fit_many",
     "load",
     "momentum",
     "nesterov_momentum",

@@ -9,6 +9,7 @@ TautError
 │   ├── GroupError           groups that do not make one approximation (also a TypeError)
 │   └── MethodError      an unknown method (also a KeyError and a TypeError)
 ├── RowsError            rows of data can not be read, or are not what was declared
+├── DataSetError         one of many data sets does not fit the model
 ├── OptimizerError       what was given is no optimizer (also a TypeError and a ValueError)
 ├── NotFiniteError       a density is not a number (also a FloatingPointError)
 ├── ForkError            a fit in a process that was forked after JAX started (also RuntimeError)
@@ -71,6 +72,10 @@ class GroupError(ArgumentError, TypeError):
 
 class RowsError(TautError, ValueError):
     """Rows of data can not be read, or are not what they were declared to be."""
+
+
+class DataSetError(TautError, ValueError):
+    """One of many data sets does not fit the model."""
 
 
 class OptimizerError(TautError, TypeError, ValueError):

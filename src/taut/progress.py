@@ -190,6 +190,54 @@ class RichProgress(AbstractProgress):
         self._screen.show(self._bar)
 
 
+class CountedProgress:
+    """A bar for many fits, or none.
+
+    Parameters
+    ----------
+    total
+        How many there are.
+    shown
+        Whether there is a bar.
+    console
+        Where it is drawn; by default standard output.
+    """
+
+    def __init__(self, total: int, *, shown: bool, console: Console | None = None) -> None:
+        self._total, self._shown, self._last = total, shown, -np.inf
+        if not shown:
+            return
+        console = console or Console()
+        self._screen = NotebookScreen() if console.is_jupyter else TerminalScreen(console)
+        self._bar = Progress(
+            TextColumn("Fitting"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed} of {task.total}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._screen.console,
+            auto_refresh=False,
+        )
+        self._task: TaskID = self._bar.add_task("", total=total, note="")
+        self._screen.begin(self._bar)
+
+    def update(self, done: int, note: str = "") -> None:
+        """So many are done."""
+        now = time.perf_counter()
+        if self._shown and now - self._last >= _SECONDS_BETWEEN_UPDATES:
+            self._last = now
+            self._bar.update(self._task, completed=done, note=note)
+            self._screen.show(self._bar)
+
+    def finish(self, done: int, line: str) -> None:
+        """The fits have ended."""
+        if self._shown:
+            self._bar.update(self._task, completed=done, note="")
+            self._screen.end(self._bar, line)
+        else:
+            _LOGGER.info(line)
+
+
 def average(losses: np.ndarray) -> float:
     """Average the finite ones among the last losses."""
     window = losses[-_WINDOW:]

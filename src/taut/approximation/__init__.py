@@ -9,8 +9,8 @@ from taut.approximation.constructors import Empirical as Empirical
 from taut.approximation.constructors import FullRank as FullRank
 from taut.approximation.constructors import MeanField as MeanField
 from taut.approximation.constructors import sample_approx as sample_approx
+from taut.approximation.contents import Contents as Contents
 from taut.approximation.datatree import label_draws as label_draws
-from taut.approximation.draws import unconstrained_draws as unconstrained_draws
 from taut.approximation.fixed_draws import is_gaussian as is_gaussian
 from taut.approximation.groups import Group as Group
 from taut.approximation.groups import assemble as assemble
@@ -20,10 +20,12 @@ from taut.approximation.keeping import keeps_the_fit as keeps_the_fit
 from taut.approximation.keeping import says_nothing_is_fitted as says_nothing_is_fitted
 from taut.approximation.loading import check_model as check_model
 from taut.approximation.loading import load as load
+from taut.approximation.of_many import stacked_draws as stacked_draws
 from taut.approximation.packed_fit import of_model as of_model
 from taut.approximation.packed_fit import packed as packed
 from taut.approximation.packed_fit import unpacked as unpacked
 from taut.approximation.packed_fit import with_model as with_model
+from taut.approximation.record import Record as Record
 from taut.approximation.repairing import RepairCall as RepairCall
 from taut.approximation.stored_classes import codec as codec
 
@@ -31,12 +33,14 @@ __all__ = [
     "NOTHING_FITTED",
     "Approximation",
     "Checkpoint",
+    "Contents",
     "Empirical",
     "Found",
     "FullRank",
     "Group",
     "Keeping",
     "MeanField",
+    "Record",
     "RepairCall",
     "as_checkpoint",
     "assemble",
@@ -51,6 +55,7 @@ __all__ = [
     "packed",
     "sample_approx",
     "says_nothing_is_fitted",
+    "stacked_draws",
     "unpacked",
     "with_model",
 ]

@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 from taut import seed
-from taut.approximation import unconstrained_draws
+from taut.approximation import Approximation
 from taut.calibration.probabilities import Calibration
 from taut.errors import silent
 from taut.fit import fit
 from taut.frontend import AbstractSource
+from taut.target import Space
 
 # Draws of each fit, of which those below the truth are counted.
 _DRAWS = 1000
@@ -34,16 +35,22 @@ def by_fits(
         Arguments of `taut.fit`.
     """
     truths, models = source.simulated(datasets, int(seed.key_words(number, seed.DATASETS)[0]))
-    values = np.empty(truths.shape)
-    trusted = np.empty(datasets, bool)
+    values, trusted, target = np.empty(truths.shape), np.empty(datasets, bool), source.target()
     for i, (truth, model) in enumerate(zip(truths, models, strict=True)):
         own = seed.key_words(number, seed.STEPS, i).tolist()
         with silent():
             approx = fit(model=model, progressbar=False, random_seed=own, **how)
-            values[i] = _below(unconstrained_draws(approx, _DRAWS, own), truth)
+            values[i] = _below(_draws_of(approx, own, target.space), truth)
         trusted[i] = approx.trusted
-    target = source.target()
     return Calibration(values, target.space, target.labels, trusted)
+
+
+def _draws_of(
+    approx: Approximation, random_seed: Any, space: Space
+) -> Float[np.ndarray, "draws dim"]:
+    """Draw flat vectors as the model lays them out: one that was cloned has another order."""
+    drawn = approx.sample_dict_fn(_DRAWS, random_seed=random_seed)
+    return np.concatenate([drawn[name].reshape(_DRAWS, -1) for name in space.names], axis=1)
 
 
 def _below(

@@ -51,8 +51,8 @@ def vsbc(
     distribution is not symmetric around a half; where q is too narrow it is heaped at both ends.
 
     Without a `method` all data sets are fitted by one compiled program, each with the same number
-    of steps of ADVI, path gradients, and Adam whose rate falls along a cosine. It is the model with this prior and
-    this many rows that is checked, not the fit to the data at hand: k-hat
+    of steps of ADVI, path gradients, and Adam whose rate falls along a cosine. It is the model with
+    this prior and this many rows that is checked, not the fit to the data at hand: k-hat
     (`taut.diagnose.psis`) says something of that one.
 
     Parameters

@@ -1,7 +1,7 @@
 """What the gradients at draws of chains say of their mean and spread."""
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import Float
@@ -145,11 +145,13 @@ class Tally:
     def add(self, x: Points, slopes: Points) -> None:
         """Count in a draw of each chain."""
         with np.errstate(all="ignore"):
-            product, square = x * slopes, x**2
-            terms = (slopes**2, product**2, square * product)
-            self._sums += [term.mean(axis=0) for term in terms]
-            self._each += (x, slopes, product, square)
-        self._times += 1
+            self.add_sums(1, *sums_of(x, slopes))
+
+    def add_sums(self, times: int, sums: Any, each: Any) -> None:
+        """Count in the sums over so many draws of each chain."""
+        self._sums += sums
+        self._each += each
+        self._times += times
 
     def said(self, coordinates: Coordinates) -> Said:
         """Compute how to move draws in these coordinates, and check whether to believe it."""
@@ -185,6 +187,14 @@ class Tally:
             by_slope = _finite((product - mean * slope) / (slopes - slope**2))
             by_product = _finite((both - square * product) / (products - product**2))
         return by_slope, by_product
+
+
+def sums_of(x: Any, slopes: Any) -> tuple[Any, Any]:
+    """Return what `Tally` adds up of a draw of each chain, for arrays of NumPy and of JAX."""
+    xp = x.__array_namespace__()
+    product, square = x * slopes, x**2
+    terms = (slopes**2, product**2, square * product)
+    return xp.stack([term.mean(axis=0) for term in terms]), xp.stack([x, slopes, product, square])
 
 
 def _finite(coefficient: Each) -> Each:

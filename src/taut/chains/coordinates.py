@@ -62,7 +62,9 @@ class Linear(Coordinates):
 
     def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
         """Return the children of the pytree."""
-        return (self.normal, np.float64(self._log_det)), None
+        log_det = self._log_det
+        # What programs are given is an array; what they trace stays as it is.
+        return (self.normal, np.float64(log_det) if isinstance(log_det, float) else log_det), None
 
     @classmethod
     def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "Linear":

@@ -63,6 +63,11 @@ class Conditioned(Coordinates):
         """Return the map that leaves every element as it is."""
         return cls(target, np.zeros(target.dim), np.zeros(target.dim), np.zeros(target.dim, bool))
 
+    @property
+    def target(self) -> Target:
+        """The density whose elements are meant."""
+        return self._target
+
     def push(self, x: Points) -> tuple[Points, Values]:
         z, log_det = self._call(_push, x)
         return z, log_det
@@ -150,14 +155,34 @@ def conditioned(gradients: AbstractGradients, z: Points) -> Conditioned | None:
         return None
     slopes, dim = gradients(z)[1], z.shape[1]
     coordinates = Conditioned(gradients.target, np.zeros(dim), np.zeros(dim))
-    mean, std = coordinates.prior(z)
     # Of elements above others, what the data say depends on how far these move along.
     for _ in conditionals.levels:
-        x = coordinates.whiten(z)
         with np.errstate(all="ignore"):
-            by_data = coordinates.pull(x, slopes) / coordinates.place(z)[1] + (z - mean) / std**2
-        coordinates = Conditioned(gradients.target, *_line(z, by_data, conditionals))
+            pulled = coordinates.pull(coordinates.whiten(z), slopes)
+            coordinates = relearnt(coordinates, z, pulled)
     return coordinates
+
+
+def relearnt(coordinates: Conditioned, z: Points, pulled: Points) -> Conditioned:
+    """Learn anew what data say of each element, from gradients in coordinates of before.
+
+    Parameters
+    ----------
+    coordinates
+        Those of before.
+    z
+        Draws; of NumPy, or traced by JAX.
+    pulled
+        Gradients there, in these coordinates, of the log density and the log determinant.
+    """
+    mean, std = coordinates.prior(z)
+    by_data = pulled / coordinates.place(z)[1] + (z - mean) / std**2
+    return Conditioned(coordinates.target, *_line(z, by_data, _conditionals(coordinates.target)))
+
+
+def _conditionals(target: Target) -> Conditionals:
+    assert target.conditionals is not None
+    return target.conditionals
 
 
 def _all_of(target: Target) -> Bool[np.ndarray, " dim"]:
@@ -167,11 +192,12 @@ def _all_of(target: Target) -> Bool[np.ndarray, " dim"]:
 
 def _line(z: Points, slopes: Points, conditionals: Conditionals) -> tuple[Each, Each]:
     """Fit slopes by lines that do not rise; 0 where they are not finite or no element is meant."""
-    mask = np.any(conditionals.masks(), axis=0) & np.isfinite(slopes).all(axis=0)
-    slopes = np.where(mask, slopes, 0.0)
+    xp = z.__array_namespace__()
+    mask = np.any(conditionals.masks(), axis=0) & xp.isfinite(slopes).all(axis=0)
+    slopes = xp.where(mask, slopes, 0.0)
     away = z - z.mean(axis=0)
-    fall = -(away * slopes).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
-    precision = np.where(mask, np.maximum(fall, 0.0), 0.0)
+    fall = -(away * slopes).sum(axis=0) / xp.maximum((away**2).sum(axis=0), 1e-300)
+    precision = xp.where(mask, xp.maximum(fall, 0.0), 0.0)
     return precision, slopes.mean(axis=0) + precision * z.mean(axis=0)
 
 

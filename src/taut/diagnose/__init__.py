@@ -29,6 +29,7 @@ from taut.diagnose.repair import growth as growth
 from taut.diagnose.report import HowItEnded as HowItEnded
 from taut.diagnose.report import Report as Report
 from taut.diagnose.report import report_on as report_on
+from taut.diagnose.resampled import Resampled as Resampled
 from taut.diagnose.shift import ChainCheck as ChainCheck
 from taut.diagnose.shift import Moments as Moments
 from taut.diagnose.shift import beyond_noise as beyond_noise
@@ -54,6 +55,7 @@ __all__ = [
     "Moments",
     "Outcome",
     "Report",
+    "Resampled",
     "Shifted",
     "Stage",
     "Verdict",

@@ -54,6 +54,9 @@ class Outcome(Enum):
         True, "log p and log q differ by a constant, nearly, and no start saw anything else"
     )
     WEIGHED = Verdict(True, "importance weights of its draws are even, and move no marginal")
+    RESAMPLED = Verdict(
+        True, "its draws are chosen by importance weights, and chains move none of their marginals"
+    )
     CHECKED = Verdict(True, "short chains from its draws move no marginal")
     INTEGRATED = Verdict(
         True,

@@ -2,6 +2,7 @@
 
 from taut.frontend.absent import AbsentModel as AbsentModel
 from taut.frontend.base import NOT_EVALUATED as NOT_EVALUATED
+from taut.frontend.base import AbstractDataSets as AbstractDataSets
 from taut.frontend.base import AbstractSource as AbstractSource
 from taut.frontend.matching import nearest as nearest
 from taut.frontend.minibatch import Minibatch as Minibatch
@@ -16,6 +17,7 @@ from taut.frontend.select import is_model as is_model
 __all__ = [
     "NOT_EVALUATED",
     "AbsentModel",
+    "AbstractDataSets",
     "AbstractSource",
     "Minibatch",
     "Portable",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from taut.errors import ArgumentError
-from taut.frontend.base import AbstractSource
+from taut.frontend.base import AbstractDataSets, AbstractSource
 from taut.frontend.inverse import Inverse
 from taut.frontend.portable import Portable, portable
 from taut.target import Batching, Description, Factors, Labels, Simulations, Space, StepData, Target
@@ -95,6 +95,12 @@ class AbsentModel(AbstractSource):
 
     def portable(self) -> Portable:
         return portable(self, _itself)
+
+    def data_sets(self, rows: Mapping[str, int] | None) -> AbstractDataSets:
+        _needs_model()
+
+    def in_model(self) -> "AbsentModel":
+        return self
 
 
 def _itself(source: AbsentModel) -> AbsentModel:

@@ -125,3 +125,58 @@ class AbstractSource(ABC):
         StorageError
             The model can not be pickled.
         """
+
+    @abstractmethod
+    def data_sets(self, rows: Mapping[str, int] | None) -> "AbstractDataSets":
+        """Return what makes a source of each of many data sets.
+
+        Parameters
+        ----------
+        rows
+            Which data have rows, and along which axis; `None` for those that are found.
+
+        Raises
+        ------
+        ModelError
+            The model can not be written for data sets of different lengths.
+        """
+
+    @abstractmethod
+    def in_model(self) -> "AbstractSource":
+        """Put the data of one of many data sets into the model, and return that; itself if it is.
+
+        Raises
+        ------
+        ArgumentError
+            They can not be put there.
+        """
+
+
+class AbstractDataSets(ABC):
+    """Makes a source of each data set of a model; all of them share what is compiled.
+
+    Attributes
+    ----------
+    names
+        The data that a data set may give.
+    left_out
+        Deterministic variables that draws are without, since they have a value for each row.
+    """
+
+    names: frozenset[str]
+    left_out: tuple[str, ...]
+
+    @abstractmethod
+    def one(self, values: Mapping[str, Any]) -> AbstractSource:
+        """Return the model with one data set.
+
+        Parameters
+        ----------
+        values
+            Arrays by the names of the model's data; what is not given stays as the model has it.
+
+        Raises
+        ------
+        DataSetError
+            The model has no such data, or they do not fit.
+        """

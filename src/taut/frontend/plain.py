@@ -8,7 +8,7 @@ import numpy as np
 
 from taut.batches import ConstantFeed
 from taut.errors import ArgumentError, GroupError, StartError
-from taut.frontend.base import AbstractSource
+from taut.frontend.base import AbstractDataSets, AbstractSource
 from taut.frontend.matching import nearest
 from taut.frontend.portable import Portable, portable
 from taut.target import Batching, Description, Factors, Simulations, Space, StepData, Target
@@ -89,6 +89,15 @@ class PlainSource(AbstractSource):
 
     def portable(self) -> Portable:
         return portable(self._target, PlainSource)
+
+    def data_sets(self, rows: Mapping[str, int] | None) -> AbstractDataSets:
+        raise ArgumentError(
+            "A target that was written by hand has no data with names. Make a target of each data "
+            "set with the same functions and programs, and fit them with taut.fit one by one."
+        )
+
+    def in_model(self) -> "PlainSource":
+        return self
 
 
 def known_name(name: str, known: Mapping[str, str]) -> str:

@@ -9,7 +9,12 @@ from taut.target import Target
 
 
 def as_source(model: Any = None) -> AbstractSource:
-    """Return the source for a PyMC model, the model on the context, or a target."""
+    """Return the source for a PyMC model, the model on the context, or a target.
+
+    A source is returned as it is.
+    """
+    if isinstance(model, AbstractSource):
+        return model
     if isinstance(model, Target):
         return PlainSource(model)
     from taut.frontend.pymc import PyMCSource, find_model

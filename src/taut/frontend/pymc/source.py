@@ -14,8 +14,9 @@ from pymc.model.core import modelcontext
 from taut.batches import AllRows, ConstantFeed
 from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
-from taut.frontend import AbstractSource, Portable, known_name, portable
+from taut.frontend import AbstractDataSets, AbstractSource, Portable, known_name, portable
 from taut.frontend.pymc.as_matrix import histogram
+from taut.frontend.pymc.data_sets import PyMCDataSets
 from taut.frontend.pymc.describe import describe
 from taut.frontend.pymc.graph import check_total_sizes, circular_elements, read_model
 from taut.frontend.pymc.graph.discontinuities import discontinuities
@@ -39,6 +40,7 @@ from taut.frontend.pymc.rows import (
     scale,
     whole,
 )
+from taut.frontend.pymc.rows.padded_model import PaddedModel, kept_by
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly, observing_each
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.target import (
@@ -251,6 +253,23 @@ class PyMCSource(AbstractSource):
     def portable(self) -> Portable:
         return portable(self.model, PyMCSource)
 
+    def data_sets(self, rows: Mapping[str, int] | None) -> AbstractDataSets:
+        built = self._built()
+        if not isinstance(built.minibatches.batches(), AllRows):
+            raise ModelError(
+                "The model draws its own batches by pymc.Minibatch. Many data sets are fitted with "
+                "all of their rows: write the model without it."
+            )
+        kept = built.padded(
+            kept_by(self.model, rows),
+            lambda: PaddedModel.of(self.model, built.lifted.graph, self.target(), rows),
+            lambda found: found.lifted.is_current(),
+        )
+        return PyMCDataSets(self, self.model, kept, rows)
+
+    def in_model(self) -> "PyMCSource":
+        return self
+
     def _built(self) -> "_Built":
         built = _BUILT.get(self.model)
         parts = _parts(self.model)
@@ -278,6 +297,7 @@ class _Built:
     replaced: Kept[Any, tuple[LiftedModel, MinibatchRows]] = field(
         default_factory=lambda: Kept(_MOST)
     )
+    padded: Kept[Any, PaddedModel] = field(default_factory=lambda: Kept(_MOST))
     prior: Callable[[int, int], np.ndarray | None] | None = None
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None

@@ -1,0 +1,117 @@
+"""Fits of many data sets that advance together, in programs that are compiled once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from typing import Any
+
+import jax
+import numpy as np
+
+from taut.approximation import Approximation
+from taut.many.device import begin, go_on, go_on_in
+from taut.many.judged import judged
+from taut.many.member import Member
+
+# Data sets of one call.
+_TOGETHER = 16
+# Rounds from which coordinates are learnt.
+_LEARNING = 2
+# Rounds before each judgement: of which the first two learn, one more, and in coordinates of any
+# kind some of which the first is not counted.
+_ROUNDS = (_LEARNING + 1, 1, 3)
+
+Found = Iterator[tuple[Member, Approximation | None]]
+
+
+def side_by_side(members: Sequence[Member]) -> Found:
+    """Fit data sets together; `None` comes with those that are not trusted.
+
+    Chains of each are scattered around where paths from several starts end, and move for two
+    rounds from which coordinates are learnt. In these they move for one round more, Student's t is
+    drawn from, and its draws are weighed: weights and chains judge one another. Where they do not
+    agree chains go on, in coordinates that weights have chosen.
+
+    Parameters
+    ----------
+    members
+        Of one model.
+    """
+    for alike in _by_shape(members, lambda one: one.target):
+        yield from _of_one_shape(alike)
+
+
+def _of_one_shape(members: Sequence[Member]) -> Found:
+    waiting = list(members)
+    for left, rounds in zip(reversed(range(len(_ROUNDS))), _ROUNDS, strict=True):
+        goes_on = list[Member]()
+        for some in _in_calls(waiting):
+            _advance(some, rounds)
+            for one in some:
+                found, better = _judged(one)
+                if better is None or not left:
+                    yield one, found
+                    continue
+                goes_on.append(one)
+                if left == 1:
+                    one.bend(*better)
+        waiting = goes_on
+
+
+def _judged(member: Member) -> tuple[Approximation | None, Any]:
+    """Judge one; what numbers can not be computed with is left to a fit of its own."""
+    if not member.is_right:
+        return None, None
+    try:
+        return judged(member)
+    except (np.linalg.LinAlgError, ValueError):
+        return None, None
+
+
+def _in_calls(members: Sequence[Member]) -> Iterator[tuple[Member, ...]]:
+    """Cut data sets into those of one call, which have coordinates of one kind."""
+    for alike in _by_shape(members, lambda one: one.state):
+        yield from batched(alike, _TOGETHER)
+
+
+def _advance(members: Sequence[Member], rounds: int) -> None:
+    """Let the chains of some data sets make so many rounds."""
+    # The last one fills the call up.
+    filled = [*members, *[members[-1]] * (_TOGETHER - len(members))]
+    targets = _stacked([member.target for member in filled])
+    words = _stacked([member.words for member in filled])
+    if members[0].state is None:
+        starts = _stacked([member.starts() for member in filled])
+        values, *begun = targets.programs(begin, targets, starts, words)
+        for member, value, state in zip(members, values, _each(tuple(begun)), strict=False):
+            member.begin(float(value), state)
+    program = go_on_in if members[0].is_bent else go_on
+    for _ in range(rounds):
+        states = _stacked([member.state for member in filled])
+        numbers = np.array([member.number for member in filled], np.int32)
+        made = targets.programs(program, targets, *states, words, numbers)
+        for member, one in zip(members, _each(made), strict=False):
+            member.advance(one, learns=member.number <= _LEARNING)
+        if len(members[0].rounds) == 1 and members[0].is_bent and rounds > 1:
+            pass
+
+
+def _by_shape(members: Sequence[Member], of: Any) -> list[list[Member]]:
+    """Group data sets by the structure and the shapes of something."""
+    found: dict[Any, list[Member]] = defaultdict(list)
+    for member in members:
+        leaves, tree = jax.tree.flatten(of(member))
+        found[tree, tuple((leaf.shape, leaf.dtype.name) for leaf in leaves)].append(member)
+    return list(found.values())
+
+
+def _stacked(trees: Sequence[Any]) -> Any:
+    """Join trees of arrays along a new first axis."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def _each(tree: Any) -> Iterator[Any]:
+    """Take apart what `_stacked` has joined."""
+    arrays = jax.tree.map(np.asarray, tree)
+    for i in range(len(jax.tree.leaves(arrays)[0])):
+        yield jax.tree.map(lambda leaf, i=i: leaf[i], arrays)
