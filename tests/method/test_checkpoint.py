@@ -357,7 +357,7 @@ def test_an_interrupted_repair_is_resumed(tmp_path: Path, monkeypatch: pytest.Mo
 
     def pressed(*args: Any) -> Any:
         calls[0] += 1
-        if calls[0] == 8:
+        if calls[0] == 5:
             signal.raise_signal(signal.SIGINT)
         return run(*args)
 

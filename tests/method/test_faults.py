@@ -76,7 +76,7 @@ STAGES: dict[str, tuple[Any, str, int, Callable[[], Exception]]] = {
     "curvature": (gaussian_stages, "laplace_at", 1, lambda: np.linalg.LinAlgError("singular")),
     "match": (gaussian_stages, "batch_match", 1, lambda: np.linalg.LinAlgError("singular")),
     "check": (Chains, "run", 1, lambda: Op("in the check")),
-    "repair": (Chains, "run", 6, lambda: MemoryError("in the repair")),
+    "repair": (Chains, "run", 4, lambda: MemoryError("in the repair")),
 }
 
 
