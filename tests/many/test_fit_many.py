@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 
@@ -81,6 +82,15 @@ def test_side_by_side_they_come_out_as_one_by_one() -> None:
             away = np.abs(other.mean_data[name] - one.mean_data[name]) / one.std_data[name]
             assert float(away.max()) < 0.12
             assert np.allclose(other.std_data[name], one.std_data[name], rtol=0.12)
+
+
+def test_scales_of_non_centred_hierarchies_are_refused_side_by_side() -> None:
+    with pm.Model() as model:
+        y_obs = pm.Data("y_obs", np.zeros(4))
+        effect = pm.HalfNormal("tau", 1.0) * pm.Normal("unit", shape=2)
+        pm.Normal("y", effect[np.array([0, 0, 1, 1])], 1.0, observed=y_obs)
+    with pytest.raises(ArgumentError, match="centred hierarchy"):
+        fit(model, [{"y_obs": np.ones(4)}], together=True)
 
 
 def test_what_does_not_settle_side_by_side_is_fitted_alone(monkeypatch: Any) -> None:
