@@ -154,8 +154,8 @@ def _fits(
     if together and not can:
         raise ArgumentError(
             "together=True is for the automatic method without further arguments, of a model of up "
-            f"to {_SMALL} dimensions, without angles and jumps, and without unknown scales but those "
-            "of a centred hierarchy. Leave together out."
+            f"to {_SMALL} dimensions, without angles and jumps, and without unknown scales but "
+            "those of a centred hierarchy. Leave together out."
         )
     if together is None:
         together = can and source.target().conditionals is not None and len(found) >= _MANY
