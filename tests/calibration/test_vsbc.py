@@ -197,3 +197,16 @@ def test_a_method_is_shown_the_same_data_sets() -> None:
     alone = taut.vsbc(model, 30, method="laplace", random_seed=1).probabilities["mu"]
     # A thousand draws know a probability to .016.
     np.testing.assert_allclose(alone, together, atol=0.08)
+
+
+def test_ctrl_c_ends_all_fits() -> None:
+    seen: list[int] = []
+
+    def press(_: object, losses: object, i: int) -> None:
+        seen.append(i)
+        if len(seen) == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        taut.vsbc(independent(), 20, method="advi", n=20, callbacks=[press], random_seed=1)
+    assert len(seen) == 30

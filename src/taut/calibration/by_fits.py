@@ -12,6 +12,7 @@ from taut.calibration.probabilities import Calibration
 from taut.errors import silent
 from taut.fit import fit
 from taut.frontend import AbstractSource
+from taut.progress import INTERRUPTED
 from taut.target import Space
 
 # Draws of each fit, of which those below the truth are counted.
@@ -40,6 +41,9 @@ def by_fits(
         own = seed.key_words(number, seed.STEPS, i).tolist()
         with silent():
             approx = fit(model=model, progressbar=False, random_seed=own, **how)
+            if str(approx.stopped).startswith(INTERRUPTED):
+                # A fit returns what it has; these are of no use without the others.
+                raise KeyboardInterrupt
             values[i] = _below(_draws_of(approx, own, target.space), truth)
         trusted[i] = approx.trusted
     return Calibration(values, target.space, target.labels, trusted)

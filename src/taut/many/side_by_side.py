@@ -92,8 +92,6 @@ def _advance(members: Sequence[Member], rounds: int) -> None:
         made = targets.programs(program, targets, *states, words, numbers)
         for member, one in zip(members, _each(made), strict=False):
             member.advance(one, learns=member.number <= _LEARNING)
-        if len(members[0].rounds) == 1 and members[0].is_bent and rounds > 1:
-            pass
 
 
 def _by_shape(members: Sequence[Member], of: Any) -> list[list[Member]]:
