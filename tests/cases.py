@@ -6,7 +6,7 @@ A name stands before a function without arguments, so that nothing is made befor
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ from taut.family import (
     AbstractFamily,
     Flow,
     FullRank,
+    InterpolatedConditional,
     Layers,
+    LinearConditional,
     LowRank,
     MeanField,
     Mixture,
@@ -104,9 +106,24 @@ def structured(kind: str) -> Structured:
         precision = jax.tree.map(np.asarray, _precision(kind, random))
     at = np.array([2], np.int32), np.array([4, 0, 3, 1], np.int32)
     slope = random.normal(size=(4, 1))
-    parts = mean_field(1), np.ones(1), np.arange(4.0), slope, precision, *at
-    scale = np.array([1.0, 0.8, 1.3, 2.0]) if kind == "scaled" else None
-    return Structured(*parts, is_summed=kind in ("sums", "scaled"), scale=scale)
+    widths = np.array([1.0, 0.8, 1.3, 2.0]) if kind == "scaled" else None
+    given = LinearConditional(np.ones(1), np.arange(4.0), slope, widths)
+    return Structured(mean_field(1), given, precision, *at, is_summed=kind in ("sums", "scaled"))
+
+
+def interpolated() -> Structured:
+    """Particles of one global unknown, and four latents whose spread moves with it."""
+    random = np.random.default_rng(4)
+    with jax.enable_x64(True):
+        precision = jax.tree.map(np.asarray, _precision("blocks", random))
+    theta = random.normal(size=(40, 1))
+    points, means = theta[:8], random.normal(size=(8, 4))
+    log_scales = 0.5 * points + 0.1 * random.normal(size=(8, 4))
+    parts = theta.mean(axis=0), np.array([[theta.std()]]), points, means, log_scales
+    given = InterpolatedConditional.through(*parts)
+    typical = np.sqrt((given.at(theta)[1] ** 2).mean(axis=0))
+    at = np.array([2], np.int32), np.array([4, 0, 3, 1], np.int32)
+    return Structured(Particles(theta), replace(given, typical=typical), precision, *at)
 
 
 def _precision(kind: str, random: np.random.Generator) -> AbstractElimination:
@@ -303,6 +320,7 @@ FAMILIES: dict[str, Callable[[], AbstractFamily]] = {
     "structured, sums of a chain, 5-d": lambda: structured("sums"),
     "structured, scaled sums of a chain, 5-d": lambda: structured("scaled"),
     "particles, 5-d": lambda: Particles(np.random.default_rng(0).normal(size=(9, 5))),
+    "particles, latents interpolated, 5-d": interpolated,
 }
 _GAUSSIAN = "mean field", "full rank", "low rank", "scaled low rank", "product"
 # Those with a density, and those whose density is a Gaussian's.

@@ -8,7 +8,7 @@ import scipy
 import taut
 from taut.diagnose import Outcome, Shifted, psis
 from taut.errors import ModelError, NotFiniteError
-from taut.method.marginal_weights import are_enough
+from taut.method.marginal_weights import are_enough, latents_stay
 from taut.structure import reader
 
 GROUPS, EACH = 400, 5
@@ -178,10 +178,11 @@ def test_latents_that_were_not_looked_at_are_not_trusted() -> None:
     nothing, noise, std = np.zeros(2), np.full(2, 0.01), np.ones(2)
     random = np.random.default_rng(0)
     weights, theta = psis(0.3 * random.normal(size=2000)), random.normal(size=(2000, 1))
-    assert are_enough(weights, Shifted(nothing, noise, nothing, noise, std), theta)
+    assert are_enough(weights, theta)
+    assert latents_stay(Shifted(nothing, noise, nothing, noise, std))
     unknown = np.array([0.01, np.inf])
-    assert not are_enough(weights, Shifted(nothing, unknown, nothing, noise, std), theta)
-    assert not are_enough(weights, Shifted(nothing, noise, nothing, unknown, std), theta)
+    assert not latents_stay(Shifted(nothing, unknown, nothing, noise, std))
+    assert not latents_stay(Shifted(nothing, noise, nothing, unknown, std))
 
 
 def test_cumulants_that_are_not_enough_are_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

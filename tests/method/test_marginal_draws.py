@@ -10,13 +10,13 @@ from taut.method.marginal_draws import Kernels, Pool, Proposal, Round, Student
 NORMAL = DenseNormal.of(np.array([1.0, -1.0]), np.array([[1.0, 0.6], [0.6, 2.0]]))
 
 
-def bent(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws along a parabola, with weights."""
+def bent(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws along a parabola, with weights and log densities."""
     random = np.random.default_rng(0)
     x = random.normal(size=size)
     theta = np.stack([x, x**2 + 0.3 * random.normal(size=size)], axis=1)
     weights = random.gamma(2.0, size=size)
-    return theta, weights / weights.sum()
+    return theta, weights / weights.sum(), -0.5 * x**2
 
 
 PROPOSALS = {"student": Student(NORMAL), "kernels": Kernels.of(*bent(200))}
@@ -44,6 +44,13 @@ def test_draws_are_those_of_the_density(proposal: Proposal) -> None:
     mass = np.exp(proposal.log_prob(middles.reshape(-1, 2))).sum() * 0.01**2
     # Four standard errors of a share of so many draws.
     assert inside == pytest.approx(mass, abs=4 * 0.5 / np.sqrt(len(theta)))
+
+
+def test_kernels_are_wider_where_draws_are_rare() -> None:
+    theta, shares, log_p = bent(200)
+    widths = Kernels.of(theta, shares, log_p).widths
+    assert np.corrcoef(widths, -log_p)[0, 1] > 0.9
+    assert shares @ np.log(widths) == pytest.approx(0.0, abs=0.1)
 
 
 def drawn(proposal: Proposal, draws: int) -> Round:

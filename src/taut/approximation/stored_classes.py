@@ -21,14 +21,14 @@ from taut.elimination import (
     Updated,
 )
 from taut.engine import Timing
-from taut.family import AbstractFamily, Layers
+from taut.family import AbstractFamily, InterpolatedConditional, Layers, LinearConditional
 from taut.storage import Codec
 from taut.target import Description, Labels, Variable
 
 _OTHERS = (
     Record, Timing, Journal, Stage, Outcome, Finding, ChainCheck, Window, Layers, Description,
     Variable, Labels, BlockDiagonal, BlockTridiagonal, Bordered, Level, Touching,
-    Banded, Updated,
+    Banded, Updated, LinearConditional, InterpolatedConditional,
 )  # fmt: skip
 
 

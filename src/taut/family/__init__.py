@@ -5,6 +5,8 @@ import warnings
 from taut.family.base import AbstractFamily as AbstractFamily
 from taut.family.by_name import ByName as ByName
 from taut.family.by_name import Start as Start
+from taut.family.conditional import AbstractConditional as AbstractConditional
+from taut.family.conditional import LinearConditional as LinearConditional
 from taut.family.flow import Architecture as Architecture
 from taut.family.flow import Flow as Flow
 from taut.family.flow import Layers as Layers
@@ -18,6 +20,8 @@ from taut.family.host import HostGaussian as HostGaussian
 from taut.family.host import HostPoints as HostPoints
 from taut.family.host import Stretch as Stretch
 from taut.family.host import Triangle as Triangle
+from taut.family.interpolated import InterpolatedConditional as InterpolatedConditional
+from taut.family.interpolated import cardinal_splines as cardinal_splines
 from taut.family.location_scale import AbstractLocationScale as AbstractLocationScale
 from taut.family.low_rank import LowRank as LowRank
 from taut.family.mean_field import MeanField as MeanField
@@ -35,6 +39,7 @@ from taut.family.student import StudentT as StudentT
 
 __all__ = [
     "HALF_LOG_2PI",
+    "AbstractConditional",
     "AbstractFamily",
     "AbstractLocationScale",
     "Architecture",
@@ -46,7 +51,9 @@ __all__ = [
     "FullRank",
     "HostGaussian",
     "HostPoints",
+    "InterpolatedConditional",
     "Layers",
+    "LinearConditional",
     "LowRank",
     "MeanField",
     "Mixture",
@@ -59,6 +66,7 @@ __all__ = [
     "StudentT",
     "Transformer",
     "Triangle",
+    "cardinal_splines",
     "has_density",
     "has_exact_moments",
     "inverse_softplus",

@@ -32,10 +32,12 @@ class Marginal(DirectInference):
     even weights. Newton's method finds all modes at once; the gradient in the globals is exact.
 
     The globals get the mean and spread that importance weights tell, and so do latents: each has
-    its mean given the globals, its slope in them, and its own spread. The weights, of draws with
-    heavier tails, give the verdict, with what twice the nodes change, and whether paths from
-    several starts, of the globals and of the latents, end at one mode. In `hist` is the negative
-    ELBO of the globals, in nats.
+    its mean given the globals, its slope in them, and its own spread. Where that spread moves with
+    the globals, as with a scale that is hardly known, the globals are drawn by their weights, and
+    means and spread of latents given these are splines through what was found there. The weights,
+    of draws with heavier tails, give the verdict, with what twice the nodes change, and whether
+    paths from several starts, of the globals and of the latents, end at one mode. In `hist` is the
+    negative ELBO of the globals, in nats.
 
     Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
     memory.

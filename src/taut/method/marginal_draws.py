@@ -18,6 +18,8 @@ Each = Float[np.ndarray, " draws"]
 
 # Weights beside the largest that make no kernel.
 _NEGLIGIBLE = 1e-6
+# How many times as wide, or narrow, a kernel is as the typical one.
+_WIDER = 4.0
 # Numbers of latents that are held of earlier draws.
 _MOST = 20_000_000
 
@@ -27,8 +29,8 @@ _MOST = 20_000_000
 class Kernels:
     r"""A mixture of Student distributions around draws, by their weights.
 
-    .. math:: g(\theta) = \sum_s w_s \, t(\theta; \; \theta_s, \; h^2 \Sigma), \quad
-              h = n^{-1 / (m + 4)}
+    .. math:: g(\theta) = \sum_s w_s \, t(\theta; \; \theta_s, \; h^2 \lambda_s^2 \Sigma), \quad
+              h = n^{-1 / (m + 4)}, \quad \lambda_s \propto p(\theta_s)^{-1 / \max(m, 2)}
 
     It follows a density that is bent, or has one tail that is longer, where no Gaussian does.
 
@@ -36,41 +38,48 @@ class Kernels:
     ----------
     centers, shares
         The draws, and their weights, which sum to one.
+    widths
+        :math:`\lambda_s`: kernels are wider where draws are rare.
     normal
         The Gaussian of one kernel, around zero.
 
     References
     ----------
-    Scott (1992), Multivariate Density Estimation. West (1993), Approximating posterior
-    distributions by mixtures.
+    Scott (1992), Multivariate Density Estimation. Abramson (1982), On bandwidth variation in kernel
+    estimates. West (1993), Approximating posterior distributions by mixtures.
     """
 
     centers: Draws
     shares: Each
+    widths: Each
     normal: DenseNormal
 
     @classmethod
-    def of(cls, theta: Draws, shares: Each) -> Self:
-        """Choose the width by how many draws are effective."""
+    def of(cls, theta: Draws, shares: Each, log_p: Each) -> Self:
+        """Choose the width by how many draws are effective, and by the density there."""
         away = theta - shares @ theta
         effective = 1.0 / (shares**2).sum()
         cov = (away.T * shares) @ away * effective ** (-2.0 / (theta.shape[1] + 4))
         kept = shares > _NEGLIGIBLE * shares.max()
-        share = shares[kept] / shares[kept].sum()
-        return cls(theta[kept], share, DenseNormal.of(np.zeros(theta.shape[1]), cov))
+        share, log_p = shares[kept] / shares[kept].sum(), log_p[kept]
+        widths = np.exp((share @ log_p - log_p) / max(theta.shape[1], 2))
+        widths = np.clip(widths, 1.0 / _WIDER, _WIDER)
+        return cls(theta[kept], share, widths, DenseNormal.of(np.zeros(theta.shape[1]), cov))
 
     def push(self, x: Draws, random: np.random.Generator) -> Draws:
         """Turn noise into draws, each kernel as often as its share."""
         places = (random.random() + np.arange(len(x))) / len(x)
         which = np.minimum(np.searchsorted(np.cumsum(self.shares), places), len(self.shares) - 1)
-        return self.centers[random.permutation(which)] + self.normal.color(x)
+        which = random.permutation(which)
+        return self.centers[which] + self.widths[which, None] * self.normal.color(x)
 
     def log_prob(self, theta: Draws) -> Each:
         """Evaluate the log density."""
         points = self.normal.whiten(theta), self.normal.whiten(self.centers)
         squares = scipy.spatial.distance.cdist(*points, "sqeuclidean")
-        each = heavy_log_prob(squares, theta.shape[1])
-        return scipy.special.logsumexp(each, axis=1, b=self.shares) - self.normal.log_det
+        each = heavy_log_prob(squares / self.widths**2, theta.shape[1])
+        shares = self.shares / self.widths ** theta.shape[1]
+        return scipy.special.logsumexp(each, axis=1, b=shares) - self.normal.log_det
 
 
 @final

@@ -3,11 +3,19 @@
 from dataclasses import dataclass
 from typing import Any, final
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from taut.elimination import AbstractElimination
-from taut.family import AbstractFamily, MeanField, Structured
+from taut.family import (
+    AbstractConditional,
+    AbstractFamily,
+    InterpolatedConditional,
+    LinearConditional,
+    MeanField,
+    Structured,
+)
 from taut.gaussian import DenseNormal
 from taut.marginal import Integrand, Value
 from taut.method.problem import Iterate, Problem
@@ -74,20 +82,38 @@ def rough(problem: Problem, integrand: Integrand) -> Iterate:
 
 
 def iterate(
-    integrand: Integrand, fit: MarginalFit, loss: float, outer: AbstractFamily | None = None
+    integrand: Integrand,
+    fit: MarginalFit,
+    loss: float,
+    outer: AbstractFamily | None = None,
+    given: InterpolatedConditional | None = None,
 ) -> Iterate:
-    """Return the family of all unknowns."""
+    """Return the family of all unknowns.
+
+    Parameters
+    ----------
+    integrand
+        Knows the latents.
+    fit
+        Gaussians of globals and latents.
+    loss
+        In nats.
+    outer, given
+        What takes the place of the Gaussian of the globals, and of the lines on which latents are.
+    """
     structure, dtype = integrand.structure, integrand.target.dtype
     assert structure.latents is not None
+    linear = LinearConditional(fit.origin, fit.center, fit.slope, fit.scale)
     family = Structured(
         fit.normal.family(dtype) if outer is None else outer,
-        fit.origin.astype(dtype),
-        fit.center.astype(dtype),
-        fit.slope.astype(dtype),
+        _cast(linear if given is None else given, dtype),
         fit.precision,
         structure.globals.astype(np.int32),
         structure.latents.places.astype(np.int32),
         integrand.is_summed,
-        fit.scale.astype(dtype),
     )
     return Iterate(family, loss)
+
+
+def _cast(conditional: AbstractConditional, dtype: np.dtype) -> AbstractConditional:
+    return jax.tree.map(lambda each: each.astype(dtype), conditional)

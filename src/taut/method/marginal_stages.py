@@ -5,13 +5,15 @@ from collections.abc import Generator
 import numpy as np
 
 from taut.diagnose import Finding, Outcome, criteria, failed
+from taut.family import InterpolatedConditional
 from taut.gradients import OutOfTime
 from taut.marginal import ImportancePoints, Integrand
 from taut.method.marginal_checks import shift_by_nodes, shift_by_starts
 from taut.method.marginal_climb import Climbed, climb
 from taut.method.marginal_draws import Kernels, Pool, Proposal, Student, draw
-from taut.method.marginal_fit import iterate, rough
-from taut.method.marginal_weights import Weighed, are_enough, resampled, weigh
+from taut.method.marginal_fit import MarginalFit, iterate, rough
+from taut.method.marginal_interpolation import interpolation, scales_move
+from taut.method.marginal_weights import Weighed, are_enough, latents_stay, resampled, weigh
 from taut.method.problem import Iterate, Problem
 
 # Draws that are weighed at first, for each global unknown and at least; rounds, of which each takes
@@ -62,10 +64,11 @@ def marginal_stages(
             )
         wrong = failed((*weighed.check.findings(gradients.target.space), *_unsettled(weighed)))
         fit = weighed.better
-        is_over, by_weights = not wrong, bool(wrong) and _are_enough(weighed)
-        outer = resampled(problem, weighed, random) if by_weights else None
-        yield iterate(integrand, fit, -weighed.elbo, outer)
-        if is_over or by_weights:
+        latents = _latents(integrand, fit, weighed, pool, is_over=not wrong)
+        is_enough = latents is not None or (bool(wrong) and _are_enough(weighed))
+        outer = resampled(problem, weighed, random) if is_enough else None
+        yield iterate(integrand, fit, -weighed.elbo, outer, latents)
+        if is_enough or not wrong:
             doubts = failed((*doubts, *weighed.third.findings))
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
         if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
@@ -79,9 +82,11 @@ def marginal_stages(
 def _next(weighed: Weighed, pool: Pool, number: int) -> Proposal:
     """Draw around what draws tell, where they are too uneven for a Gaussian, else from that."""
     weights = weighed.check.weights
-    if number < _PATIENT or weighed.is_far or weighed.is_even:
+    is_bent = any(isinstance(one.proposal, Kernels) for one in pool.rounds)
+    if number < _PATIENT or weighed.is_far or (weighed.is_even and not is_bent):
         return Student(weighed.better.normal)
-    return Kernels.of(pool.theta, weights.weights)
+    log_p = np.array([one.value for one in pool.found])
+    return Kernels.of(pool.theta, weights.weights, log_p)
 
 
 def _climb(
@@ -111,8 +116,20 @@ def _climb(
 
 
 def _are_enough(weighed: Weighed) -> bool:
-    enough = are_enough(weighed.check.weights, weighed.left, weighed.theta)
-    return enough and weighed.third.is_known
+    enough = are_enough(weighed.check.weights, weighed.theta) and weighed.third.is_known
+    return enough and latents_stay(weighed.left)
+
+
+def _latents(
+    integrand: Integrand, fit: MarginalFit, weighed: Weighed, pool: Pool, *, is_over: bool
+) -> InterpolatedConditional | None:
+    """Interpolate latents between draws of the globals, where they are known there and move."""
+    share = weighed.check.weights.weights
+    is_enough = is_over or are_enough(weighed.check.weights, weighed.theta)
+    if not (integrand.is_exact and is_enough) or (is_over and not scales_move(share, pool.found)):
+        return None
+    found = interpolation(integrand, fit, share, weighed.theta, pool.found)
+    return found.conditional if found is not None and latents_stay(found.left) else None
 
 
 def _unsettled(weighed: Weighed) -> tuple[Finding, ...]:

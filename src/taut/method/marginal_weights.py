@@ -172,26 +172,29 @@ def _moved(
     return replace(fit, normal=DenseNormal(normal.mean + trust * normal.root @ center, root))
 
 
-def are_enough(weights: ImportanceWeights, left: Shifted, theta: Draws) -> bool:
-    """Whether weighted draws of the globals are worth those of a repair, and latents stay.
+def are_enough(weights: ImportanceWeights, theta: Draws) -> bool:
+    """Whether weighted draws of the globals are worth those of a repair.
 
     Parameters
     ----------
     weights
         Of the draws.
-    left
-        How far the latents' marginals are off given these.
     theta
         The draws.
     """
     bounds = criteria.CRITERIA
     if weights.khat >= bounds.khat or weights.ess <= bounds.effective:
         return False
+    return _effective_spread(weights.weights, theta) > bounds.effective_spread
+
+
+def latents_stay(left: Shifted) -> bool:
+    """Whether latents' marginals, given weighted draws of the globals, are those of a fit."""
+    bounds = criteria.CRITERIA
     # Latents that nobody has looked at have infinite noise.
     is_seen = np.isfinite(left.noise).all() and np.isfinite(left.log_sd_noise).all()
     means, log_sds = np.abs(left.mean).max(), np.abs(left.log_sd).max()
-    stay = is_seen and means < bounds.mean_shift and log_sds < bounds.log_sd_shift
-    return bool(stay and _effective_spread(weights.weights, theta) > bounds.effective_spread)
+    return bool(is_seen and means < bounds.mean_shift and log_sds < bounds.log_sd_shift)
 
 
 def _effective_spread(share: Float[np.ndarray, " draws"], theta: Draws) -> float:
