@@ -1,17 +1,21 @@
 """Densities with their latents integrated out, at compiled speed."""
 
 from taut.marginal.chain_field import ChainField
+from taut.marginal.corner_points import CornerPoints
 from taut.marginal.field import AbstractField
-from taut.marginal.importance import Estimate, ImportancePoints, Shape
+from taut.marginal.importance import ImportancePoints, Shape
 from taut.marginal.integrand import Given, Integrand, Value
 from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.near_field import NearField
 from taut.marginal.plate_field import PlateField
+from taut.marginal.points import AbstractPoints, Estimate
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, nodes_of_normal, quadrature
 
 __all__ = [
     "AbstractField",
+    "AbstractPoints",
     "ChainField",
+    "CornerPoints",
     "Estimate",
     "Given",
     "ImportancePoints",

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from taut.elimination import AbstractElimination
 from taut.marginal.averaged import Conditional, Points, nearest, points_of
 from taut.marginal.integrand import Given, Integrand, Vector
+from taut.marginal.points import AbstractPoints, Estimate, variances_of
 
 # Draws over which Hessians are averaged, and how often: for a fit, near one, and for a first look.
 _AVERAGED, _ROUNDS, _MORE_ROUNDS, _FEW_ROUNDS = 8, 8, 1, 3
@@ -31,26 +32,6 @@ _UNLIKE = 2.0
 Latents = Float[np.ndarray, " latents"]
 Draws = Float[np.ndarray, "draws latents"]
 Ratios = Float[np.ndarray, " points"]
-
-
-@final
-@dataclass(frozen=True)
-class Estimate:
-    """A marginal log density at a point, and the latents there.
-
-    Parameters
-    ----------
-    value
-        In nats.
-    third
-        The next term of the series, in nats, which the value leaves out.
-    mean
-        Of the latents.
-    """
-
-    value: float
-    third: float
-    mean: Latents
 
 
 @final
@@ -115,7 +96,7 @@ class _Sums:
 
 
 @final
-class ImportancePoints:
+class ImportancePoints(AbstractPoints):
     """Integrals over latents by points from the Gaussian that is nearest to them.
 
     Parameters
@@ -152,6 +133,10 @@ class ImportancePoints:
         needed = np.ceil((spread / _PRECISE) ** 2 / _TOGETHER)
         self._shaping, self._shape = int(np.clip(needed, _SOME, _MOST_SHAPING)), None
         return Given(_double(found.mean), self._variances(found), found.precision)
+
+    def refine(self) -> bool:
+        """Return that there are as many as are needed."""
+        return False
 
     def variance(self, theta: Vector, mode: Latents) -> float:
         """Look how uneven weights of points are: the variance of their logarithms.
@@ -265,7 +250,7 @@ class ImportancePoints:
         return _variance(log_ratios) >= _UNLIKE * (1.0 + self._variance)
 
     def _variances(self, conditional: Conditional) -> Latents:
-        return _double(self._integrand.run(_variances_of, conditional.precision))
+        return _double(self._integrand.run(variances_of, conditional.precision))
 
     def _cast(self, *vectors: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(one.astype(self._dtype) for one in vectors)
@@ -283,10 +268,6 @@ def _variance(log_ratios: Ratios) -> float:
     """Return the variance of logarithms of weights; infinite where some are not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.nan_to_num(log_ratios.var(), nan=np.inf))
-
-
-def _variances_of(precision: AbstractElimination) -> Array:
-    return precision.variances()
 
 
 def _colored(precision: AbstractElimination, noise: Array) -> Array:

@@ -1,5 +1,6 @@
 """Latents of groups, which may be crossed by others."""
 
+from dataclasses import replace
 from typing import Any, Self, final
 
 import equinox as eqx
@@ -98,6 +99,13 @@ class PlateField(AbstractField):
         whole = map(_int, (structure.globals, main.places, numbers))
         places, groups, of_factor = whole
         return cls(factors, dim, places, groups, of_factor, corner)
+
+    @property
+    def plates(self) -> Self:
+        """The groups alone: what crosses them comes after the global unknowns."""
+        assert self.corner is not None
+        known = jnp.concatenate([jnp.asarray(self.globals), jnp.asarray(self.corner.places)])
+        return replace(self, globals=known, corner=None)
 
     @property
     def size(self) -> int:

@@ -18,8 +18,10 @@ from taut.marginal.laplace import MarginalDensity
 from taut.marginal.newton import MOST_STEPS, mode_of
 from taut.marginal.plate_field import PlateField
 
-# Nodes for each latent of a group, and latents up to which nodes are a grid; random ones beyond.
-_EACH, _GRID, _POINTS = {1: 9, 2: 7, 3: 5}, 3, 256
+# Latents of a group up to which nodes are a grid; random ones beyond.
+GRID = 3
+# Nodes for each latent of a grid, and random ones.
+_EACH, _POINTS = {1: 9, 2: 7, 3: 5}, 256
 
 
 class Nodes(eqx.Module):
@@ -85,7 +87,7 @@ def nodes_of_normal(k: int) -> Nodes:
 
 
 def _nodes(k: int, doublings: int) -> tuple[np.ndarray, np.ndarray]:
-    if k > _GRID:
+    if k > GRID:
         return _points(k, _POINTS * 2**doublings)
     return _grid(k, (_EACH[k] - 1) * 2**doublings + 1)
 

@@ -1,10 +1,12 @@
 """What could be wrong with latents that are integrated out: other modes, and too few nodes."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import Finding, at_most, criteria
-from taut.marginal import ImportancePoints, Integrand, Value
+from taut.marginal import AbstractPoints, CornerPoints, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import MarginalFit, Vector, counted
 from taut.method.problem import Problem
 
@@ -16,6 +18,15 @@ _LOOKS, _ENOUGH = 4, 2
 _UNEVEN, _UNEVEN_EACH = 6.0, 0.05
 
 Each = Float[np.ndarray, " dim"]
+Both = Callable[[Vector], tuple[Value, Value]]
+
+
+def points_for(integrand: Integrand, random: np.random.Generator) -> AbstractPoints | None:
+    """Choose points that integrate latents out; `None` where they are not needed."""
+    if integrand.is_exact:
+        return None
+    kind = CornerPoints if CornerPoints.suit(integrand) else ImportancePoints
+    return kind(integrand, random)
 
 
 def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Generator) -> bool:
@@ -24,9 +35,9 @@ def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Gene
     Where a product of latents is seen, as in item response, they are not, which costs little to see
     and much to find out later.
     """
-    if integrand.is_exact:
+    points = points_for(integrand, random.spawn(1)[0])
+    if points is None:
         return True
-    points = ImportancePoints(integrand, random.spawn(1)[0])
     most, found = max(_UNEVEN, _UNEVEN_EACH * integrand.field.size), 0
     for start in problem.starts.first(random.spawn(1)[0])[:_LOOKS, integrand.structure.globals]:
         mode = counted(problem, integrand, start).mean
@@ -57,20 +68,19 @@ def shift_by_starts(
     return (_at_most(problem, integrand, "mean_shift", words, latents=shift),)
 
 
-def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> tuple[Finding, ...]:
+def shift_by_nodes(
+    problem: Problem, integrand: Integrand, points: AbstractPoints | None, fit: MarginalFit
+) -> tuple[Finding, ...]:
     """Compare globals and latents with those of twice the nodes, where integrals are sums.
 
     Of globals by values one standard deviation to either side: it is these that weights take.
     """
-    if not integrand.has_nodes:
+    if isinstance(points, CornerPoints):
+        both = _at_points(problem, points, fit)
+    elif integrand.has_nodes:
+        both = _with_twice_the_nodes(problem, integrand)
+    else:
         return ()
-
-    def both(theta: Vector) -> tuple[Value, Value]:
-        few, many = (
-            counted(problem, integrand, theta, doubled=doubled, with_slope=False)
-            for doubled in (False, True)
-        )
-        return few, many
 
     def more(theta: Vector) -> float:
         one, other = both(theta)
@@ -94,6 +104,27 @@ def shift_by_nodes(problem: Problem, integrand: Integrand, fit: MarginalFit) -> 
         _at_most(problem, integrand, "mean_shift", words, np.abs(moved), np.abs(means)),
         _at_most(problem, integrand, "log_sd_shift", spread, np.abs(wider), np.abs(log_sds)),
     )
+
+
+def _with_twice_the_nodes(problem: Problem, integrand: Integrand) -> Both:
+    def both(theta: Vector) -> tuple[Value, Value]:
+        few, many = (
+            counted(problem, integrand, theta, doubled=doubled, with_slope=False)
+            for doubled in (False, True)
+        )
+        return few, many
+
+    return both
+
+
+def _at_points(problem: Problem, points: CornerPoints, fit: MarginalFit) -> Both:
+    def both(theta: Vector) -> tuple[Value, Value]:
+        problem.gradients.check_time()
+        problem.gradients.add(2)
+        [middle] = fit.middle(theta[None])
+        return points.with_twice_the_nodes(theta, middle)
+
+    return both
 
 
 def _at_most(

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from taut.errors import NotFiniteError
 from taut.gaussian import DenseNormal
-from taut.marginal import ImportancePoints, Integrand
+from taut.marginal import AbstractPoints, Integrand
 from taut.method.marginal_fit import MarginalFit, Vector, counted
 from taut.method.problem import Problem
 from taut.modes import Evaluated, counts, descend, scaled_eigen
@@ -50,7 +50,7 @@ class Climbed:
 def climb(
     problem: Problem,
     integrand: Integrand,
-    points: ImportancePoints | None,
+    points: AbstractPoints | None,
     random: np.random.Generator,
 ) -> Climbed:
     """Follow paths from several starts, and find the curvature where the best ended.
@@ -92,7 +92,7 @@ def _ends(problem: Problem, integrand: Integrand, random: np.random.Generator) -
 
 
 def _curved(
-    problem: Problem, integrand: Integrand, points: ImportancePoints | None, theta: Vector
+    problem: Problem, integrand: Integrand, points: AbstractPoints | None, theta: Vector
 ) -> tuple[MarginalFit, float]:
     """Find the curvature at the mode, by small steps and then in standard deviations."""
     root, slope = _STEP * np.eye(len(theta)), None

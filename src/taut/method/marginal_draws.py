@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from taut.diagnose import heavy_log_prob, heavy_noise
 from taut.gaussian import DenseNormal
-from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
+from taut.marginal import AbstractPoints, Estimate, Given, Integrand, Value
 from taut.method.marginal_fit import Draws, MarginalFit, counted
 from taut.method.problem import Problem
 
@@ -179,7 +179,7 @@ class Pool:
 def draw(
     problem: Problem,
     integrand: Integrand,
-    points: ImportancePoints | None,
+    points: AbstractPoints | None,
     fit: MarginalFit,
     proposal: Proposal,
     draws: int,

@@ -50,10 +50,9 @@ def scales_move(share: Each, found: Sequence[Value | Estimate]) -> bool:
     if len(known) < len(share):
         return False
     first = second = np.zeros(len(known[0]))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for weight, variances in zip(share, known, strict=True):
-            log_scale = 0.5 * np.log(variances)
-            first, second = first + weight * log_scale, second + weight * log_scale**2
+    for i in np.flatnonzero(share):
+        log_scale = 0.5 * np.log(known[i])
+        first, second = first + share[i] * log_scale, second + share[i] * log_scale**2
     return bool((second - first**2).max() > _MATERIAL**2)
 
 
@@ -75,7 +74,7 @@ def interpolation(
     share, theta, found
         Weights of draws, the draws, and what is known there.
     """
-    finite = np.array([bool(np.isfinite(one.mean).all()) for one in found])
+    finite = np.array([_is_finite(one) for one in found])
     share = share * finite / share[finite].sum()
     origin = share @ theta
     away = theta - origin
@@ -96,6 +95,11 @@ def interpolation(
     values = means, 0.5 * (log_variances - np.log(fit.variances))
     rough = InterpolatedConditional.through(origin, root, theta[chosen], *values)
     return _checked(integrand, fit, rough, share, theta, found)
+
+
+def _is_finite(found: Value | Estimate) -> bool:
+    known = found.variances if isinstance(found, Value) else None
+    return bool(np.isfinite(found.mean).all() and (known is None or np.isfinite(known).all()))
 
 
 def _projection(
@@ -144,18 +148,20 @@ def _checked(
     theta: Draws,
     found: Sequence[Value | Estimate],
 ) -> Interpolation:
-    """Compare marginals with those of all draws."""
+    """Compare marginals with those of all draws, and make the mean square of scales theirs."""
     is_known = isinstance(found[0], Value) and found[0].variances is not None
     mean, square, own = _moments_of(_interpolated(rough, theta, fit), share)
     exact_mean, exact_square, exact_own = _moments_of(_found(found, fit), share)
-    typical = np.sqrt(own / fit.variances)
     if not is_known:
         exact_own = own * _ratio(integrand, rough, fit, share, theta)
     exact = exact_square - exact_mean**2 + exact_own
     ratio = (square - mean**2 + own) / exact
     std, nothing = np.sqrt(exact), np.zeros(len(own))
     left = Shifted((mean - exact_mean) / std, nothing, 0.5 * np.log(ratio), nothing, std)
-    return Interpolation(replace(rough, typical=typical), left)
+    log_scales = np.array(rough.log_scales)
+    log_scales[0] += 0.5 * np.log(exact_own / own)
+    typical = np.sqrt(exact_own / fit.variances)
+    return Interpolation(replace(rough, log_scales=log_scales, typical=typical), left)
 
 
 def _ratio(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.diagnose import BalancedWeights, Shifted, beyond_noise, criteria
-from taut.marginal import Estimate, Given, ImportancePoints, Integrand, Value
+from taut.marginal import AbstractPoints, Estimate, Given, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import Draws, Latents, MarginalFit, Vector
 
 Two = tuple[Latents, Latents]
@@ -88,7 +88,7 @@ class Own:
     def of(
         cls,
         integrand: Integrand,
-        points: ImportancePoints | None,
+        points: AbstractPoints | None,
         fit: MarginalFit,
         weights: BalancedWeights,
         theta: Draws,
@@ -105,10 +105,10 @@ class Own:
         x = np.linalg.solve(fit.normal.root, (theta - fit.normal.mean).T)
         some = np.argsort(np.abs((x**2).sum(axis=0) - len(x)), kind="stable")[:_SPREADS]
         may_do = weights.is_even or weights.weights.ess > criteria.CRITERIA.effective
-        if points is not None and not (points.has_shape or may_do):
-            unknown = np.zeros(len(fit.own)), np.full(len(fit.own), np.inf)
-            return cls(unknown, unknown)
-        if points is not None:
+        if isinstance(points, ImportancePoints):
+            if not (points.has_shape or may_do):
+                unknown = np.zeros(len(fit.own)), np.full(len(fit.own), np.inf)
+                return cls(unknown, unknown)
             means = [found[i].mean for i in some]
             shape = points.shape(_given(fit), list(theta[some]), means, check_time)
             wider = shape.variances + shape.square - fit.own

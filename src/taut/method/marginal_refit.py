@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.gaussian import DenseNormal
-from taut.marginal import ImportancePoints, Integrand
+from taut.marginal import AbstractPoints, Integrand
 from taut.method.marginal_fit import Draws, MarginalFit, Vector
 
 Each = Float[np.ndarray, " draws"]
@@ -21,7 +21,7 @@ _POWERS = (1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.0)
 
 def refitted(
     integrand: Integrand,
-    points: ImportancePoints | None,
+    points: AbstractPoints | None,
     fit: MarginalFit,
     x: Draws,
     log_p: Each,

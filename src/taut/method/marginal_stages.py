@@ -7,8 +7,8 @@ import numpy as np
 from taut.diagnose import Finding, Outcome, criteria, failed
 from taut.family import InterpolatedConditional
 from taut.gradients import OutOfTime
-from taut.marginal import ImportancePoints, Integrand
-from taut.method.marginal_checks import shift_by_nodes, shift_by_starts
+from taut.marginal import AbstractPoints, Integrand, Value
+from taut.method.marginal_checks import points_for, shift_by_nodes, shift_by_starts
 from taut.method.marginal_climb import Climbed, climb
 from taut.method.marginal_draws import Kernels, Pool, Proposal, Student, draw
 from taut.method.marginal_fit import MarginalFit, iterate, rough
@@ -44,7 +44,7 @@ def marginal_stages(
         The marginal density is not finite where it is looked at.
     """
     journal, gradients = problem.journal, problem.gradients
-    points = None if integrand.is_exact else ImportancePoints(integrand, random.spawn(1)[0])
+    points = points_for(integrand, random.spawn(1)[0])
     found, by_nodes = yield from _climb(problem, integrand, points, random)
     fit, draws = found.fit, max(_FEWEST, _EACH * len(found.fit.origin))
     with journal.stage("latents from elsewhere", gradients):
@@ -92,7 +92,7 @@ def _next(weighed: Weighed, pool: Pool, number: int) -> Proposal:
 def _climb(
     problem: Problem,
     integrand: Integrand,
-    points: ImportancePoints | None,
+    points: AbstractPoints | None,
     random: np.random.Generator,
 ) -> Generator[Iterate, None, tuple[Climbed, tuple[Finding, ...]]]:
     """Climb, and again with twice the nodes, until twice as many move nothing or are too many."""
@@ -110,8 +110,8 @@ def _climb(
         journal.starts = found.agree, found.paths
         yield iterate(integrand, found.fit, -found.value)
         with journal.stage("twice the nodes", gradients):
-            by_nodes = failed(shift_by_nodes(problem, integrand, found.fit))
-        if not by_nodes or not integrand.refine():
+            by_nodes = failed(shift_by_nodes(problem, integrand, points, found.fit))
+        if not by_nodes or not (integrand if points is None else points).refine():
             return found, by_nodes
 
 
@@ -126,7 +126,8 @@ def _latents(
     """Interpolate latents between draws of the globals, where they are known there and move."""
     share = weighed.check.weights.weights
     is_enough = is_over or are_enough(weighed.check.weights, weighed.theta)
-    if not (integrand.is_exact and is_enough) or (is_over and not scales_move(share, pool.found)):
+    is_known = all(isinstance(one, Value) for one in pool.found)
+    if not (is_known and is_enough) or (is_over and not scales_move(share, pool.found)):
         return None
     found = interpolation(integrand, fit, share, weighed.theta, pool.found)
     return found.conditional if found is not None and latents_stay(found.left) else None

@@ -17,7 +17,7 @@ from taut.diagnose import (
 from taut.errors import NotFiniteError
 from taut.family import Particles
 from taut.gaussian import DenseNormal
-from taut.marginal import ImportancePoints, Integrand
+from taut.marginal import AbstractPoints, Integrand
 from taut.method.marginal_draws import Pool
 from taut.method.marginal_fit import Draws, MarginalFit
 from taut.method.marginal_latents import (
@@ -79,7 +79,7 @@ class Weighed:
 def weigh(
     problem: Problem,
     integrand: Integrand,
-    points: ImportancePoints | None,
+    points: AbstractPoints | None,
     fit: MarginalFit,
     pool: Pool,
 ) -> Weighed:
