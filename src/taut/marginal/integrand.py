@@ -145,6 +145,11 @@ class Integrand:
         return self._doubled is not None
 
     @property
+    def knows_spread(self) -> bool:
+        """Whether the latents' variances take little longer than the density: not with a corner."""
+        return not isinstance(self.field, PlateField) or self.field.corner is None
+
+    @property
     def words(self) -> str:
         """What is integrated out, and by how many nodes."""
         if self._nodes is None or not self.has_nodes:

@@ -126,7 +126,10 @@ def _latents(
     """Interpolate latents between draws of the globals, where they are known there and move."""
     share = weighed.check.weights.weights
     is_enough = is_over or are_enough(weighed.check.weights, weighed.theta)
-    is_known = all(isinstance(one, Value) for one in pool.found)
+    known = [one for one in pool.found if isinstance(one, Value)]
+    is_known = len(known) == pool.size and (
+        integrand.knows_spread or known[0].variances is not None
+    )
     if not (is_known and is_enough) or (is_over and not scales_move(share, pool.found)):
         return None
     found = interpolation(integrand, fit, share, weighed.theta, pool.found)
