@@ -5,11 +5,13 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pymc as pm
+import pymc.dims
 import pytensor.tensor as pt
 import pytest
 import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytensor.xtensor import as_xtensor
 
 from taut.frontend.pymc.source import PyMCSource
 from taut.structure import (
@@ -120,10 +122,79 @@ def nested() -> None:
     pm.Bernoulli("y", logit_p=a[G], observed=Y)
 
 
+def by_take() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=pt.take(a, G), observed=Y)
+
+
+def by_xtensors() -> None:
+    a = pymc.dims.Normal("a", 0, pymc.dims.HalfNormal("s"), dims="group")
+    effects = a.isel(group=pymc.dims.Data("g", G, dims="row"))
+    pymc.dims.Bernoulli("y", logit_p=effects, observed=as_xtensor(Y, dims=("row",)), dims="row")
+
+
+def heavy_tails() -> None:
+    a = pm.StudentT("a", nu=4, mu=0, sigma=pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+def means_by_covariates() -> None:
+    mean = pt.as_tensor(RANDOM.normal(size=(GROUPS, 2))) @ pm.Normal("c", shape=2)
+    a = pm.Normal("a", mean, pm.HalfNormal("s"), shape=GROUPS)
+    pm.Bernoulli("y", logit_p=a[G], observed=Y)
+
+
+def covariance_of_its_own() -> None:
+    cholesky, _, _ = pm.LKJCholeskyCov("c", n=2, eta=2, sd_dist=pm.HalfNormal.dist(shape=2))
+    a = pm.MvNormal("a", np.zeros(2), chol=cholesky, shape=(GROUPS, 2))
+    pm.Bernoulli("y", logit_p=(a[G] * X).sum(-1), observed=Y)
+
+
+def dispersions() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    r = pm.Gamma("r", 2, pm.HalfNormal("t"), shape=GROUPS)
+    pm.NegativeBinomial("y", pt.exp(a[G]), r[G], observed=Y)
+
+
+def shares() -> None:
+    p = pm.Dirichlet("p", np.ones(3) * pm.HalfNormal("s"), shape=(GROUPS, 3))
+    pm.Categorical("y", p=p[G], observed=np.arange(ROWS) % 3)
+
+
+def proportions() -> None:
+    p = pm.Beta("p", pm.HalfNormal("k"), 2, shape=GROUPS)
+    pm.Binomial("y", 5, p[G], observed=Y)
+
+
+def mixtures_within() -> None:
+    a = pm.Normal("a", 0, pm.HalfNormal("s"), shape=GROUPS)
+    mu = pt.stack([a[G], a[G] + 2], axis=-1)
+    pm.NormalMixture("y", [0.3, 0.7], mu=mu, sigma=1.0, observed=X[:, 0])
+
+
+def errors_of_measurement() -> None:
+    x = pm.Normal("x", pm.Normal("m"), pm.HalfNormal("s"), shape=ROWS)
+    pm.Normal("seen", x, 0.3, observed=X[:, 0])
+    pm.Bernoulli("y", logit_p=pm.Normal("b") * x, observed=Y)
+
+
+def missing_cells() -> None:
+    cells = np.ma.masked_where(np.arange(ROWS) % 5 == 0, X[:, 0])
+    with pytest.warns(UserWarning, match="imputed"):
+        x = pm.Normal("x", pm.Normal("m"), pm.HalfNormal("s"), observed=cells)
+    pm.Bernoulli("y", logit_p=pm.Normal("b") * x, observed=Y)
+
+
 def item_response() -> None:
     skill = pm.Normal("skill", shape=GROUPS)
     hard, sharp = pm.Normal("hard", pm.Normal("m"), shape=FEW), pm.LogNormal("sharp", shape=FEW)
     pm.Bernoulli("y", logit_p=sharp[H] * (skill[G] - hard[H]), observed=Y)
+
+
+def matrix_factors() -> None:
+    u = pm.Normal("u", shape=(GROUPS, 2))
+    v = pm.Normal("v", 0, pm.HalfNormal("s"), shape=(FEW, 2))
+    pm.Normal("y", (u[G] * v[H]).sum(-1), pm.HalfNormal("r"), observed=X[:, 0])
 
 
 def random_walk() -> None:
@@ -146,6 +217,15 @@ def autoregression() -> None:
     pm.Normal("y", 0, pt.exp(level / 2), observed=TIMES)
 
 
+def differential_equation() -> None:
+    parameters = pm.HalfNormal("t"), pm.HalfNormal("s")
+    level = pm.EulerMaruyama(
+        "a", dt=0.1, sde_fn=lambda x, t, s: (-t * x, s), sde_pars=parameters,
+        init_dist=pm.Normal.dist(), initval=np.zeros(len(TIMES)), shape=len(TIMES),
+    )  # fmt: skip
+    pm.Normal("y", level, 0.3, observed=TIMES)
+
+
 GROUPED: dict[str, tuple[Callable[[], None], int, int]] = {
     "centred": (centred, GROUPS, 1),
     "not centred": (not_centred, GROUPS, 1),
@@ -162,6 +242,17 @@ GROUPED: dict[str, tuple[Callable[[], None], int, int]] = {
     "one row each": (one_row_each, ROWS, 1),
     "crossed, few": (crossed, GROUPS, 1),
     "nested, few": (nested, GROUPS, 1),
+    "by take": (by_take, GROUPS, 1),
+    "by xtensors": (by_xtensors, GROUPS, 1),
+    "heavy tails": (heavy_tails, GROUPS, 1),
+    "means by covariates": (means_by_covariates, GROUPS, 1),
+    "covariance of its own": (covariance_of_its_own, GROUPS, 2),
+    "dispersions": (dispersions, GROUPS, 2),
+    "shares": (shares, GROUPS, 2),
+    "proportions": (proportions, GROUPS, 1),
+    "mixtures within": (mixtures_within, GROUPS, 1),
+    "errors of measurement": (errors_of_measurement, ROWS, 1),
+    "missing cells": (missing_cells, ROWS // 5, 1),
 }
 
 
@@ -180,7 +271,7 @@ def test_groups_are_found(name: str) -> None:
         np.testing.assert_array_equal(rows[-ROWS:], G)
 
 
-@pytest.mark.parametrize("write", [crossed, item_response])
+@pytest.mark.parametrize("write", [crossed, item_response, matrix_factors])
 def test_plates_that_cross_are_found(
     write: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +286,9 @@ def test_plates_that_cross_are_found(
     np.testing.assert_array_equal(found.latents.crossing[0].of_factor[-ROWS:], H)
 
 
-@pytest.mark.parametrize("write", [random_walk, sum_of_steps, autoregression])
+@pytest.mark.parametrize(
+    "write", [random_walk, sum_of_steps, autoregression, differential_equation]
+)
 def test_chains_are_found(write: Callable[[], None]) -> None:
     with pm.Model() as model:
         write()
@@ -271,6 +364,21 @@ def process() -> None:
     pm.Poisson("y", pt.exp(rate), observed=CASES[: len(TIMES)])
 
 
+def several_walks() -> None:
+    level = pm.GaussianRandomWalk(
+        "a", 0, pm.HalfNormal("s"), init_dist=pm.Normal.dist(shape=2), shape=(2, len(TIMES))
+    )
+    pm.Normal("y", level, pm.HalfNormal("r"), observed=np.stack([TIMES, TIMES]))
+
+
+def second_order() -> None:
+    level = pm.AR(
+        "a", pm.Normal("rho", 0, 0.3, shape=2), pm.HalfNormal("s"),
+        init_dist=pm.Normal.dist(shape=2), shape=len(TIMES),
+    )  # fmt: skip
+    pm.Normal("y", 0, pt.exp(level / 2), observed=TIMES)
+
+
 # What there is, how many latents, and pairs of them that touch, with each itself.
 FIELDS: dict[str, tuple[Callable[[], None], int, int, int]] = {
     "map with a sum": (map_with_a_sum, SIDE**2, MAP, 1),
@@ -279,6 +387,8 @@ FIELDS: dict[str, tuple[Callable[[], None], int, int, int]] = {
     "second differences": (second_differences, SIDE**2, 3 * SIDE**2 - 3, 0),
     "wide groups": (wide_groups, 7 * GROUPS, 28 * GROUPS, 0),
     "Gaussian process": (process, len(TIMES), len(TIMES) * (len(TIMES) + 1) // 2, 0),
+    "several walks": (several_walks, 2 * len(TIMES), 4 * len(TIMES) - 2, 0),
+    "second order": (second_order, len(TIMES), 3 * len(TIMES) - 3, 0),
     "sum of zero": (zero_sum, GROUPS - 1, GROUPS * (GROUPS - 1) // 2, 0),
 }
 
