@@ -15,6 +15,9 @@ from taut.marginal.quadrature import Nodes, quadrature
 # Share of the Gaussian's variance that few points leave at least.
 _LEAST = 0.1
 
+# What a step that is left out would gain, in nats; by what a step that goes down is shortened.
+_GAIN, _SHORTER = 1e-3, 0.25
+
 Corner = Float[Array, " corner"]
 
 
@@ -75,19 +78,11 @@ def corner_integral(
     noise
         Normal noise of the points, each with its mirror image.
     steps
-        Quasi-Newton steps to the mode of what crosses the groups.
+        Quasi-Newton steps, at most, to the mode of what crosses the groups.
     """
     plates, size = field.plates, field.groups.size
-    factor_at = lambda u: _factor(field, theta, u)  # noqa: E731
-
-    def climb(_: Array, u: Latents) -> Latents:
-        found = quadrature(plates, nodes, True, jnp.concatenate([theta, u[size:]]), u[:size])
-        near = jnp.concatenate([found.marginal.mode, u[size:]])
-        pull = jnp.zeros_like(u).at[size:].set(found.marginal.slope[theta.shape[0] :])
-        return near + factor_at(near).solve(pull)
-
-    u = jax.lax.fori_loop(0, steps, climb, u)
-    factor = factor_at(u)
+    u = _climbed(field, nodes, theta, u, steps)
+    factor = _factor(field, theta, u)
 
     def at(one: Corner) -> _At:
         there = u + factor.color(jnp.zeros_like(u).at[size:].set(one))
@@ -104,6 +99,52 @@ def corner_integral(
     value = jax.nn.logsumexp(log_ratios) - jnp.log(count)
     moments = _moments(factor, u, noise, each, jax.nn.softmax(log_ratios))
     return CornerIntegral(value, log_ratios, *moments, precision=factor)
+
+
+class _Climb(NamedTuple):
+    u: Latents
+    value: Scalar
+    step: Latents
+    share: Scalar
+    gain: Scalar
+    steps: Int[Array, ""]
+
+
+def _climbed(
+    field: PlateField, nodes: Nodes, theta: Globals, u: Latents, steps: Int[Array, ""]
+) -> Latents:
+    """Climb to the mode of what crosses groups whose latents are integrated out.
+
+    Steps are those of the latents' precision at their mode; one that goes down is shortened.
+    """
+    size, nothing = field.groups.size, jnp.zeros((), u.dtype)
+
+    def goes_on(climb: _Climb) -> Array:
+        return (climb.steps < steps) & (climb.gain > _GAIN)
+
+    def advance(climb: _Climb) -> _Climb:
+        there = climb.u + climb.share * climb.step
+        whole = jnp.concatenate([theta, there[size:]])
+        found = quadrature(field.plates, nodes, True, whole, there[:size])
+        near = jnp.concatenate([found.marginal.mode, there[size:]])
+        pull = jnp.zeros_like(u).at[size:].set(found.marginal.slope[theta.shape[0] :])
+        step = _factor(field, theta, near).solve(pull)
+        value = found.marginal.value
+        is_up = (value >= climb.value - _GAIN) & jnp.isfinite(step).all()
+        pick = lambda one, other: jnp.where(is_up, one, other)  # noqa: E731
+        return _Climb(
+            pick(near, climb.u),
+            pick(value, climb.value),
+            pick(step, climb.step),
+            pick(nothing + 1, _SHORTER * climb.share),
+            pick(0.5 * pull @ step, jnp.inf),
+            climb.steps + 1,
+        )
+
+    infinite = nothing + jnp.inf
+    begin = _Climb(u, -infinite, jnp.zeros_like(u), nothing + 1, infinite, jnp.int32(0))
+    found = jax.lax.while_loop(goes_on, advance, begin)
+    return found.u + found.share * found.step
 
 
 def _moments(

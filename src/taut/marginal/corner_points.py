@@ -17,7 +17,7 @@ _FEWEST, _MOST, _EACH = 4, 256, 100
 # How often nodes are doubled where that moves something.
 _DOUBLINGS = 3
 # Steps to the mode from where Laplace's method ends, and from a mode that was foreseen.
-_STEPS, _MORE_STEPS = 6, 1
+_STEPS, _MORE_STEPS = 25, 1
 
 Latents = Float[np.ndarray, " latents"]
 Points = Float[np.ndarray, "points corner"]
