@@ -25,6 +25,8 @@ from draw_rooms import definers
 ROOT = Path(__file__).resolve().parents[1]
 # Where tests of a room are, beside those in the folder of its name.
 MORE = {
+    "bambi": ("tests/clients",),
+    "pymc": ("tests/variational",),
     "family": ("tests/laws/test_family.py",),
     "objective": ("tests/laws/test_importance.py", "tests/laws/test_objective.py"),
     "method": ("tests/laws/test_direct.py", "tests/laws/test_method.py", "tests/seed"),

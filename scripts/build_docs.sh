@@ -4,3 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv run --group docs sphinx-build -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html "$@"
+uv run python scripts/check_links.py docs/_build/html

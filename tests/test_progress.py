@@ -24,6 +24,7 @@ from taut.progress import (
     SilentProgress,
     average,
     last_line,
+    style_of,
 )
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
@@ -65,10 +66,17 @@ def target() -> taut.Target:
             NOT_FINITE,
             "Interrupted at 137 [13%]: Average Loss = nan\nnot finite",
         ),
+        (
+            np.array([5.0, 4.0]),
+            None,
+            "trusted: words",
+            "trusted: words\nFinished after 2 iterations: Loss = 4",
+        ),
+        (np.array([5.0, 4.0]), None, INTERRUPTED, "Interrupted after 2 iterations: Loss = 4"),
     ],
 )
 def test_last_line_is_in_the_words_of_pymc(
-    losses: np.ndarray, steps: int, stopped: str, line: str
+    losses: np.ndarray, steps: int | None, stopped: str, line: str
 ) -> None:
     assert last_line(losses, steps, stopped) == line
 
@@ -124,9 +132,10 @@ def test_bar_of_a_fit_that_ends_by_itself_has_no_speed(clock: Callable[[float], 
     bar.start(None)
     bar.update(np.full(1, 5.0))
     clock(0.5)
-    bar.update(np.full(3, 5.0))
-    bar.finish(np.full(3, 5.0), "trusted")
-    assert "Average Loss = 5" in file.getvalue()
+    bar.update(np.full(3, 5.0), "batch and match")
+    assert "batch and match, Loss = 5" in file.getvalue()
+    bar.finish(np.full(3, 5.0), "trusted: words")
+    assert file.getvalue().endswith("trusted: words\nFinished after 3 iterations: Loss = 5\n")
     assert "steps/s" not in file.getvalue()
 
 
@@ -159,7 +168,29 @@ def test_bar_in_a_notebook_is_an_output_that_is_updated(
     assert "60%" in shown[2]["text/plain"]
     assert "1,000 steps/s" in shown[2]["text/html"]
     assert shown[4]["text/plain"].endswith("Interrupted at 600 [60%]: Average Loss = 5\na < b")
-    assert "a &lt; b</pre>" in shown[4]["text/html"]
+    assert shown[4]["text/html"].endswith("a &lt; b</pre>")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "style"),
+    [
+        (FINISHED, "green"),
+        ("trusted: words", "green"),
+        ("not trusted: words", "yellow"),
+        (INTERRUPTED, "yellow"),
+        (NOT_FINITE, "yellow"),
+        ("Convergence achieved at 50", None),
+    ],
+)
+def test_the_last_line_has_the_colour_of_its_news(stopped: str, style: str | None) -> None:
+    assert style_of(stopped) == style
+    file = io.StringIO()
+    bar = RichProgress(console=Console(file=file, force_terminal=True, color_system="standard"))
+    bar.start(None)
+    bar.finish(np.full(3, 5.0), stopped)
+    codes = {"green": "\x1b[32m", "yellow": "\x1b[33m"}
+    news = stopped if stopped != INTERRUPTED else "Interrupted after"
+    assert f"{codes.get(style or '', '')}{news}" in file.getvalue()
 
 
 def test_bar_is_drawn_a_few_times_a_second_at_most(clock: Callable[[float], None]) -> None:

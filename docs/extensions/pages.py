@@ -2,9 +2,10 @@
 
 import inspect
 import re
+from abc import ABC
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic
 
 import nbformat
 
@@ -80,9 +81,17 @@ def public(module: ModuleType) -> list[str]:
 
 def _directive(full: str, thing: Any) -> str:
     if inspect.isclass(thing):
-        body = f".. autoclass:: {full}\n   :members:\n"
+        more = "   :inherited-members:\n" if _inherits_its_calls(thing) else ""
+        body = f".. autoclass:: {full}\n   :members:\n{more}"
     elif callable(thing):
         body = f".. autofunction:: {full}\n"
     else:
         body = f".. autodata:: {full}\n   :no-value:\n"
     return f"```{{eval-rst}}\n{body}```\n"
+
+
+def _inherits_its_calls(kind: type) -> bool:
+    """Return whether bases of the same package, and no others, have members to show."""
+    package = kind.__module__.partition(".")[0]
+    bases = [base for base in kind.__mro__[1:] if base not in (object, ABC, Generic)]
+    return bool(bases) and all(base.__module__.partition(".")[0] == package for base in bases)

@@ -1,7 +1,5 @@
 """Progress of a fit, told to a person or to nobody."""
 
-import html
-import io
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -12,14 +10,17 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.theme import Theme
 
 from taut.arguments import as_flag
+from taut.screens import screen_of
 
 # How a fit ends, unless a callback has words of its own for it.
 FINISHED, INTERRUPTED, NOT_FINITE = "finished", "interrupted", "not finite"
@@ -28,8 +29,8 @@ _LOGGER = logging.getLogger("taut")
 # Losses an average is taken over, as in PyMC.
 _WINDOW = 1000
 _SECONDS_BETWEEN_UPDATES = 0.25
-# Characters of a line in a notebook.
-_NOTEBOOK_WIDTH = 100
+# Colours of the last line and of the bar beside it.
+_GOOD, _BAD = "green", "yellow"
 
 
 class AbstractProgress(ABC):
@@ -40,8 +41,8 @@ class AbstractProgress(ABC):
         """A fit of so many steps begins, or one that ends by itself."""
 
     @abstractmethod
-    def update(self, losses: np.ndarray) -> None:
-        """So many steps are done, with these losses."""
+    def update(self, losses: np.ndarray, stage: str = "") -> None:
+        """So many steps are done, with these losses; what a fit that has stages is at."""
 
     @abstractmethod
     def finish(self, losses: np.ndarray, stopped: str | None) -> None:
@@ -54,84 +55,11 @@ class SilentProgress(AbstractProgress):
     def start(self, steps: int | None) -> None:
         self._steps = steps
 
-    def update(self, losses: np.ndarray) -> None:
+    def update(self, losses: np.ndarray, stage: str = "") -> None:
         """Show nothing."""
 
     def finish(self, losses: np.ndarray, stopped: str | None) -> None:
         _LOGGER.info(last_line(losses, self._steps, stopped))
-
-
-class AbstractScreen(ABC):
-    """Where a bar is drawn."""
-
-    console: Console
-
-    @abstractmethod
-    def begin(self, bar: Progress) -> None:
-        """Draw it for the first time."""
-
-    @abstractmethod
-    def show(self, bar: Progress) -> None:
-        """Draw it anew."""
-
-    @abstractmethod
-    def end(self, bar: Progress, line: str) -> None:
-        """Leave it as it is, with a last line."""
-
-
-class TerminalScreen(AbstractScreen):
-    """A terminal, or a file.
-
-    Parameters
-    ----------
-    console
-        Where it is drawn.
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def begin(self, bar: Progress) -> None:
-        bar.start()
-        bar.refresh()
-
-    def show(self, bar: Progress) -> None:
-        bar.refresh()
-
-    def end(self, bar: Progress, line: str) -> None:
-        bar.stop()
-        # A callback's reason is shown as it is, brackets included.
-        self.console.print(line, highlight=False, markup=False)
-
-
-class NotebookScreen(AbstractScreen):
-    """An output of a notebook that is updated in its place, which needs no ipywidgets."""
-
-    def __init__(self) -> None:
-        # It makes text of the bar; nothing is seen of it.
-        self.console = Console(file=io.StringIO(), width=_NOTEBOOK_WIDTH, force_jupyter=False)
-
-    def begin(self, bar: Progress) -> None:
-        from IPython.display import display
-
-        self._handle: Any = display(self._drawn(bar), raw=True, display_id=True)
-
-    def show(self, bar: Progress) -> None:
-        self._handle.update(self._drawn(bar), raw=True)
-
-    def end(self, bar: Progress, line: str) -> None:
-        self._handle.update(self._drawn(bar, line), raw=True)
-
-    def _drawn(self, bar: Progress, *lines: str) -> dict[str, str]:
-        with self.console.capture() as captured:
-            self.console.print(bar.get_renderable())
-        text = "\n".join([captured.get().rstrip(), *lines])
-        # Without it JupyterLab breaks lines at the width of the window.
-        style = "margin: 0; white-space: pre-wrap; line-height: normal"
-        return {
-            "text/plain": text,
-            "text/html": f'<pre style="{style}">{html.escape(text)}</pre>',
-        }
 
 
 class RichProgress(AbstractProgress):
@@ -146,17 +74,21 @@ class RichProgress(AbstractProgress):
     """
 
     def __init__(self, theme: Theme | None = None, console: Console | None = None) -> None:
-        console = console or Console(theme=theme)
-        self._screen = NotebookScreen() if console.is_jupyter else TerminalScreen(console)
+        self._screen = screen_of(console or Console(theme=theme), theme)
 
     def start(self, steps: int | None) -> None:
         self._steps, self._last, self._begin = steps, -np.inf, time.perf_counter()
-        self._bar = Progress(
-            TextColumn("Fitting"),
-            BarColumn(bar_width=24),
+        self._drawn = BarColumn(bar_width=24)
+        counted: tuple[ProgressColumn, ...] = (
             TaskProgressColumn(),
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
+        )
+        # How long one takes that ends by itself is not known, nor are its iterations of one length.
+        self._bar = Progress(
+            TextColumn("Fitting"),
+            self._drawn,
+            *((TimeElapsedColumn(),) if steps is None else counted),
             TextColumn("{task.fields[loss]}"),
             console=self._screen.console,
             auto_refresh=False,
@@ -164,7 +96,7 @@ class RichProgress(AbstractProgress):
         self._task: TaskID = self._bar.add_task("", total=steps, loss="", speed="compiling")
         self._screen.begin(self._bar)
 
-    def update(self, losses: np.ndarray) -> None:
+    def update(self, losses: np.ndarray, stage: str = "") -> None:
         now = time.perf_counter()
         if now - self._last < _SECONDS_BETWEEN_UPDATES:
             return
@@ -172,20 +104,25 @@ class RichProgress(AbstractProgress):
             # The first chunk has waited for the compiler; speed is counted from here.
             self._begin, self._counted = now, len(losses)
         self._last = now
-        self._show(losses, now)
+        self._show(losses, now, stage)
 
     def finish(self, losses: np.ndarray, stopped: str | None) -> None:
+        style = style_of(stopped)
+        if self._steps is None:
+            # Through, whatever came of it.
+            self._bar.update(self._task, total=max(len(losses), 1), completed=max(len(losses), 1))
+            self._drawn.finished_style = style or self._drawn.finished_style
         if self._last > -np.inf:
-            self._show(losses, time.perf_counter())
-        self._screen.end(self._bar, last_line(losses, self._steps, stopped))
+            self._show(losses, time.perf_counter(), "")
+        self._screen.end(self._bar, last_line(losses, self._steps, stopped), style)
 
-    def _show(self, losses: np.ndarray, now: float) -> None:
-        steps = len(losses) - self._counted
-        seconds = now - self._begin
-        # Iterations of a fit that ends by itself are of any length.
-        counted = steps and seconds > 0 and self._steps is not None
-        speed = f"{steps / seconds:,.0f} steps/s" if counted else ""
-        loss = f"Average Loss = {average(losses):,.5g}"
+    def _show(self, losses: np.ndarray, now: float, stage: str) -> None:
+        steps, seconds = len(losses) - self._counted, now - self._begin
+        speed = f"{steps / seconds:,.0f} steps/s" if steps and seconds > 0 else ""
+        if self._steps is None:
+            loss = ", ".join(filter(None, [stage, f"Loss = {losses[-1]:,.5g}"]))
+        else:
+            loss = f"Average Loss = {average(losses):,.5g}"
         self._bar.update(self._task, completed=len(losses), loss=loss, speed=speed)
         self._screen.show(self._bar)
 
@@ -207,8 +144,7 @@ class CountedProgress:
         self._total, self._shown, self._last = total, shown, -np.inf
         if not shown:
             return
-        console = console or Console()
-        self._screen = NotebookScreen() if console.is_jupyter else TerminalScreen(console)
+        self._screen = screen_of(console or Console())
         self._bar = Progress(
             TextColumn("Fitting"),
             BarColumn(bar_width=24),
@@ -246,15 +182,16 @@ def average(losses: np.ndarray) -> float:
 
 
 def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str:
-    """Say how a fit ended, in PyMC's words; a reason of its own goes to a second line."""
+    """Say how a fit ended, in PyMC's words; a reason of its own has a line of its own."""
     done = len(losses)
     if steps == 0:
         return "Finished: no steps were asked for"
     if steps is None:
         value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
-        head = "Interrupted" if stopped in (None, INTERRUPTED) else "Finished"
-        reason = "" if head == "Interrupted" else f"\n{stopped}"
-        return f"{head} after {done:,d} iterations: {value}{reason}"
+        if stopped in (None, INTERRUPTED):
+            return f"Interrupted after {done:,d} iterations: {value}"
+        # Its verdict comes first, if it has one.
+        return f"{stopped}\nFinished after {done:,d} iterations: {value}"
     if steps < 10:
         value = f"Loss = {losses[-1] if done else np.nan:,.5g}"
     else:
@@ -263,6 +200,13 @@ def last_line(losses: np.ndarray, steps: int | None, stopped: str | None) -> str
         return f"Finished [100%]: {value}"
     line = f"Interrupted at {done:,d} [{100 * done // max(steps, 1)}%]: {value}"
     return line if stopped in (None, INTERRUPTED) else f"{line}\n{stopped}"
+
+
+def style_of(stopped: str | None) -> str | None:
+    """Return the colour of how a fit ended; none where a callback has words for it."""
+    if stopped in (None, INTERRUPTED, NOT_FINITE) or str(stopped).startswith("not trusted"):
+        return _BAD
+    return _GOOD if stopped == FINISHED or str(stopped).startswith("trusted") else None
 
 
 def as_progress(shown: Any, theme: Any) -> AbstractProgress:

@@ -118,6 +118,8 @@ def test_rows_of_a_minibatch_are_all_predicted() -> None:
         ({"x": [1.0]}, {"var_names": []}, "observes nothing"),
         ([1.0], {}, "data must be a dict"),
         ({"x": [[1.0]]}, {}, "of 2 axes; it has 1"),
+        ({"x": [1.0, 2.0]}, {"coords": {"row": ["a"]}}, "1 labels for 'row'.* 2 elements"),
+        ({"x": [1.0]}, {"coords": {"rows": ["a"]}}, "'rows', which nothing.*'row'"),
     ],
 )
 def test_what_can_not_be_predicted_is_refused(
@@ -136,6 +138,31 @@ def test_data_that_do_not_fit_together_are_refused() -> None:
         approx.predict({"one": np.ones(7)})
     with pytest.raises(ArgumentError, match="two has 3 along 'row'"):
         approx.predict({"one": np.ones(7), "two": np.ones(3)})
+
+
+def test_new_data_keep_their_dims_and_labels() -> None:
+    with pm.Model(coords={"row": range(4), "kind": ["a", "b"]}) as model:
+        x = pm.Data("x", np.ones((4, 2)), dims=("row", "kind"))
+        b = pm.Normal("b", dims="kind")
+        pm.Normal("y", x @ b, observed=np.ones(4), dims="row")
+    told = taut.MeanField(model=model).predict({"x": np.ones((3, 2))}, draws=5)
+    given = told["predictions_constant_data"]["x"]
+    assert given.dims == ("row", "kind")
+    assert list(given["kind"].values) == ["a", "b"]
+    # Those of the fit are not of new rows.
+    assert "row" not in given.coords
+
+
+def test_groups_that_the_fit_has_not_seen_are_refused() -> None:
+    """JAX would take the last group for them, without a word."""
+    with pm.Model() as model:
+        group = pm.Data("group", np.array([0, 1, 2, 0]))
+        level = pm.Normal("level", shape=3)
+        pm.Normal("y", level[group], 0.1, observed=np.zeros(4))
+    approx = taut.MeanField(model=model)
+    assert approx.predict({"group": [2, -1]}, draws=5)["predictions"]["y"].shape == (1, 5, 2)
+    with pytest.raises(ArgumentError, match="index 3 is out of bounds for axis 0 with size 3"):
+        approx.predict({"group": [1, 3]}, draws=5)
 
 
 def test_a_target_written_by_hand_predicts_nothing() -> None:

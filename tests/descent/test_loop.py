@@ -68,7 +68,7 @@ class Notes(AbstractProgress):
     def start(self, steps: int) -> None:
         self.told: list[Any] = [steps]
 
-    def update(self, losses: np.ndarray) -> None:
+    def update(self, losses: np.ndarray, stage: str = "") -> None:
         self.told.append(len(losses))
 
     def finish(self, losses: np.ndarray, stopped: str | None) -> None:

@@ -1,5 +1,7 @@
 """Pictures show the figures of the fits they are of."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import arviz_base
@@ -150,3 +152,31 @@ def test_a_name_that_is_not_there_is_said(fitted: SimpleNamespace) -> None:
         plot.plot_shift(fitted.approx, "z", backend="none")
     with pytest.raises(ArgumentError, match="backend must be"):
         plot.plot_loss(fitted.approx, backend="paper")
+
+
+@pytest.mark.parametrize("backend", ["bokeh", "plotly"])
+def test_pictures_are_drawn_by_the_other_backends(
+    backend: str, fitted: SimpleNamespace, tmp_path: Path
+) -> None:
+    pictures = {
+        "loss": plot.plot_loss(fitted.approx, backend=backend),
+        "elbo": plot.plot_elbo({"a": fitted.approx}, 100, random_seed=1, backend=backend),
+        "tracker": plot.plot_tracker(fitted.tracker, backend=backend),
+        "shift": plot.plot_shift(fitted.approx, backend=backend),
+        "khat": plot.plot_khat(fitted.approx.report, backend=backend),
+        "pair": plot.plot_pair(fitted.approx, random_seed=1, backend=backend),
+        "dist": plot.plot_dist(fitted.approx, draws=100, random_seed=1, backend=backend),
+        "journal": plot.plot_journal(fitted.approx, backend=backend),
+    }
+    for name, picture in pictures.items():
+        assert picture.backend == backend
+        picture.savefig(tmp_path / f"{name}.html")
+        assert backend in (tmp_path / f"{name}.html").read_text().lower()
+
+
+def test_a_backend_that_is_not_there_is_said_with_how_to_get_it(
+    fitted: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "arviz_plots.backend.plotly", None)
+    with pytest.raises(ImportError, match=r'pip install "arviz-plots\[plotly\]"'):
+        plot.plot_loss(fitted.approx, backend="plotly")

@@ -137,17 +137,23 @@ def _data_groups(model: Any) -> dict[str, dict[str, np.ndarray]]:
 
 def label_draws(values: np.ndarray, name: str | None, labels: Labels) -> xr.DataArray:
     """Label the draws of one expression, by the dims of the variable it is, if it is one."""
+    array = label_array(values[0], name, labels)
+    coords = {**array.coords, "chain": np.arange(1), "draw": np.arange(len(values))}
+    return xr.DataArray(values[None], dims=("chain", "draw", *array.dims), coords=coords, name=name)
+
+
+def label_array(values: np.ndarray, name: str | None, labels: Labels) -> xr.DataArray:
+    """Label an array, by the dims of the variable it is, if it is one."""
     own = labels.dims.get(name or "", ())
-    generic = tuple(f"{name or 'node'}_dim_{i}" for i in range(values.ndim - 1))
+    generic = tuple(f"{name or 'node'}_dim_{i}" for i in range(values.ndim))
     dims = (
         [a or b for a, b in zip(own, generic, strict=True)] if len(own) == len(generic) else generic
     )
     # Rows that were read from a source are not those the model has coordinates for.
-    lengths = dict(zip(dims, values.shape[1:], strict=True))
+    lengths = dict(zip(dims, values.shape, strict=True))
     own_coords = {dim: labels.coords[dim] for dim in dims if dim in labels.coords}
     coords: dict[str, Any] = {d: c for d, c in own_coords.items() if len(c) == lengths[d]}
-    coords |= {"chain": np.arange(1), "draw": np.arange(len(values))}
-    return xr.DataArray(values[None], dims=("chain", "draw", *dims), coords=coords, name=name)
+    return xr.DataArray(values, dims=dims, coords=coords, name=name)
 
 
 def to_dataset(values: Mapping[str, Any], labels: Labels) -> xr.Dataset:

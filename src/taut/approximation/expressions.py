@@ -302,6 +302,14 @@ def evaluate_nodes(
     return lifted.by_pytensor(z, own, given)
 
 
+def index_out_of_range(approx: Fitted, nodes: list[Any], given: Mapping[Any, Any]) -> str | None:
+    """Say which index in data is too large for what it picks from, in the words of NumPy."""
+    lifted = _lifted(approx, nodes, given)
+    from taut.frontend.pymc.expressions import out_of_range
+
+    return out_of_range(lifted, given)
+
+
 def _model(approx: Fitted) -> Any:
     if approx.model is None:
         raise ArgumentError(approx.source.no_expressions)

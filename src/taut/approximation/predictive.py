@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from taut.approximation.expressions import evaluate_nodes
+from taut.approximation.expressions import evaluate_nodes, index_out_of_range
 from taut.approximation.fitted import Fitted
 from taut.arguments import as_positive, check_mapping
 from taut.errors import ArgumentError
@@ -89,6 +89,12 @@ def predict(
             "Give all data that have these rows, and write the variable by dims or by "
             "shape=X.shape[0]."
         ) from error
+    beyond = index_out_of_range(approx, nodes, given)
+    if beyond is not None:
+        raise ArgumentError(
+            f"The data pick what the model does not have: {beyond}. A fit has no draws of groups "
+            "that it has not seen: leave out rows with indices beyond the last."
+        )
     return _labelled(approx, dict(zip(names, values, strict=True)), data or {}, coords or {})
 
 
@@ -97,13 +103,31 @@ def _labelled(
 ) -> Any:
     import xarray as xr
 
-    from taut.approximation.datatree import label_draws, observed_data, to_dataset
+    from taut.approximation.datatree import label_array, label_draws, observed_data
 
     labels = approx.target.labels
     labels = replace(labels, coords={**labels.coords, **coords})
     drawn = xr.Dataset({name: label_draws(v, name, labels) for name, v in values.items()})
+    arrays = {name: np.asarray(value) for name, value in data.items()}
+    given = xr.Dataset({name: label_array(v, name, labels) for name, v in arrays.items()})
+    _check_coords(coords, {**given.sizes, **drawn.sizes})
     if not data:
         beside = observed_data(approx.model, labels)
         return xr.DataTree.from_dict({"posterior_predictive": drawn, "observed_data": beside})
-    given = to_dataset({name: np.asarray(value) for name, value in data.items()}, labels)
     return xr.DataTree.from_dict({"predictions": drawn, "predictions_constant_data": given})
+
+
+def _check_coords(coords: Mapping[str, Any], lengths: Mapping[Any, int]) -> None:
+    """Refuse labels for what is not predicted, or too few or many of them."""
+    for dim, labels in coords.items():
+        if dim not in lengths:
+            there = ", ".join(repr(name) for name in lengths if name not in ("chain", "draw"))
+            raise ArgumentError(
+                f"coords has labels for {dim!r}, which nothing that is predicted has; dims are "
+                f"{there or 'none'}."
+            )
+        if len(labels) != lengths[dim]:
+            raise ArgumentError(
+                f"coords has {len(labels)} labels for {dim!r}, and what is predicted has "
+                f"{lengths[dim]} elements along it."
+            )

@@ -107,6 +107,15 @@ class Journal:
         known = [stage.elbo for stage in self.stages if np.isfinite(stage.elbo)]
         return max(known) if known and self.outcome in _OF_STAGES else None
 
+    @property
+    def now(self) -> str:
+        """Where a fit stands, for its bar: the last stage, whether it is through, what it found."""
+        if not self.stages:
+            return ""
+        last = self.stages[-1]
+        done = f"{last.name} is done" if last.seconds else last.name
+        return f"{done}, ELBO {last.elbo:.2f}" if np.isfinite(last.elbo) else done
+
     def copy(self) -> "Journal":
         """Return one that can be written in alone."""
         return replace(self, stages=list(self.stages))

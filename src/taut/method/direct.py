@@ -281,7 +281,7 @@ class DirectInference(ABC):
                 losses.append(reached.loss)
                 approx.update(reached.family)
                 self._note(hist=np.array(losses))
-                progress.update(approx.hist)
+                progress.update(approx.hist, problem.journal.now)
             late = problem.is_late
             self._note(stopped=_passed(problem) if late else f"reached {longest:,d} iterations")
         except StopIteration as stop:

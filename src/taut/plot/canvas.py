@@ -11,6 +11,8 @@ from taut.errors import ArgumentError
 
 # What marks a value that is as it should be, one that is not, and what it is compared with.
 GOOD, BAD, QUIET = "C0", "C1", "B3"
+# In an inch, on a screen; and what Plotly leaves at the sides, above and below, of any figure.
+_DOTS, _MARGINS = 100, (160, 180)
 
 
 @final
@@ -97,20 +99,27 @@ def canvas(
         draw = import_module(f"arviz_plots.backend.{backend}")
     except ImportError as error:
         raise ImportError(
-            f"{backend} is not installed: pip install {_package(backend)}, or name another backend."
+            f"{backend} is not all installed: pip install {_package(backend)}, or name another "
+            "backend."
         ) from error
-    figure: dict[str, Any] = {"figsize": size, "figsize_units": "inches"}
-    if backend == "matplotlib":
-        figure["layout"] = "constrained"
     collection = arviz_plots.PlotCollection.wrap(
         xr.Dataset({name: xr.DataArray(0.0) for name in names}),
         cols=["__variable__"],
         col_wrap=columns,
         backend=backend,
-        figure_kwargs=figure,
+        figure_kwargs=_figure(size, backend),
     )
     return Canvas(collection, draw)
 
 
+def _figure(size: tuple[float, float], backend: str) -> dict[str, Any]:
+    """Return the size of a figure in what its backend counts in, and its layout."""
+    if backend == "matplotlib":
+        return {"figsize": size, "figsize_units": "inches", "layout": "constrained"}
+    beside = _MARGINS if backend == "plotly" else (0, 0)
+    sides = tuple(_DOTS * side + margin for side, margin in zip(size, beside, strict=True))
+    return {"figsize": sides, "figsize_units": "dots"}
+
+
 def _package(backend: str) -> str:
-    return '"taut[plots]"' if backend == "matplotlib" else backend
+    return '"taut[plots]"' if backend == "matplotlib" else f'"arviz-plots[{backend}]"'

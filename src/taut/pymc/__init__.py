@@ -25,6 +25,7 @@ from taut import fit as fit
 from taut import sample_approx as sample_approx
 from taut.pymc import variational as variational
 from taut.pymc.patching import patched as patched
+from taut.pymc.sampling import sampling_by_fit as sampling_by_fit
 from taut.pymc.variational.updates import adadelta as adadelta
 from taut.pymc.variational.updates import adagrad as adagrad
 from taut.pymc.variational.updates import adagrad_window as adagrad_window

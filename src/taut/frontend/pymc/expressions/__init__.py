@@ -2,6 +2,7 @@
 
 from taut.frontend.pymc.expressions.evaluate import LiftedExpressions as LiftedExpressions
 from taut.frontend.pymc.expressions.expressions import Expressions as Expressions
+from taut.frontend.pymc.expressions.indices import out_of_range as out_of_range
 from taut.frontend.pymc.expressions.nodes import on_flat_vector as on_flat_vector
 from taut.frontend.pymc.expressions.predictive import given_data as given_data
 from taut.frontend.pymc.expressions.predictive import predicted as predicted
@@ -15,5 +16,6 @@ __all__ = [
     "constant",
     "given_data",
     "on_flat_vector",
+    "out_of_range",
     "predicted",
 ]
