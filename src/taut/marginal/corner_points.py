@@ -13,7 +13,9 @@ from taut.marginal.points import AbstractPoints, variances_of
 from taut.marginal.quadrature import GRID, Nodes, nodes_for
 
 # Points at least and at most, and for each unit of the variance of their log ratios.
-_FEWEST, _MOST, _EACH = 4, 256, 100
+_FEWEST, _MOST, _EACH = 4, 256, 20
+# Variance of log ratios from which on points take longer than chains.
+_UNEVEN = 1.0
 # How often nodes are doubled where that moves something.
 _DOUBLINGS = 3
 # Steps to the mode from where Laplace's method ends, and from a mode that was foreseen.
@@ -46,6 +48,10 @@ class CornerPoints(AbstractPoints):
         self._doublings = 0
         self._nodes = nodes_for(self._field.groups.shape[1])
         self._count = _FEWEST
+
+    @property
+    def most_uneven(self) -> float:
+        return _UNEVEN
 
     @staticmethod
     def suit(integrand: Integrand) -> bool:

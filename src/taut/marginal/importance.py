@@ -18,6 +18,8 @@ from taut.marginal.points import AbstractPoints, Estimate, variances_of
 _AVERAGED, _ROUNDS, _MORE_ROUNDS, _FEW_ROUNDS = 8, 8, 1, 3
 # Points that are computed by one call of a program.
 _TOGETHER = 64
+# Variance of log ratios up to which points are of use, and for each latent, in nats.
+_UNEVEN, _UNEVEN_EACH = 6.0, 0.05
 # Variance of log ratios up to which points can be weighed; above, their cumulants are taken.
 _EVEN = 2.0
 # Points of one integral for each unit of the variance of log ratios, and calls at most.
@@ -113,6 +115,10 @@ class ImportancePoints(AbstractPoints):
         self._calls, self._shaping, self._variance = _FEWEST, _FEWEST, 0.0
         self._is_even = True
         self._shape: Shape | None = None
+
+    @property
+    def most_uneven(self) -> float:
+        return max(_UNEVEN, _UNEVEN_EACH * self._integrand.field.size)
 
     def nearest(self, theta: Vector, mode: Latents) -> Given:
         """Find the Gaussian that is nearest to the latents, and how many points are needed there.

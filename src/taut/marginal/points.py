@@ -37,6 +37,11 @@ class Estimate:
 class AbstractPoints(ABC):
     """Integrals over latents at given globals."""
 
+    @property
+    @abstractmethod
+    def most_uneven(self) -> float:
+        """Variance of log weights up to which points are of use."""
+
     @abstractmethod
     def nearest(self, theta: Vector, mode: Latents) -> Given:
         """Find the Gaussian that is nearest to the latents, and how many points are needed there.

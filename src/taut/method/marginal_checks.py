@@ -14,8 +14,6 @@ from taut.method.problem import Problem
 _FAR = 6.0
 # Starts at which a first look is taken, and how many have to promise something.
 _LOOKS, _ENOUGH = 4, 2
-# Variance of log weights up to which points are of use, and for each latent, in nats.
-_UNEVEN, _UNEVEN_EACH = 6.0, 0.05
 
 Each = Float[np.ndarray, " dim"]
 Both = Callable[[Vector], tuple[Value, Value]]
@@ -38,11 +36,11 @@ def points_may_do(problem: Problem, integrand: Integrand, random: np.random.Gene
     points = points_for(integrand, random.spawn(1)[0])
     if points is None:
         return True
-    most, found = max(_UNEVEN, _UNEVEN_EACH * integrand.field.size), 0
+    found = 0
     for start in problem.starts.first(random.spawn(1)[0])[:_LOOKS, integrand.structure.globals]:
         mode = counted(problem, integrand, start).mean
         if np.isfinite(mode).all():
-            found += points.variance(start, mode) < most
+            found += points.variance(start, mode) < points.most_uneven
     return found >= _ENOUGH
 
 
