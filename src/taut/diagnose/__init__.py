@@ -12,6 +12,7 @@ from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
 from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.criteria import Criteria as Criteria
+from taut.diagnose.drift import of_earlier_rows as of_earlier_rows
 from taut.diagnose.estimate import Estimate as Estimate
 from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import normal_of as normal_of
@@ -72,6 +73,7 @@ __all__ = [
     "is_enough",
     "khat_by_variable",
     "normal_of",
+    "of_earlier_rows",
     "particles",
     "psis",
     "report_on",

@@ -14,7 +14,7 @@ from taut.target import Target
 
 # Paths to modes.
 _PATHS = 4
-# Of the sizes of the density's terms, as in `taut.method.agreement`.
+# Of the sizes of the density's terms, as in `taut.approximation.agreement`.
 _IN_64_BITS, _IN_32_BITS = 1e-6, 1e-2
 
 
