@@ -214,7 +214,7 @@ class OfOtherNames(families.AbstractFamily):
 def test_a_family_of_ones_own_says_what_it_needs(model: pm.Model) -> None:
     approx = taut.MeanField(model=model)
     approx.show(OfOtherNames(families.MeanField.at(ZEROS, ONES)))
-    with pytest.raises(ArgumentError, match=r"its fields have other names. Call approx.update"):
+    with pytest.raises(ArgumentError, match=r"its fields have other names. Call approx.show"):
         approx.shared_params["place"].set_value(ONES)
 
 
