@@ -18,6 +18,7 @@ _COMMANDS = {
     "engine": "benchmarks.engine.command",
     "callbacks": "benchmarks.callbacks",
     "fit-many": "benchmarks.fit_many",
+    "streams": "benchmarks.streams",
 }
 
 

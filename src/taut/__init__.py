@@ -13,6 +13,7 @@ from taut.approximation import Empirical as Empirical
 from taut.approximation import FullRank as FullRank
 from taut.approximation import Group as Group
 from taut.approximation import MeanField as MeanField
+from taut.approximation import Prior as Prior
 from taut.approximation import load as load
 from taut.approximation import sample_approx as sample_approx
 from taut.calibration.vsbc import vsbc as vsbc
@@ -63,6 +64,7 @@ __all__ = [
     "Minibatch",
     "Optimizer",
     "ParquetRows",
+    "Prior",
     "Target",
     "ZarrRows",
     "adadelta",

@@ -85,7 +85,7 @@ def write() -> None:
     for name, row in rows().items():
         family, target = row()
         approx = taut.MeanField(model=target, random_seed=1)
-        approx.update(family)
+        approx.show(family)
         if not (FOLDER / f"{name}.fit").exists():
             approx.save(FOLDER / f"{name}.fit")
     if not (FOLDER / "automatic.fit").exists():

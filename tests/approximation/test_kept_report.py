@@ -62,6 +62,6 @@ def test_what_was_not_judged_is_judged_when_chains_may_run(evaluated: list[int])
 def test_other_parameters_are_judged_anew(evaluated: list[int]) -> None:
     approx = fitted()
     report = approx.diagnose()
-    approx.update(taut.family.MeanField.at(np.zeros(2), np.ones(2)))
+    approx.show(taut.family.MeanField.at(np.zeros(2), np.ones(2)))
     assert approx.diagnose() is not report
     assert evaluated == [2000, 2000]

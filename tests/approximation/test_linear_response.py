@@ -33,7 +33,7 @@ def test_a_scaled_low_rank_gaussian_has_it_too() -> None:
     model = cases.regression(5)
     approx = beside(model.target(), "mf")
     directions = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 2)))[0]
-    approx.update(
+    approx.show(
         taut.family.ScaledLowRank(np.zeros(5), -np.ones(5), directions, np.array([1.0, -0.5]))
     )
     response = approx.linear_response(random_seed=1)
@@ -57,7 +57,7 @@ def test_pathfinder_s_gaussian_is_taken_and_its_draws_are_not() -> None:
 def test_groups_of_families_have_it_too() -> None:
     model = cases.regression(5)
     approx = beside(model.target(), "mf")
-    approx.update(cases.product())
+    approx.show(cases.product())
     np.testing.assert_allclose(
         approx.linear_response().cov(), model.posterior_cov, rtol=1e-5, atol=1e-7
     )

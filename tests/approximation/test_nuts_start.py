@@ -55,7 +55,7 @@ def log_density(fitted: taut.Approximation) -> Callable[..., Any]:
 def with_family(model: Any, family: AbstractFamily) -> taut.Approximation:
     """An approximation with parameters of its own, fitted to nothing."""
     approx = taut.Approximation([taut.Group(None, "mf")], model=model, random_seed=1)
-    approx.update(family)
+    approx.show(family)
     return approx
 
 

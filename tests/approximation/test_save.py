@@ -190,7 +190,7 @@ def test_a_family_of_a_users_own_is_found_where_it_was_imported(tmp_path: Path) 
     with pm.Model() as model:
         pm.Normal("x", shape=2)
     approx = taut.MeanField(model=model)
-    approx.update(Wide(np.zeros(2), np.ones(2)))
+    approx.show(Wide(np.zeros(2), np.ones(2)))
     approx.save(tmp_path / "own.fit")
     assert is_the_same(approx, taut.load(tmp_path / "own.fit", model=model))
 

@@ -46,7 +46,7 @@ def model() -> pm.Model:
 
 def approximation(model: pm.Model, name: str) -> taut.Approximation:
     approx = taut.MeanField(model=model, random_seed=1)
-    approx.update(FAMILIES[name]())
+    approx.show(FAMILIES[name]())
     return approx
 
 
@@ -78,7 +78,7 @@ def test_draws_moments_and_densities_are_those_of_the_new_parameters(
     for parameter, view in approx.shared_params.items():
         if parameter.startswith("mu"):
             view.set_value(view.get_value() + 9.0)
-    other.update(approx.family)
+    other.show(approx.family)
     draws = approx.sample(50, random_seed=1)["posterior"]["x"].values
     np.testing.assert_array_equal(draws, other.sample(50, random_seed=1)["posterior"]["x"].values)
     before = approximation(model, name).sample(50, random_seed=1)["posterior"]["x"].values
@@ -213,8 +213,8 @@ class OfOtherNames(families.AbstractFamily):
 
 def test_a_family_of_ones_own_says_what_it_needs(model: pm.Model) -> None:
     approx = taut.MeanField(model=model)
-    approx.update(OfOtherNames(families.MeanField.at(ZEROS, ONES)))
-    with pytest.raises(ArgumentError, match=r"its fields have other names. Call approx.update"):
+    approx.show(OfOtherNames(families.MeanField.at(ZEROS, ONES)))
+    with pytest.raises(ArgumentError, match=r"its fields have other names. Call approx.show"):
         approx.shared_params["place"].set_value(ONES)
 
 

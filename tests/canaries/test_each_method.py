@@ -81,7 +81,7 @@ def test_a_method_is_calibrated_on_simulated_data() -> None:
 
 def test_a_fit_that_is_too_narrow_is_found_and_repaired() -> None:
     approx = taut.MeanField(model=MODEL.target(), random_seed=1)
-    approx.update(taut.family.MeanField.at(MODEL.posterior_mean, 0.3 * STD))
+    approx.show(taut.family.MeanField.at(MODEL.posterior_mean, 0.3 * STD))
     assert not approx.diagnose(random_seed=1).trusted
     repaired = approx.repair(random_seed=1)
     assert repaired.journal.outcome is Outcome.REPAIRED

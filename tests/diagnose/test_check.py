@@ -161,7 +161,7 @@ def test_a_repair_gives_the_posterior() -> None:
 
 def approximation(mean: np.ndarray) -> taut.Approximation:
     approx = taut.FullRank(model=MODEL.target(), random_seed=1)
-    approx.update(full_rank_of(mean, MODEL.posterior_cov))
+    approx.show(full_rank_of(mean, MODEL.posterior_cov))
     return approx
 
 
@@ -228,7 +228,7 @@ def test_exact_fits_are_trusted_with_few_draws(dim: int) -> None:
     """The noise of 500 draws, by which weights can not judge, is no shift."""
     model = regression(dim, rows=2 * dim)
     approx = taut.FullRank(model=model.target(), random_seed=1)
-    approx.update(full_rank_of(model.posterior_mean, model.posterior_cov))
+    approx.show(full_rank_of(model.posterior_mean, model.posterior_cov))
     for seed in range(3):
         report = approx.diagnose(500, random_seed=seed)
         assert report.trusted

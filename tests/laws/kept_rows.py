@@ -29,7 +29,7 @@ def of_family(name: str) -> tuple[taut.Approximation, Any]:
     family = FAMILIES[name]()
     target = regression(family.dim).target()
     approx = taut.MeanField(model=target, random_seed=1)
-    approx.update(family)
+    approx.show(family)
     approx.sample(5)
     return approx, target
 

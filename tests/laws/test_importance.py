@@ -22,7 +22,7 @@ def target_of(family: FullRank) -> taut.Target:
 def approximation(target: taut.Target, family: taut.family.AbstractFamily) -> taut.Approximation:
     """A family beside a target, as if it had been fitted."""
     approx = taut.Approximation([taut.Group(None, "mf")], model=target, random_seed=1)
-    approx.update(family)
+    approx.show(family)
     return approx
 
 

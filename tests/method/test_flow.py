@@ -164,7 +164,7 @@ def test_what_makes_no_sense_is_refused(given: dict[str, Any], says: str) -> Non
 def test_a_mixture_is_taken_by_its_moments_as_well() -> None:
     target, q = regression(2).target(), mixture(2)
     approx = taut.Approximation([taut.Group(None, "mf")], model=target)
-    approx.update(q)
+    approx.show(q)
     family = taut.FlowVI(approx, layers=1, width=2).approx.family
     assert isinstance(family, Flow)
     with target.precision():

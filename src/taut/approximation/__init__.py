@@ -1,5 +1,6 @@
 """What a user holds of a fit."""
 
+from taut.approximation.agreement import check_agreement as check_agreement
 from taut.approximation.approximation import Approximation as Approximation
 from taut.approximation.checkpoint import Checkpoint as Checkpoint
 from taut.approximation.checkpoint import Found as Found
@@ -25,6 +26,7 @@ from taut.approximation.packed_fit import of_model as of_model
 from taut.approximation.packed_fit import packed as packed
 from taut.approximation.packed_fit import unpacked as unpacked
 from taut.approximation.packed_fit import with_model as with_model
+from taut.approximation.prior import Prior as Prior
 from taut.approximation.record import Record as Record
 from taut.approximation.repairing import RepairCall as RepairCall
 from taut.approximation.stored_classes import codec as codec
@@ -40,10 +42,12 @@ __all__ = [
     "Group",
     "Keeping",
     "MeanField",
+    "Prior",
     "Record",
     "RepairCall",
     "as_checkpoint",
     "assemble",
+    "check_agreement",
     "check_model",
     "codec",
     "in_words",

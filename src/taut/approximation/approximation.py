@@ -41,6 +41,7 @@ from taut.approximation.log_likelihood import log_likelihood
 from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
 from taut.approximation.nuts_start import nuts_start
 from taut.approximation.predictive import predict
+from taut.approximation.prior import as_prior
 from taut.approximation.record import WRITTEN, Record
 from taut.approximation.repairing import repair
 from taut.approximation.saving import save
@@ -48,6 +49,7 @@ from taut.approximation.state import State
 from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
 from taut.approximation.trust import diagnose
+from taut.approximation.updating import update
 from taut.descent import Stand
 from taut.diagnose import Journal
 from taut.engine import Timing, building
@@ -121,7 +123,7 @@ class Approximation:
         if self._state.family is not before.family:
             self._follow(before.family)
 
-    def update(self, family: AbstractFamily, stand: Stand | None = None) -> None:
+    def show(self, family: AbstractFamily, stand: Stand | None = None) -> None:
         """Show other parameters; for those who write a method or a family.
 
         Parameters
@@ -137,6 +139,12 @@ class Approximation:
         """Return another approximation of the same target."""
         state = self._state.at(family)
         return self._made(self._source, self.random_seed, state, record)
+
+    def following(
+        self, source: AbstractSource, family: AbstractFamily, record: Record, random_seed: int
+    ) -> "Approximation":
+        """Return an approximation of what follows: a model with other rows."""
+        return self._made(source, random_seed, State(family, source.target()), record)
 
     @classmethod
     def of_contents(cls, source: AbstractSource, contents: Contents) -> "Approximation":
@@ -176,6 +184,8 @@ class Approximation:
     elbo = elbo
     diagnose = diagnose
     repair = repair
+    as_prior = as_prior
+    update = update
     linear_response = linear_response
     nuts_start = nuts_start
     save = save

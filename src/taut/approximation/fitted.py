@@ -70,3 +70,9 @@ class Fitted(Protocol):
     def alike(self, family: AbstractFamily, record: Record) -> Self:
         """Return another approximation of the same target."""
         ...
+
+    def following(
+        self, source: AbstractSource, family: AbstractFamily, record: Record, random_seed: int
+    ) -> Self:
+        """Return an approximation of what follows: a model with other rows."""
+        ...

@@ -188,7 +188,7 @@ def _chosen(vfam: str | None, params: Mapping[str, Any] | None) -> type[ByName]:
     if not isinstance(vfam, str | None):
         raise GroupError(
             f"vfam must be the name of a family, such as 'mean_field', got {vfam!r} "
-            f"({type(vfam).__name__}). A family of your own is shown by approx.update(family)."
+            f"({type(vfam).__name__}). A family of your own is shown by approx.show(family)."
         )
     for kind in _named():
         if params is not None and kind.keys == set(params):

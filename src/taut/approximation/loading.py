@@ -12,7 +12,7 @@ from taut.approximation.contents import Contents
 from taut.approximation.saving import FORMAT, VERSION
 from taut.approximation.stored_classes import codec
 from taut.errors import StorageError, warn
-from taut.frontend import AbsentModel, AbstractSource, as_source
+from taut.frontend import AbsentModel, AbstractSource, AfterEarlier, as_source
 from taut.rows import AbstractRows
 from taut.storage import read_archive
 from taut.target import Batching, Description, Labels
@@ -76,8 +76,9 @@ def load(
     place = Path(path).expanduser()
     archive = read_archive(place)
     _check_head(place, archive.text)
+    names = "model", "labels", "jumps", "fit", "earlier", "rows"
     found = codec().decode(
-        {name: archive.text[name] for name in ("model", "labels", "jumps", "fit")}, archive.arrays
+        {name: archive.text[name] for name in names if name in archive.text}, archive.arrays
     )
     fit = found["fit"]
     batching = _batching(place, fit.pop("batch_size"), fit.pop("shuffle"), model, rows)
@@ -90,7 +91,9 @@ def _source(path: Path, found: dict[str, Any], model: Any) -> AbstractSource:
         return AbsentModel(found["model"], _labels(found["labels"]), found["jumps"])
     source = as_source(model)
     check_model(path, found["model"], source.description())
-    return source
+    if "earlier" not in found:
+        return source
+    return AfterEarlier.of(source, {}, found["earlier"], found["rows"])
 
 
 def _check_head(path: Path, text: dict[str, Any]) -> None:

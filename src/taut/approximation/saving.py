@@ -10,11 +10,12 @@ import numpy as np
 from taut.approximation.contents import Contents
 from taut.approximation.fitted import Fitted
 from taut.approximation.stored_classes import codec
+from taut.frontend import AfterEarlier
 from taut.storage import Archive, write_archive
 from taut.target import Labels
 
-# What a file says it is, and the version of what is in it.
-FORMAT, VERSION = "taut approximation", 1
+# What a file says it is, and the version of what is in it: of a fit of rows alone, or after others.
+FORMAT, VERSION, _OF_ROWS = "taut approximation", 2, 1
 _PACKAGES = ("taut", "jax", "pymc", "pytensor", "numpy")
 
 
@@ -53,15 +54,18 @@ def save(approx: Fitted, path: str | os.PathLike[str]) -> None:
     >>> again.diagnose().trusted
     True
     """
-    contents = approx.contents()
+    contents, source = approx.contents(), approx.source
+    after = source if isinstance(source, AfterEarlier) else None
     text, arrays = codec().encode({
         "model": approx.source.description(),
         "labels": _plain(approx.target.labels),
         "jumps": approx.source.discontinuities(),
         "fit": _fields(contents),
+        **({} if after is None else {"earlier": after.earlier, "rows": after.told}),
     })  # fmt: skip
     made_by = {package: version(package) for package in _PACKAGES}
-    head = {"format": FORMAT, "version": VERSION, "made_by": made_by}
+    number = _OF_ROWS if after is None else VERSION
+    head = {"format": FORMAT, "version": number, "made_by": made_by}
     write_archive(Path(path).expanduser(), Archive(head | text, arrays))
 
 

@@ -22,13 +22,14 @@ from taut.elimination import (
 )
 from taut.engine import Timing
 from taut.family import AbstractFamily, InterpolatedConditional, Layers, LinearConditional
+from taut.frontend import Earlier
 from taut.storage import Codec
-from taut.target import Description, Labels, Variable
+from taut.target import Description, Labels, Quadratic, Variable
 
 _OTHERS = (
     Record, Timing, Journal, Stage, Outcome, Finding, ChainCheck, Window, Layers, Description,
     Variable, Labels, BlockDiagonal, BlockTridiagonal, Bordered, Level, Touching,
-    Banded, Updated, LinearConditional, InterpolatedConditional,
+    Banded, Updated, LinearConditional, InterpolatedConditional, Earlier, Quadratic,
 )  # fmt: skip
 
 

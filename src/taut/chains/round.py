@@ -18,10 +18,12 @@ from taut.chains.non_centering import Conditioned, relearnt
 from taut.gaussian import DenseNormal
 from taut.target import Target
 
-# As in `taut.chains.hmc`: how far a transition goes, what should be accepted, how fast step sizes
-# follow, between which shares of theirs steps vary, and the error of the energy that diverges.
-_TRAVEL, _ACCEPTED, _RATE, _SHORTEST, _LONGEST = 1.6, 0.9, 0.15, 0.4, 1.2
+# As in `taut.chains.hmc`: how far a transition goes, what should be accepted, between which shares
+# of theirs steps vary, and the error of the energy that diverges.
+_TRAVEL, _ACCEPTED, _SHORTEST, _LONGEST = 1.6, 0.9, 0.4, 1.2
 _DIVERGENT = 1000.0
+# How fast step sizes follow what is accepted.
+RATE = 0.15
 # The step size of the first transition, for each dimension to the power of a quarter.
 FIRST_STEP = 0.9
 # What is added to the diagonal of a correlation, which few draws tell badly.
@@ -76,6 +78,11 @@ class Round(NamedTuple):
     learnt: Place | None
 
 
+def leaps_of(dim: int) -> int:
+    """Return how many leapfrog steps a transition takes, each of which evaluates a gradient."""
+    return math.ceil(_TRAVEL / (FIRST_STEP * dim**-0.25))
+
+
 def first_place(target: Target, mean: Any, root: Any) -> Place:
     """Return coordinates of which nothing is known but a Gaussian, in the non-centred form."""
     nothing = jnp.zeros(target.dim, target.dtype)
@@ -110,6 +117,7 @@ def a_round(
     place: Place,
     z: Any,
     log_step: Scalar,
+    rate: Scalar,
     key: PRNGKeyArray,
     transitions: int,
 ) -> Round:
@@ -125,13 +133,15 @@ def a_round(
         Where the chains begin.
     log_step
         Logarithm of the step size, which follows what is accepted.
+    rate
+        How fast it does; 0 for steps that stay as they are.
     key
         Decides the moves.
     transitions
         How many.
     """
     coordinates, x = coordinates_of(target, place), whitened(target, place, z)
-    made, states = _moves(target, coordinates, x, log_step, key, transitions)
+    made, states = _moves(target, coordinates, x, log_step, rate, key, transitions)
     return made._replace(learnt=_learnt(target, place, states))
 
 
@@ -140,6 +150,7 @@ def a_round_in(
     coordinates: Coordinates,
     x: Any,
     log_step: Scalar,
+    rate: Scalar,
     key: PRNGKeyArray,
     transitions: int,
 ) -> Round:
@@ -147,14 +158,14 @@ def a_round_in(
 
     Parameters
     ----------
-    target, log_step, key, transitions
+    target, log_step, rate, key, transitions
         As in `a_round`.
     coordinates
         The coordinates.
     x
         Where the chains begin, in these.
     """
-    return _moves(target, coordinates, x, log_step, key, transitions)[0]
+    return _moves(target, coordinates, x, log_step, rate, key, transitions)[0]
 
 
 def _moves(
@@ -162,11 +173,12 @@ def _moves(
     coordinates: Coordinates,
     x: Any,
     log_step: Scalar,
+    rate: Scalar,
     key: PRNGKeyArray,
     transitions: int,
 ) -> tuple[Round, ChainState]:
     evaluate = jax.vmap(jax.value_and_grad(target.log_density))
-    leaps = math.ceil(_TRAVEL / (FIRST_STEP * target.dim**-0.25))
+    leaps = leaps_of(target.dim)
 
     def move(carry: tuple[ChainState, Scalar], key: PRNGKeyArray) -> Any:
         state, log_step = carry
@@ -185,7 +197,7 @@ def _moves(
         new = jax.tree.map(
             lambda a, b: jnp.where(taken.reshape(-1, *[1] * (a.ndim - 1)), a, b), made.state, state
         )
-        log_step = log_step + _RATE * (_acceptance(probability, outside) - _ACCEPTED)
+        log_step = log_step + rate * (_acceptance(probability, outside) - _ACCEPTED)
         diverged = (error > _DIVERGENT) & ~outside
         return (new, log_step), (new, probability, diverged, outside)
 

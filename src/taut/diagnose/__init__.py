@@ -12,6 +12,7 @@ from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
 from taut.diagnose.check import CHECK as CHECK
 from taut.diagnose.criteria import Criteria as Criteria
+from taut.diagnose.drift import of_earlier_rows as of_earlier_rows
 from taut.diagnose.estimate import Estimate as Estimate
 from taut.diagnose.examine import Judge as Judge
 from taut.diagnose.examine import normal_of as normal_of
@@ -26,6 +27,7 @@ from taut.diagnose.psis import Khat as Khat
 from taut.diagnose.psis import khat_by_variable as khat_by_variable
 from taut.diagnose.psis import psis as psis
 from taut.diagnose.repair import growth as growth
+from taut.diagnose.repair import outcome_of as outcome_of
 from taut.diagnose.report import HowItEnded as HowItEnded
 from taut.diagnose.report import Report as Report
 from taut.diagnose.report import report_on as report_on
@@ -33,6 +35,7 @@ from taut.diagnose.resampled import Resampled as Resampled
 from taut.diagnose.shift import ChainCheck as ChainCheck
 from taut.diagnose.shift import Moments as Moments
 from taut.diagnose.shift import beyond_noise as beyond_noise
+from taut.diagnose.shift import shift_of as shift_of
 from taut.diagnose.verdict import NOT_JUDGED as NOT_JUDGED
 from taut.diagnose.verdict import Outcome as Outcome
 from taut.diagnose.verdict import Verdict as Verdict
@@ -72,9 +75,12 @@ __all__ = [
     "is_enough",
     "khat_by_variable",
     "normal_of",
+    "of_earlier_rows",
+    "outcome_of",
     "particles",
     "psis",
     "report_on",
+    "shift_of",
     "weigh",
 ]
 

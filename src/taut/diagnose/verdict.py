@@ -95,6 +95,12 @@ class Outcome(Enum):
         "it has parts of very different scale, as a funnel has, and their masses are not certain",
         _NUTS,
     )
+    DRIFTED = Verdict(
+        False,
+        "earlier rows stand in it as quadratics, and what these leave out would move it",
+        "Fit all rows together, or weigh them where they are at hand: "
+        "approx.update(new_rows, old=[...]).",
+    )
     NO_DENSITY = Verdict(
         False,
         "no draw of the best Gaussian has a finite density, and chains have not settled",

@@ -64,7 +64,7 @@ def with_parameters(family: AbstractFamily, given: Parameters) -> AbstractFamily
     if not fields >= given.keys():
         raise ArgumentError(
             f"The parameters of {type(family).__name__} can not be written by name: its fields "
-            "have other names. Call approx.update(family) with another member."
+            "have other names. Call approx.show(family) with another member."
         )
     return dataclasses.replace(family, **given)
 

@@ -1,7 +1,10 @@
 """From a model to a target."""
 
 from taut.frontend.absent import AbsentModel as AbsentModel
+from taut.frontend.after_earlier import AfterEarlier as AfterEarlier
+from taut.frontend.after_earlier import Earlier as Earlier
 from taut.frontend.base import NOT_EVALUATED as NOT_EVALUATED
+from taut.frontend.base import AbstractDataSet as AbstractDataSet
 from taut.frontend.base import AbstractDataSets as AbstractDataSets
 from taut.frontend.base import AbstractSource as AbstractSource
 from taut.frontend.matching import nearest as nearest
@@ -17,8 +20,11 @@ from taut.frontend.select import is_model as is_model
 __all__ = [
     "NOT_EVALUATED",
     "AbsentModel",
+    "AbstractDataSet",
     "AbstractDataSets",
     "AbstractSource",
+    "AfterEarlier",
+    "Earlier",
     "Minibatch",
     "Portable",
     "as_source",

@@ -152,6 +152,14 @@ class AbstractSource(ABC):
         """
 
 
+class AbstractDataSet(AbstractSource):
+    """A model with one of many data sets."""
+
+    @abstractmethod
+    def without_rows(self) -> Target:
+        """Return the target without the likelihood of rows; programs are those of `target`."""
+
+
 class AbstractDataSets(ABC):
     """Makes a source of each data set of a model; all of them share what is compiled.
 
@@ -161,13 +169,19 @@ class AbstractDataSets(ABC):
         The data that a data set may give.
     left_out
         Deterministic variables that draws are without, since they have a value for each row.
+    whole
+        Observed variables that are no sum over rows.
+    reason
+        Why data sets have to have the model's own number of rows, if they do.
     """
 
     names: frozenset[str]
     left_out: tuple[str, ...]
+    whole: tuple[str, ...]
+    reason: str | None
 
     @abstractmethod
-    def one(self, values: Mapping[str, Any]) -> AbstractSource:
+    def one(self, values: Mapping[str, Any]) -> AbstractDataSet:
         """Return the model with one data set.
 
         Parameters

@@ -86,13 +86,14 @@ def go_on(
     places: Place,
     z: Float[Array, "sets chains dim"],
     log_step: Float[Array, " sets"],
+    rate: Float[Array, " sets"],
     words: UInt32[Array, "sets 2"],
     number: Int[Array, " sets"],
 ) -> Round:
     """Let chains make one round, each data set its own; a program for `Programs`."""
     keys = jax.vmap(_key)(words, number)
     one = partial(a_round, transitions=TRANSITIONS)
-    return jax.vmap(one)(targets, places, z, log_step, keys)
+    return jax.vmap(one)(targets, places, z, log_step, rate, keys)
 
 
 def go_on_in(
@@ -100,13 +101,14 @@ def go_on_in(
     coordinates: Coordinates,
     x: Float[Array, "sets chains dim"],
     log_step: Float[Array, " sets"],
+    rate: Float[Array, " sets"],
     words: UInt32[Array, "sets 2"],
     number: Int[Array, " sets"],
 ) -> Round:
     """Do the same in coordinates of any kind; a program for `Programs`."""
     keys = jax.vmap(_key)(words, number)
     one = partial(a_round_in, transitions=TRANSITIONS)
-    return jax.vmap(one)(targets, coordinates, x, log_step, keys)
+    return jax.vmap(one)(targets, coordinates, x, log_step, rate, keys)
 
 
 def _key(words: UInt32[Array, " 2"], number: Int[Array, ""]) -> Array:

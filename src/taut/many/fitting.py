@@ -12,7 +12,7 @@ from taut.fit import fit
 from taut.frontend import AbstractSource, as_source
 from taut.many.by_key import by_key
 from taut.many.many_fits import FAILED, UNTRUSTED, ManyFits
-from taut.many.member import Member
+from taut.many.member import Member, is_known
 from taut.many.seeds import seed_of
 from taut.many.side_by_side import side_by_side
 from taut.progress import INTERRUPTED, CountedProgress
@@ -20,9 +20,6 @@ from taut.progress import INTERRUPTED, CountedProgress
 # Data sets from which on programs of chains side by side are worth their compilation, and up to how
 # many dimensions.
 _MANY, _SMALL = 30, 64
-
-# How PyMC ends the names of logarithms.
-_SCALE = "_log__"
 
 Fit = Approximation | Exception
 
@@ -66,10 +63,8 @@ def fit_many(
     together
         Whether fits advance side by side, as chains in programs of their own that are compiled
         first, and only those that do not settle are fitted one by one: a tenth of the time. It
-        takes the automatic method, up to 64 dimensions, no angles, a density without jumps, and no
-        unknown scale but those of a centred hierarchy: in non-centred form their standard
-        deviations came out up to a sixth too small. By default from 30 data sets on, of
-        centred hierarchies.
+        takes the automatic method, up to 64 dimensions, no angles, and a density without jumps. By
+        default from 30 data sets on, of hierarchies and other models with unknown scales.
     progressbar
         Whether one is shown.
     **how
@@ -154,11 +149,12 @@ def _fits(
     if together and not can:
         raise ArgumentError(
             "together=True is for the automatic method without further arguments, of a model of up "
-            f"to {_SMALL} dimensions, without angles and jumps, and without unknown scales but "
-            "those of a centred hierarchy. Leave together out."
+            f"to {_SMALL} dimensions, without angles and jumps. Leave together out."
         )
     if together is None:
-        together = can and source.target().conditionals is not None and len(found) >= _MANY
+        target = source.target()
+        has_scales = target.conditionals is not None or not is_known(target)
+        together = can and has_scales and len(found) >= _MANY
     if together:
         members = [Member(key, one, seeds[key]) for key, one in sources.items()]
         for member, fit_ in side_by_side([one for one in members if one.is_ready()]):
@@ -176,10 +172,7 @@ def _can_be_together(source: AbstractSource, how: Mapping[str, Any]) -> bool:
     """Whether chains side by side can do what is asked for."""
     target = source.target()
     plain = not how and not target.circular and not source.discontinuities()
-    # In non-centred form the tail of a scale came out short by a seventh of its sd.
-    has_scales = any(name.endswith(_SCALE) for name in target.space.names)
-    is_known = target.conditionals is not None or not has_scales
-    return plain and is_known and target.dim <= _SMALL
+    return plain and target.dim <= _SMALL
 
 
 def _fitted(source: AbstractSource, random_seed: int, how: Mapping[str, Any]) -> Fit:

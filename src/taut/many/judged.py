@@ -1,17 +1,15 @@
 """From chains of one of many data sets to draws that weights and the chains both trust."""
 
-from typing import Any
-
 import jax
 import numpy as np
-from jaxtyping import Float
 
 from taut.approximation import Approximation, Contents, Record
-from taut.chains import FIRST_STEP, Coordinates, Tally, Window, adapted, of_fixed_shape
+from taut.chains import FIRST_STEP, Coordinates, adapted, of_fixed_shape
 from taut.diagnose import Journal, Outcome, Resampled, Stage
 from taut.family import Particles
 from taut.many.member import Member
 from taut.many.proposals import WEIGHED, weighed
+from taut.many.windows import window_of
 from taut.target import Target
 
 # Coordinates, the same of a fixed shape, and the logarithm of a step size.
@@ -37,7 +35,7 @@ def judged(member: Member) -> tuple[Approximation | None, Bent | None]:
     target = member.target
     random = np.random.default_rng([member.random_seed, member.number])
     with np.errstate(all="ignore"):
-        window = _window(member)
+        window = window_of(member, member.rounds)
         if not np.isfinite(window.draws).all():
             return None, None
         assert member.coordinates is not None
@@ -79,27 +77,3 @@ def _approximation(member: Member, found: Resampled, random: np.random.Generator
     family = Particles(kept.astype(target.dtype))
     contents = Contents(family, record, member.random_seed, calls=0)
     return Approximation.of_contents(member.source, contents)
-
-
-def _window(member: Member) -> Window:
-    """Join the rounds that count."""
-    assert member.coordinates is not None
-    rounds = member.rounds
-    draws = np.concatenate([one.draws for one in rounds]).astype(float)
-    tally = Tally(*draws.shape[1:])
-    for one in rounds:
-        tally.add_sums(len(one.draws), one.sums, one.each)
-    return Window(
-        draws,
-        np.mean([one.accepted for one in rounds], axis=0),
-        tally.said(member.coordinates),
-        _at(draws, [one.diverged for one in rounds]),
-        _at(draws, [one.left for one in rounds]),
-    )
-
-
-def _at(
-    draws: Float[np.ndarray, "transitions chains dim"], which: list[Any]
-) -> Float[np.ndarray, "some dim"]:
-    """Return where chains were then."""
-    return draws[np.concatenate(which)]

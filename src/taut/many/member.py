@@ -7,14 +7,18 @@ import numpy as np
 from jaxtyping import Float
 
 from taut import seed
-from taut.chains import Coordinates, Round, coordinates_of
+from taut.chains import RATE, Coordinates, Round, coordinates_of
 from taut.frontend import AbstractSource
 from taut.modes import Starts
 from taut.target import Target
 
 # Paths to modes.
 _PATHS = 4
-# Of the sizes of the density's terms, as in `taut.method.agreement`.
+# Rounds from which coordinates are learnt: where weights judge, and where chains do.
+_LEARNING, _LEARNING_ALONE = 2, 4
+# How PyMC ends the names of logarithms.
+_SCALE = "_log__"
+# Of the sizes of the density's terms, as in `taut.approximation.agreement`.
 _IN_64_BITS, _IN_32_BITS = 1e-6, 1e-2
 
 
@@ -46,6 +50,9 @@ class Member:
         Whether the coordinates are of any kind, and chains are told by their place in these.
     number
         Of the round to come, from 1 on.
+    is_left_to_chains
+        Whether their draws are the result, as for scales of which the prior says nothing normal: no
+        weights see how narrow other elements become in the tails of such a scale.
     is_right
         Whether chains are where numbers are finite, and what is compiled is the density that
         PyTensor evaluates.
@@ -60,6 +67,7 @@ class Member:
         self.rounds: list[Round] = []
         self.state: Any = None
         self.number, self.is_bent, self.is_right = 1, False, True
+        self.is_left_to_chains = not is_known(self.target)
         self._settles = False
         self._expected: tuple[float, float] | None = None
 
@@ -86,10 +94,20 @@ class Member:
         part = _IN_64_BITS if wide else _IN_32_BITS
         self.is_right = abs(value - expected) <= part * (1.0 + size)
 
-    def advance(self, made: Round, *, learns: bool) -> None:
+    @property
+    def learns(self) -> bool:
+        """Whether the round to come is one of the first, from which coordinates are learnt."""
+        return self.number <= (_LEARNING_ALONE if self.is_left_to_chains else _LEARNING)
+
+    @property
+    def rate(self) -> float:
+        """How fast step sizes follow in it; draws that are the result have steps that stay."""
+        return RATE if self.learns or not self.is_left_to_chains else 0.0
+
+    def advance(self, made: Round) -> None:
         """Take up a round, and the coordinates that it has learnt, if it is one of the first."""
         at, _, _ = self.state
-        last = made.draws[-1]
+        last, learns = made.draws[-1], self.learns
         self.number += 1
         if not np.isfinite(last).all():
             self.is_right = False
@@ -127,3 +145,15 @@ class Member:
             return z
         assert self.coordinates is not None
         return self.coordinates.whiten(z.astype(float)).astype(self.target.dtype)
+
+
+def is_known(target: Target) -> bool:
+    """Whether the prior says of elements that they are normal given scales, or there are none.
+
+    Parameters
+    ----------
+    target
+        The density.
+    """
+    has_scales = any(name.endswith(_SCALE) for name in target.space.names)
+    return target.conditionals is not None or not has_scales

@@ -12,14 +12,16 @@ from taut.approximation import Approximation
 from taut.many.device import begin, go_on, go_on_in
 from taut.many.judged import judged
 from taut.many.member import Member
+from taut.many.settled import settled
 
 # Data sets of one call.
 _TOGETHER = 16
-# Rounds from which coordinates are learnt.
-_LEARNING = 2
 # Rounds before each judgement: of which the first two learn, one more, and in coordinates of any
 # kind some of which the first is not counted.
-_ROUNDS = (_LEARNING + 1, 1, 3)
+_ROUNDS = (3, 1, 3)
+# The same where chains alone judge: the first four learn, and each judgement compares the halves of
+# what came after these.
+_ROUNDS_ALONE = (10, 6, 12)
 
 Found = Iterator[tuple[Member, Approximation | None]]
 
@@ -30,7 +32,8 @@ def side_by_side(members: Sequence[Member]) -> Found:
     Chains of each are scattered around where paths from several starts end, and move for two
     rounds from which coordinates are learnt. In these they move for one round more, Student's t is
     drawn from, and its draws are weighed: weights and chains judge one another. Where they do not
-    agree chains go on, in coordinates that weights have chosen.
+    agree chains go on, in coordinates that weights have chosen. Of a model with scales that no
+    prior ties to other elements the chains' own draws are the result, once two halves agree.
 
     Parameters
     ----------
@@ -42,6 +45,37 @@ def side_by_side(members: Sequence[Member]) -> Found:
 
 
 def _of_one_shape(members: Sequence[Member]) -> Found:
+    yield from _by_weights([one for one in members if not one.is_left_to_chains])
+    yield from _by_chains([one for one in members if one.is_left_to_chains])
+
+
+def _by_chains(members: Sequence[Member]) -> Found:
+    """Let chains go on until the halves of what they did agree."""
+    waiting = list(members)
+    for left, rounds in zip(reversed(range(len(_ROUNDS_ALONE))), _ROUNDS_ALONE, strict=True):
+        goes_on = list[Member]()
+        for some in _in_calls(waiting):
+            _advance(some, rounds)
+            for one in some:
+                found = _settled(one)
+                if found is not None or not left or not one.is_right:
+                    yield one, found
+                else:
+                    goes_on.append(one)
+        waiting = goes_on
+
+
+def _settled(member: Member) -> Approximation | None:
+    if not member.is_right:
+        return None
+    try:
+        return settled(member)
+    except (np.linalg.LinAlgError, ValueError):
+        return None
+
+
+def _by_weights(members: Sequence[Member]) -> Found:
+    """Let weights of draws near the chains judge, and be judged by these."""
     waiting = list(members)
     for left, rounds in zip(reversed(range(len(_ROUNDS))), _ROUNDS, strict=True):
         goes_on = list[Member]()
@@ -89,9 +123,10 @@ def _advance(members: Sequence[Member], rounds: int) -> None:
     for _ in range(rounds):
         states = _stacked([member.state for member in filled])
         numbers = np.array([member.number for member in filled], np.int32)
-        made = targets.programs(program, targets, *states, words, numbers)
+        rates = np.array([member.rate for member in filled], targets.dtype)
+        made = targets.programs(program, targets, *states, rates, words, numbers)
         for member, one in zip(members, _each(made), strict=False):
-            member.advance(one, learns=member.number <= _LEARNING)
+            member.advance(one)
 
 
 def _by_shape(members: Sequence[Member], of: Any) -> list[list[Member]]:

@@ -17,6 +17,7 @@ from taut.approximation import (
     Approximation,
     Checkpoint,
     as_checkpoint,
+    check_agreement,
     in_words,
     keeps_the_fit,
     packed,
@@ -28,7 +29,6 @@ from taut.engine import accounted, building, refuse_forked, single_threaded, tak
 from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
-from taut.method.agreement import check_agreement
 from taut.method.fit_arguments import DirectArguments
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
@@ -279,7 +279,7 @@ class DirectInference(ABC):
                 if not losses:
                     check_agreement(approx, problem.start)
                 losses.append(reached.loss)
-                approx.update(reached.family)
+                approx.show(reached.family)
                 self._note(hist=np.array(losses))
                 progress.update(approx.hist, problem.journal.now)
             late = problem.is_late

@@ -129,7 +129,7 @@ class FlowVI(Inference):
         if model is None and isinstance(base, Approximation):
             model = base.target if base.model is None else base.model
         approx = Setup(model, random_seed, start, start_sigma).approximation("mf")
-        approx.update(Flow.around(_base(base, approx), shape, nu=nu))
+        approx.show(Flow.around(_base(base, approx), shape, nu=nu))
         self._begin(approx)
         self._optimizer, self._max_norm = adam(learning_rate=_RATE), _MAX_NORM
 

@@ -85,7 +85,7 @@ class Laplace(DirectInference):
                 f"works with {_LARGEST:,d} at most, since it inverts the Hessian. Use "
                 'method="dadvi" or method="lowrank_batch_match".'
             )
-        self._approx.update(
+        self._approx.show(
             self._family(Evaluated(np.asarray(self._approx.family.mean()), 0.0), None)
         )
 

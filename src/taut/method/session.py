@@ -280,7 +280,7 @@ class Session:
         hist = self._run.history.since(0) if self._score else np.empty(0)
         self._note(hist=hist, skipped=self._run.skipped)
         self._published = self._family_of(state)
-        self.approx.update(self._published, self._run.stand)
+        self.approx.show(self._published, self._run.stand)
 
     def _note(self, **changes: Any) -> None:
         """Write down how the fit goes."""

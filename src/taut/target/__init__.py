@@ -5,6 +5,8 @@ from taut.target.description import Description as Description
 from taut.target.description import Variable as Variable
 from taut.target.description import digest as digest
 from taut.target.factors import Factors as Factors
+from taut.target.quadratic import Quadratic as Quadratic
+from taut.target.quadratic import with_quadratic as with_quadratic
 from taut.target.simulations import Simulations as Simulations
 from taut.target.simulations import with_data as with_data
 from taut.target.space import Labels as Labels
@@ -21,6 +23,7 @@ __all__ = [
     "Description",
     "Factors",
     "Labels",
+    "Quadratic",
     "Simulations",
     "Slot",
     "Space",
@@ -30,4 +33,5 @@ __all__ = [
     "Variable",
     "digest",
     "with_data",
+    "with_quadratic",
 ]

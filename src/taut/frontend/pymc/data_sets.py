@@ -53,9 +53,11 @@ class PyMCDataSets(AbstractDataSets):
     ) -> None:
         self._source, self._told, self._base = source, told, source.target()
         self._model, self._padded, self._lifted = model, kept.padded, kept.lifted
-        self._reason, self._evaluated = kept.reason, kept.evaluated
+        self.reason, self._evaluated = kept.reason, kept.evaluated
         self._variables = data_names(model)
         self.names, self.left_out = frozenset(self._variables), self._padded.left_out
+        observed = {str(rv.name) for rv in model.observed_RVs}
+        self.whole = tuple(n for n in kept.evaluated.names_without_rows if n in observed)
         self._template = self._target()
         self._check_padding()
 
@@ -106,7 +108,7 @@ class PyMCDataSets(AbstractDataSets):
                 raise DataSetError(f"{name!r} and {found[variable][0]!r} are the same data.")
             found[variable] = name, value
         groups = self._padded.rows.groups
-        rows = tuple(rows_of(group, found, self._reason) for group in groups)
+        rows = tuple(rows_of(group, found, self.reason) for group in groups)
         with_rows = {array.variable for group in groups for array in group.arrays}
         others = {v: pair for v, pair in found.items() if v not in with_rows}
         return Given(dict(values), rows, dict(self._others(others)))
@@ -118,7 +120,7 @@ class PyMCDataSets(AbstractDataSets):
             own = np.asarray(data_of(variable))
             array = cast(name, value, own.dtype)
             if array.shape != own.shape:
-                raise DataSetError(other_shape(name, array, own, self._reason))
+                raise DataSetError(other_shape(name, array, own, self.reason))
             if variable in self._lifted.data.sources:
                 yield variable, array
             elif variable in built_in or not isinstance(variable, SharedVariable):

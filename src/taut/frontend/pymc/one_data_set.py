@@ -4,16 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
+import jax
 import numpy as np
 import pymc as pm
 from pytensor.graph.traversal import graph_inputs
 
 from taut.batches import ConstantFeed
 from taut.errors import ArgumentError
-from taut.frontend import NOT_EVALUATED, AbstractDataSets, AbstractSource
+from taut.frontend import NOT_EVALUATED, AbstractDataSet, AbstractDataSets, AbstractSource
 from taut.frontend.pymc.rows.evaluated_rows import EvaluatedRows
 from taut.target import Batching, Description, Factors, Simulations, StepData, Target, digest
 
+# Rows of a density that counts none of them, where there are more than so many.
+_FEW, _MANY = 128, 4096
 # Rows a message names.
 _NAMED = 5
 
@@ -38,7 +41,8 @@ class Given:
     others: Mapping[Any, np.ndarray]
 
 
-class OneDataSet(AbstractSource):
+@final
+class OneDataSet(AbstractDataSet):
     """A model with one of many data sets, in programs that all of these share.
 
     Parameters
@@ -77,6 +81,16 @@ class OneDataSet(AbstractSource):
 
     def target(self) -> Target:
         return self._target
+
+    def without_rows(self) -> Target:
+        whole = tuple(tuple(map(np.asarray, group)) for group in self._target.whole)
+        if any(len(group[-1]) > _MANY for group in whole):
+            # None of them counts: few are as good, though they take a program of their own.
+            whole = tuple(tuple(array[:_FEW] for array in group) for group in whole)
+        # Weights are the last of a group.
+        none = tuple((*group[:-1], np.zeros_like(group[-1])) for group in whole)
+        with self._target.precision():
+            return replace(self._target, whole=jax.tree.map(jax.device_put, none))
 
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int

@@ -24,9 +24,12 @@ from taut.frontend.pymc.graph.sparse import value_of as value_of
 from taut.frontend.pymc.graph.sparse_ops import FromTable as FromTable
 from taut.frontend.pymc.graph.sparse_ops import SparseProduct as SparseProduct
 from taut.frontend.pymc.graph.stacked import many_as_one as many_as_one
+from taut.frontend.pymc.graph.stand_in import EARLIER_ROWS as EARLIER_ROWS
+from taut.frontend.pymc.graph.stand_in import stands_for_rows as stands_for_rows
 from taut.frontend.pymc.graph.total_size import check_total_sizes as check_total_sizes
 
 __all__ = [
+    "EARLIER_ROWS",
     "DataInputs",
     "FromTable",
     "ModelGraph",
@@ -46,6 +49,7 @@ __all__ = [
     "many_as_one",
     "read_model",
     "replace_loosely",
+    "stands_for_rows",
     "total",
     "transforms_of",
     "value_of",

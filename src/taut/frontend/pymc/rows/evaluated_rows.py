@@ -39,6 +39,11 @@ class EvaluatedRows:
             [*rows.values, *self._data.inputs, *inputs], self._data.outputs
         )
 
+    @property
+    def names_without_rows(self) -> list[str]:
+        """Names of the terms that have no rows."""
+        return self.names[: self.without_rows]
+
     def __call__(
         self, values: Arrays, others: Mapping[Any, np.ndarray], rows: Sequence[Arrays]
     ) -> list[np.ndarray]:

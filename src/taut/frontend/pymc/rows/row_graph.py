@@ -19,6 +19,7 @@ from taut.frontend.pymc.graph import (
     given_the_observed,
     is_scaled,
     replace_loosely,
+    stands_for_rows,
     total,
     with_length,
 )
@@ -141,6 +142,8 @@ def _terms(
     """List for each set of rows what reads it; a potential that reads several stays whole."""
     terms: list[list[Any]] = [list(rows.observed) for rows in found]
     for potential in model.potentials:
+        if stands_for_rows(potential):
+            continue
         reads = [bool(find_arrays(model, [whole[potential]], rows, axes)) for rows in found]
         if sum(reads) == 1:
             terms[reads.index(True)].append(potential)

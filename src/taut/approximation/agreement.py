@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from taut.approximation import Approximation
+from taut.approximation.fitted import Fitted
 from taut.batches import AllRows
 from taut.engine import cache_directory
 from taut.errors import ModelError
@@ -12,7 +12,7 @@ from taut.gradients import Gradients
 _IN_64_BITS, _IN_32_BITS = 1e-6, 1e-2
 
 
-def check_agreement(approx: Approximation, start: np.ndarray) -> None:
+def check_agreement(approx: Fitted, start: np.ndarray) -> None:
     """Compare the program of gradients, if there is one, with PyTensor's evaluation of the graph.
 
     That takes milliseconds: it goes from node to node, and compiles nothing.
