@@ -98,7 +98,7 @@ def test_average_of_nothing_is_no_number_and_no_warning(losses: list[float]) -> 
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that the test sets forward; it stands still else."""
     now = [100.0]
-    monkeypatch.setattr("taut.progress.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr("taut.progress.progress.time", SimpleNamespace(perf_counter=lambda: now[0]))
 
     def forward(seconds: float) -> None:
         now[0] += seconds
@@ -313,7 +313,7 @@ def test_a_fit_that_fails_leaves_no_bar_alive(
 ) -> None:
     file = io.StringIO()
     monkeypatch.setattr(
-        "taut.progress.Console",
+        "taut.progress.progress.Console",
         lambda **how: Console(file=file, force_terminal=True, width=120, color_system=None),
     )
     with pytest.raises(NotFiniteError):
@@ -331,7 +331,7 @@ def test_a_callback_that_fails_leaves_no_bar_alive(
 
     file = io.StringIO()
     monkeypatch.setattr(
-        "taut.progress.Console",
+        "taut.progress.progress.Console",
         lambda **how: Console(file=file, force_terminal=True, width=120, color_system=None),
     )
     with pytest.raises(RuntimeError, match="mine"):

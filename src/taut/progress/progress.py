@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.theme import Theme
 
 from taut.arguments import as_flag
-from taut.screens import screen_of
+from taut.progress.screens import screen_of
 
 # How a fit ends, unless a callback has words of its own for it.
 FINISHED, INTERRUPTED, NOT_FINITE = "finished", "interrupted", "not finite"
