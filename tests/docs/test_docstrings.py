@@ -9,7 +9,7 @@ import pytest
 from architecture.source import modules, trees
 
 # Packages of the group `clients`, which has an environment of its own, by what shows them.
-CLIENTS = {"taut.bambi": "bambi"}
+CLIENTS = {"taut.bambi.fit": "bambi"}
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

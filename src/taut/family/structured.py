@@ -1,6 +1,7 @@
 """Latents that are Gaussian given a few global unknowns, with a sparse precision."""
 
 import dataclasses
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -12,7 +13,7 @@ from taut.arrays import AnyArray
 from taut.elimination import AbstractElimination, BlockTridiagonal
 from taut.errors import ArgumentError
 from taut.family.base import AbstractFamily, NoiseOnHost
-from taut.family.conditional import AbstractConditional
+from taut.family.conditional import AbstractConditional, LinearConditional
 from taut.family.host_noise import HostNoise, NoiseOfParts, NormalNoise
 from taut.family.parameters import Parameters, of_part, with_parameters
 from taut.family.softplus import HALF_LOG_2PI
@@ -69,6 +70,14 @@ class Structured(AbstractFamily, NoiseOnHost):
     at_outer: Int[AnyArray, " globals"]
     at_latents: Int[AnyArray, " latents"]
     is_summed: bool = eqx.field(static=True, default=False)
+
+    @classmethod
+    def restored(cls, given: AbstractConditional | None = None, **fields: Any) -> Self:
+        """Build the member of what a file holds; in older ones latents lie on lines."""
+        if given is None:
+            lines = {name: fields.pop(name) for name in ("origin", "center", "slope")}
+            given = LinearConditional(**lines, widths=fields.pop("scale", None))
+        return cls(given=given, **fields)
 
     @property
     def dim(self) -> int:
