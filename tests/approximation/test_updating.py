@@ -238,6 +238,17 @@ def test_likelihoods_that_are_no_sum_over_rows_are_refused() -> None:
         approx.as_prior()
 
 
+def test_a_latent_for_each_row_is_named_without_words_of_batches() -> None:
+    with pm.Model(coords={"row": range(3)}) as model:
+        u = pm.Normal("u", pm.Normal("mu"), 1.0, dims="row")
+        pm.Poisson("y", pm.math.exp(u), observed=[1, 2, 3], dims="row")
+    approx = taut.fit(model=model, **QUIET)
+    with pytest.raises(ArgumentError, match="'u' has one element for each row of 'y'") as error:
+        approx.as_prior()
+    assert "batch" not in str(error.value)
+    assert ".." not in str(error.value)
+
+
 def test_data_that_the_model_holds_no_more_are_refused() -> None:
     model = mean_of(MONTHS[0])
     approx = taut.fit(model=model, **QUIET)

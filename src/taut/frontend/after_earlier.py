@@ -131,7 +131,8 @@ class AfterEarlier(AbstractSource):
         sets = model_source.data_sets(told)
         if sets.whole:
             named = ", ".join(map(repr, sets.whole))
-            why = f": {sets.reason}" if sets.reason else ""
+            # What else it says is of batches.
+            why = f": {sets.reason.partition('. ')[0]}" if sets.reason else ""
             raise ArgumentError(
                 f"{named} is not observed row by row{why}. Earlier rows can be added to only where "
                 "the likelihood is a sum over rows: say which data have rows, rows={'y': 0}, "

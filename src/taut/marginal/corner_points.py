@@ -62,15 +62,6 @@ class CornerPoints(AbstractPoints):
         return field.groups.shape[1] <= GRID
 
     def nearest(self, theta: Vector, mode: Latents) -> Given:
-        """Find the latents' moments, and how many points are needed there.
-
-        Parameters
-        ----------
-        theta
-            The global unknowns.
-        mode
-            The latents' mode there.
-        """
         needed = _EACH * self.variance(theta, mode)
         self._count = 2 * int(np.ceil(np.clip(needed, _FEWEST, _MOST) / 2))
         found = self._run(theta, mode, _STEPS)
@@ -78,7 +69,6 @@ class CornerPoints(AbstractPoints):
         return Given(_value(found).mean, np.asarray(variances, float), found.precision)
 
     def refine(self) -> bool:
-        """Double the nodes from here on; return whether so many can be taken."""
         if self._doublings == _DOUBLINGS:
             return False
         self._doublings += 1
@@ -86,26 +76,10 @@ class CornerPoints(AbstractPoints):
         return True
 
     def variance(self, theta: Vector, mode: Latents) -> float:
-        """Look how uneven weights of points are: the variance of their logarithms.
-
-        Parameters
-        ----------
-        theta
-            The global unknowns.
-        mode
-            The latents' mode there.
-        """
         return _variance(self._run(theta, mode, _STEPS))
 
     def near(self, given: Given) -> Callable[[Vector, Latents], Value]:
-        """Return the integral, which takes the globals and an expected mean of the latents there.
-
-        Parameters
-        ----------
-        given
-            A Gaussian that is near by; of no use here.
-        """
-        del given
+        del given  # The mode is found anew.
         return lambda theta, mean: _value(self._run(theta, mean, _MORE_STEPS))
 
     def with_twice_the_nodes(self, theta: Vector, mean: Latents) -> tuple[Value, Value]:

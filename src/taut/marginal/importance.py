@@ -121,15 +121,6 @@ class ImportancePoints(AbstractPoints):
         return max(_UNEVEN, _UNEVEN_EACH * self._integrand.field.size)
 
     def nearest(self, theta: Vector, mode: Latents) -> Given:
-        """Find the Gaussian that is nearest to the latents, and how many points are needed there.
-
-        Parameters
-        ----------
-        theta
-            The global unknowns.
-        mode
-            The latents' mode there.
-        """
         found = self._nearest(theta, mode, np.zeros_like(self._fixed), _ROUNDS)
         self._variance = variance = _variance(self._ratios(theta, found))
         self._calls = int(np.clip(np.ceil(_EACH * variance / _TOGETHER), _FEWEST, _MOST))
@@ -145,23 +136,10 @@ class ImportancePoints(AbstractPoints):
         return False
 
     def variance(self, theta: Vector, mode: Latents) -> float:
-        """Look how uneven weights of points are: the variance of their logarithms.
-
-        Parameters
-        ----------
-        theta
-            The global unknowns.
-        mode
-            The latents' mode there.
-        """
         found = self._nearest(theta, mode, np.zeros_like(self._fixed), _FEW_ROUNDS)
         return _variance(self._ratios(theta, found))
 
     def near(self, given: Given) -> Callable[[Vector, Latents], Estimate]:
-        """Return the integral where a Gaussian that is near by is known.
-
-        It takes the global unknowns and an expected mean of the latents there.
-        """
         away = self._integrand.run(_colored, given.precision, self._fixed)
 
         def integral(theta: Vector, mean: Latents) -> Estimate:
