@@ -27,7 +27,8 @@ class Marginal(DirectInference):
     and how they touch each other, is read off the model's density by numbers. Latents that are
     normal given the rest are integrated out exactly, by a sparse factor of their precision; those
     of groups that do not touch each other by adaptive quadrature (up to three a group) or
-    importance sampling; others by Laplace's method, and then by points from the Gaussian that is
+    importance sampling; those of groups that others cross by quadrature at a few points of these
+    others; the rest by Laplace's method, and then by points from the Gaussian that is
     nearest to them: by their weights, or by the cumulants of these where latents are too many for
     even weights. Newton's method finds all modes at once; the gradient in the globals is exact.
 
@@ -40,7 +41,7 @@ class Marginal(DirectInference):
     negative ELBO of the globals, in nats.
 
     Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
-    memory.
+    memory, and up to 128 numbers a latent where there are splines.
 
     Parameters
     ----------
