@@ -52,6 +52,10 @@ class Counts(AbstractField):
         blocks = (curvature + jnp.exp(-2 * theta[0]))[:, None, None]
         return Local(self.each(theta, u), jnp.zeros(()), slope, BlockPrecision(blocks))
 
+    def trace_slope(self, theta: Array, u: Array, weights: BlockPrecision) -> tuple[Array, Array]:
+        each = weights.blocks[:, 0, 0]
+        return -2 * jnp.exp(-2 * theta) * each.sum(), jnp.exp(u) * each
+
     def place(self, theta: Array, u: Array) -> Array:
         return jnp.concatenate([theta, u])
 

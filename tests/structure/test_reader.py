@@ -454,7 +454,7 @@ def test_colours_tell_every_element(dim: int, seed: int, has_sum: bool) -> None:
     coloured = Coloured.of(scipy.sparse.csr_array(matrix != 0), members)
     whole = matrix + 0.7 * members.T.astype(float) @ members
     with jax.enable_x64(True):
-        elements = coloured.read(lambda v: whole @ v, np.dtype(float))
+        elements = coloured.read(coloured.directions(np.dtype(float)) @ whole)
         vector = random.normal(size=dim)
         np.testing.assert_allclose(coloured.times(elements, vector), whole @ vector, atol=1e-9)
         values = matrix[coloured.row, coloured.column]

@@ -61,5 +61,14 @@ class AbstractField(eqx.Module):
         """Expand the log density around latents."""
 
     @abstractmethod
+    def trace_slope(
+        self, theta: Globals, u: Latents, weights: AbstractPrecision
+    ) -> tuple[Globals, Latents]:
+        """Differentiate the sum of the precision's elements, each times its weight.
+
+        `weights` are a precision whose arrays of numbers are these, and which has nothing else.
+        """
+
+    @abstractmethod
     def place(self, theta: Globals, u: Latents) -> Float[Array, " dim"]:
         """Return the flat vector that the model knows."""

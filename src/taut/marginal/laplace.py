@@ -2,14 +2,16 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Scalar
 
 from taut.elimination import AbstractElimination
 from taut.family import HALF_LOG_2PI
-from taut.marginal.field import AbstractField, Globals, Latents
+from taut.marginal.field import AbstractField, Globals, Latents, Local
 from taut.marginal.newton import MOST_STEPS, mode_of
+from taut.marginal.precision import AbstractPrecision
 
 
 class MarginalDensity(NamedTuple):
@@ -57,26 +59,34 @@ def laplace(
     Kristensen, Nielsen, Berg, Skaug, Bell (2016), TMB: Automatic Differentiation and Laplace
     Approximation.
     """
-    mode, _ = mode_of(field, theta, u, most=1 if is_normal else MOST_STEPS)
-    undamped = jnp.zeros(field.parts, u.dtype)
-
-    def value(theta: Globals, u: Latents) -> tuple[Scalar, AbstractElimination]:
-        there = field.local(theta, u)
-        factor = there.precision.factor(undamped)
-        half = 0.5 * factor.log_det
-        return there.values.sum() + there.rest - half + field.size * HALF_LOG_2PI, factor
-
+    most = 1 if is_normal else MOST_STEPS
+    mode, there = mode_of(field, theta, u, most=most, expanded=True)
+    factor, weights = _factor(field, there)
+    value = there.values.sum() + there.rest - 0.5 * factor.log_det + field.size * HALF_LOG_2PI
     if not with_slope:
-        return MarginalDensity(value(theta, mode)[0], jnp.zeros_like(theta), mode)
-    both = jax.value_and_grad(value, argnums=(0, 1), has_aux=True)(theta, mode)
-    (found, factor), (slope, pull) = both
+        return MarginalDensity(value, jnp.zeros_like(theta), mode)
+    of_volume, pull = field.trace_slope(theta, mode, weights)
     # How the mode moves with theta: H du = (d slope / d theta) d theta.
-    along = factor.solve(pull)
+    along = factor.solve(there.slope - 0.5 * pull)
 
-    def moved(theta: Globals) -> Scalar:
-        return jax.jvp(lambda u: field.log_density(theta, u), (mode,), (along,))[1]
+    def moved(theta: Globals) -> tuple[Scalar, Scalar]:
+        return jax.jvp(lambda u: field.log_density(theta, u), (mode,), (along,))
 
-    return MarginalDensity(found, slope + jax.grad(moved)(theta), mode)
+    slope = jax.grad(lambda theta: sum(moved(theta)))(theta)
+    return MarginalDensity(value, slope - 0.5 * of_volume, mode)
+
+
+def _factor(field: AbstractField, there: Local) -> tuple[AbstractElimination, AbstractPrecision]:
+    """Factor the precision; return also how its log determinant moves with its elements."""
+    undamped = jnp.zeros(field.parts, there.slope.dtype)
+    numbers, rest = eqx.partition(there.precision, eqx.is_inexact_array)
+
+    def log_det(numbers: AbstractPrecision) -> tuple[Scalar, AbstractElimination]:
+        factor = eqx.combine(numbers, rest).factor(undamped)
+        return factor.log_det, factor
+
+    weights, factor = jax.grad(log_det, has_aux=True)(numbers)
+    return factor, weights
 
 
 def factored(field: AbstractField, theta: Globals, mode: Latents) -> AbstractElimination:

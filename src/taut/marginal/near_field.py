@@ -1,22 +1,22 @@
 """Latents of a field, as on a map, or of which each touches all others."""
 
-from typing import Self, final
+from typing import Any, Self, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Int
 
 from taut.arrays import AnyArray
-from taut.marginal.field import AbstractField, Globals, Latents, Local
+from taut.marginal.field import Globals, Latents
 from taut.marginal.precision import BandPrecision
+from taut.marginal.read_field import AbstractReadField, Directions
 from taut.structure import Coloured, Field, Structure
 from taut.target import Target
 
 
 @final
-class NearField(AbstractField):
+class NearField(AbstractReadField):
     """A density in which latents touch those that are near them in some order.
 
     Parameters
@@ -59,26 +59,15 @@ class NearField(AbstractField):
     def size(self) -> int:
         return self.order.shape[0]
 
-    @property
-    def terms(self) -> int:
-        return self.size
-
-    @property
-    def parts(self) -> int:
-        return 1
-
     def place(self, theta: Globals, u: Latents) -> Float[Array, " dim"]:
         return jnp.zeros(self.target.dim, u.dtype).at[self.globals].set(theta).at[self.order].set(u)
 
-    def log_density(self, theta: Globals, u: Latents) -> Scalar:
-        return self.target.log_density(self.place(theta, u))
+    def directions(self, dtype: Any) -> Directions:
+        return self.coloured.directions(dtype)
 
-    def local(self, theta: Globals, u: Latents) -> Local:
-        both = jax.value_and_grad(lambda u: self.log_density(theta, u))
-        (value, slope), along = jax.linearize(both, u)
-        values, sizes = self.coloured.read(lambda v: -along(v)[1], u.dtype)
-        precision = BandPrecision(*self._in_blocks(values), sizes, self.coloured.members)
-        return Local(value[None], jnp.zeros_like(value), slope, precision)
+    def precision_of(self, products: Directions) -> BandPrecision:
+        values, sizes = self.coloured.read(products)
+        return BandPrecision(*self._in_blocks(values), sizes, self.coloured.members)
 
     def _in_blocks(self, values: Float[Array, " pairs"]) -> tuple[Array, Array]:
         """Fill the blocks of the diagonal, and those to their left."""

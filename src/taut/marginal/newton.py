@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from taut.marginal.field import AbstractField, Globals, Latents, Local
 
@@ -27,6 +27,8 @@ class _Search(NamedTuple):
     expected: Float[Array, " parts"]
     decrease: Float[Array, " parts"]
     steps: Int[Array, ""]
+    # Whether the point before was still far from the mode.
+    went_on: Bool[Array, ""]
 
 
 def mode_of(
@@ -35,6 +37,7 @@ def mode_of(
     u: Latents,
     *,
     most: int = MOST_STEPS,
+    expanded: bool = False,
 ) -> tuple[Latents, Local]:
     """Climb to the mode of the latents by Newton's method, damped in each part on its own.
 
@@ -48,25 +51,33 @@ def mode_of(
         Where the search begins.
     most
         Steps at most.
+    expanded
+        Whether the density is expanded at the mode too, which takes one more expansion.
 
     Returns
     -------
     tuple
-        The mode, and the density around a point very near.
+        The mode, and the density around it; or else around a point very near.
     """
     parts = field.parts
     shapes = jax.eval_shape(field.local, theta, u)
     nothing = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), shapes)
     begin = _Search(
         u, nothing, jnp.zeros_like(u), jnp.zeros(parts, u.dtype), jnp.zeros(parts, u.dtype),
-        jnp.full(parts, jnp.inf, u.dtype), jnp.int32(0),
+        jnp.full(parts, jnp.inf, u.dtype), jnp.int32(0), jnp.bool_(True),
     )  # fmt: skip
 
     def goes_on(search: _Search) -> Array:
-        return jnp.any(search.decrease > _DECREASE) & (search.steps < most)
+        if expanded:
+            return search.went_on & (search.steps <= most)
+        return _is_far(search) & (search.steps < most)
 
     found = jax.lax.while_loop(goes_on, lambda search: _step(field, theta, search), begin)
-    return found.u + found.step, found.local
+    return found.u if expanded else found.u + found.step, found.local
+
+
+def _is_far(search: _Search) -> Bool[Array, ""]:
+    return jnp.any(search.decrease > _DECREASE)
 
 
 def _step(field: AbstractField, theta: Globals, search: _Search) -> _Search:
@@ -103,4 +114,5 @@ def _step(field: AbstractField, theta: Globals, search: _Search) -> _Search:
         decrease,
         jnp.where(is_known, decrease, jnp.inf),
         search.steps + 1,
+        _is_far(search),
     )

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Scalar
 from taut.arrays import AnyArray
 from taut.elimination import Touching
 from taut.marginal.field import AbstractField, Globals, Latents, Local
-from taut.marginal.precision import BlockPrecision, BorderedPrecision
+from taut.marginal.precision import AbstractPrecision, BlockPrecision, BorderedPrecision
 from taut.structure import Plate, Plates, Structure
 from taut.target import Factors
 
@@ -152,6 +152,16 @@ class PlateField(AbstractField):
             jnp.concatenate([slope.reshape(-1), own]),
             BorderedPrecision(blocks, -jnp.moveaxis(border, -1, 0), -square, corner.touching),
         )
+
+    def trace_slope(
+        self, theta: Globals, u: Latents, weights: AbstractPrecision
+    ) -> tuple[Globals, Latents]:
+        def trace(theta: Globals, u: Latents) -> Scalar:
+            numbers = eqx.filter(self.local(theta, u).precision, eqx.is_inexact_array)
+            products = jax.tree.map(lambda one, weight: jnp.sum(one * weight), numbers, weights)
+            return sum(jax.tree.leaves(products), start=jnp.zeros((), u.dtype))
+
+        return jax.grad(trace, argnums=(0, 1))(theta, u)
 
     @property
     def _directions(self) -> int:

@@ -1,6 +1,6 @@
 """Which unknowns of a model touch which."""
 
-from taut.structure.chain import band_of
+from taut.structure.chain import band_directions, band_of
 from taut.structure.coloured import Coloured
 from taut.structure.pattern import order_of, pattern_of
 from taut.structure.reader import read_structure
@@ -13,6 +13,7 @@ __all__ = [
     "Plate",
     "Plates",
     "Structure",
+    "band_directions",
     "band_of",
     "order_of",
     "pattern_of",

@@ -70,36 +70,30 @@ def band_products(
 
     at, slope = jnp.zeros_like(direction), jax.grad(density)
     product = lambda v: jax.jvp(slope, (at,), (v,))[1]  # noqa: E731
-    own, below = band_of(product, direction.shape, direction.dtype)
+    directions = band_directions(direction.shape, direction.dtype)
+    own, below = band_of(jax.vmap(product)(directions))
     claimed = (own @ direction[..., None])[..., 0]
     claimed = claimed.at[1:].add((below @ direction[:-1, :, None])[..., 0])
     claimed = claimed.at[:-1].add((jnp.swapaxes(below, 1, 2) @ direction[1:, :, None])[..., 0])
     return product(direction), claimed
 
 
-def band_of(
-    product: Any, shape: tuple[int, ...], dtype: Any
-) -> tuple[Float[Array, "steps k k"], Float[Array, "rest k k"]]:
-    """Read the blocks of a block-tridiagonal matrix off products with every third step's.
-
-    Parameters
-    ----------
-    product
-        Multiplies a direction by the matrix.
-    shape
-        Of a direction: steps and columns.
-    dtype
-        Of the directions.
-    """
+def band_directions(shape: tuple[int, ...], dtype: Any) -> Float[Array, "directions steps k"]:
+    """Return the directions whose products tell a block-tridiagonal matrix: every third step's."""
     steps, columns = shape
-    which = jnp.arange(steps) % 3
     unit = jnp.eye(3 * columns, dtype=dtype).reshape(3 * columns, 3, columns)
-    found = jax.lax.map(product, unit[:, which])
-    found = found.reshape(3, columns, steps, columns)
+    return unit[:, jnp.arange(steps) % 3]
+
+
+def band_of(
+    products: Float[Array, "directions steps k"],
+) -> tuple[Float[Array, "steps k k"], Float[Array, "rest k k"]]:
+    """Read the blocks on and under the diagonal off products with `band_directions`."""
+    steps, columns = products.shape[1:]
+    which = jnp.arange(steps) % 3
+    found = products.reshape(3, columns, steps, columns)
     pick = lambda colour, at: found[colour, :, at].swapaxes(-1, -2)  # noqa: E731
-    own = pick(which, jnp.arange(steps))
-    below = pick(which[:-1], jnp.arange(1, steps))
-    return own, below
+    return pick(which, jnp.arange(steps)), pick(which[:-1], jnp.arange(1, steps))
 
 
 def _holds(

@@ -1,6 +1,5 @@
 """Sparse symmetric matrices, read off products with sums of their columns."""
 
-from collections.abc import Callable
 from typing import Self
 
 import equinox as eqx
@@ -13,11 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from taut.arrays import AnyArray
 
 Vector = Float[Array, " dim"]
-Product = Callable[[Vector], Vector]
 Elements = tuple[Float[Array, " pairs"], Float[Array, " sums"]]
-
-# Columns that are read at once.
-_AT_ONCE = 32
 
 
 class Coloured(eqx.Module):
@@ -69,25 +64,19 @@ class Coloured(eqx.Module):
         """Rows of the matrix."""
         return self.colour.shape[0]
 
-    def read(self, product: Product, dtype: np.dtype) -> Elements:
-        """Read the elements of `S`, and the sizes of the sums.
+    def directions(self, dtype: np.dtype) -> Float[Array, "directions dim"]:
+        """Return the directions that `read` asks for: of each colour, and one of each sum."""
+        colours = self.colour[None] == jnp.arange(self.colours)[:, None]
+        firsts = jnp.arange(self.dim)[None] == jnp.asarray(self.first)[:, None]
+        return jnp.concatenate([colours, firsts]).astype(dtype)
 
-        Parameters
-        ----------
-        product
-            Multiplies by the matrix.
-        dtype
-            Of vectors.
-        """
-        every = jnp.arange(self.colours)
-        of_colour = lambda c: product((self.colour == c).astype(dtype))  # noqa: E731
-        products = jax.lax.map(of_colour, every, batch_size=min(_AT_ONCE, self.colours))
+    def read(self, products: Float[Array, "directions dim"]) -> Elements:
+        """Read the elements of `S`, and the sizes of the sums, off products with `directions`."""
         of_column = jnp.asarray(self.colour)[self.column]
-        values = products[of_column, self.row]
+        values, dtype = products[of_column, self.row], products.dtype
         if not self.first.shape[0]:
             return values, jnp.zeros(0, dtype)
-        unit = lambda i: product((jnp.arange(self.dim) == i).astype(dtype))  # noqa: E731
-        sums = jax.vmap(unit)(self.first)[jnp.arange(len(self.first)), self.second]
+        sums = products[self.colours + jnp.arange(len(self.first)), self.second]
         members = jnp.asarray(self.members).astype(dtype)
         counts = jax.ops.segment_sum(members.T, jnp.asarray(self.colour), self.colours)
         return values - (counts[of_column] * members.T[self.row]) @ sums, sums

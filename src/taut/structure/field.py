@@ -18,8 +18,8 @@ Vector = Float[np.ndarray, " dim"]
 Columns = Float[np.ndarray, "columns latents"]
 Pattern = scipy.sparse.csr_array
 
-# Columns that are computed at once.
-_AT_ONCE = 128
+# Columns that are computed at once, and products.
+_AT_ONCE, _READ_AT_ONCE = 128, 32
 # Elements under this share of the largest in their column are rounding; and how far a product with
 # the Hessian may be from that with its elements, by its size.
 _ROUNDING, _CLOSE = 1e-10, 1e-6
@@ -166,7 +166,8 @@ def products_of(
     """Multiply a direction by the negative Hessian, and by what was read of it."""
     slope = jax.linearize(jax.grad(target.log_density), z)[1]
     product = lambda v: -slope(jnp.zeros_like(z).at[places].set(v))[places]  # noqa: E731
-    elements = coloured.read(product, direction.dtype)
+    products = jax.lax.map(product, coloured.directions(direction.dtype), batch_size=_READ_AT_ONCE)
+    elements = coloured.read(products)
     return product(direction), coloured.times(elements, direction)
 
 
