@@ -19,6 +19,7 @@ _COMMANDS = {
     "callbacks": "benchmarks.callbacks",
     "fit-many": "benchmarks.fit_many",
     "streams": "benchmarks.streams",
+    "hierarchies": "benchmarks.hierarchies.command",
 }
 
 
