@@ -5,7 +5,8 @@ import pytest
 
 from taut.gaussian import DenseNormal
 from taut.marginal import Value
-from taut.method.marginal_draws import Kernels, Pool, Proposal, Round, Student
+from taut.method.marginal_draws import Pool, Round
+from taut.method.marginal_proposals import Defensive, Kernels, Proposal, Student
 
 NORMAL = DenseNormal.of(np.array([1.0, -1.0]), np.array([[1.0, 0.6], [0.6, 2.0]]))
 
@@ -19,7 +20,11 @@ def bent(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return theta, weights / weights.sum(), -0.5 * x**2
 
 
-PROPOSALS = {"student": Student(NORMAL), "kernels": Kernels.of(*bent(200))}
+PROPOSALS = {
+    "student": Student(NORMAL),
+    "kernels": Kernels.of(*bent(200)),
+    "defensive": Defensive.of(*bent(200)),
+}
 
 
 @pytest.mark.parametrize("proposal", PROPOSALS.values(), ids=PROPOSALS)
@@ -56,13 +61,13 @@ def test_kernels_are_wider_where_draws_are_rare() -> None:
 def drawn(proposal: Proposal, draws: int) -> Round:
     theta = np.random.default_rng(draws).normal(size=(draws, 2))
     found = [Value(float(i), np.zeros(2), np.zeros(3)) for i in range(draws)]
-    return Round(proposal, theta, found)
+    return Round.of(proposal, theta, found)
 
 
 def test_a_pool_is_the_mixture_of_what_it_was_drawn_from() -> None:
     pool = Pool().add(drawn(PROPOSALS["student"], 4)).add(drawn(PROPOSALS["kernels"], 12))
     theta = pool.theta
-    each = [np.exp(one.log_prob(theta)) for one in PROPOSALS.values()]
+    each = [np.exp(PROPOSALS[name].log_prob(theta)) for name in ("student", "kernels")]
     known = np.log(0.25 * each[0] + 0.75 * each[1])
     np.testing.assert_allclose(pool.log_proposal(theta), known)
 
@@ -76,7 +81,18 @@ def test_pairs_stay_pairs() -> None:
     np.testing.assert_array_equal(pool.theta[[2, 7]], rounds[1].theta[[0, 3]])
 
 
-def test_the_first_rounds_go_where_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latents_of_the_first_rounds_go_where_memory_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taut.method.marginal_draws._MOST", 3 * 10)
-    pool = Pool().add(drawn(PROPOSALS["student"], 4)).add(drawn(PROPOSALS["student"], 8))
-    assert pool.size == 8
+    first, second = drawn(PROPOSALS["student"], 4), drawn(PROPOSALS["student"], 8)
+    pool = Pool().add(first).add(second)
+    assert pool.size == 12
+    assert pool.held.rounds == (second,)
+    np.testing.assert_array_equal(pool.log_p, Pool((first, second)).log_p)
+    # The last is held whatever it takes.
+    assert pool.add(drawn(PROPOSALS["student"], 20)).held.size == 20
+
+
+def test_parts_of_a_round_are_of_one_proposal() -> None:
+    student, theta = PROPOSALS["student"], drawn(PROPOSALS["student"], 6).theta
+    parts = Pool().add(drawn(student, 4)).add(drawn(student, 2))
+    np.testing.assert_array_equal(parts.log_proposal(theta), student.log_prob(theta))

@@ -107,6 +107,35 @@ def test_a_single_group_with_all_rows_is_right() -> None:
     assert errors(approx, exact(group, y)) < CLOSE
 
 
+def exact_of_single_rows(ones: int, rows: int) -> np.ndarray:
+    """Mean and sd of mu and of log s, along the narrow, bent ridge of one share of ones."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(101)
+    log_s = np.linspace(-8.0, 2.0, 401)
+    middle = scipy.special.logit(ones / rows) * np.sqrt(1.0 + 0.35 * np.exp(2 * log_s))
+    width = 20.0 / np.sqrt(rows) * np.hypot(1.0, np.exp(log_s))
+    mu = middle[:, None] + np.linspace(-1.0, 1.0, 801) * width[:, None]
+    share = sum(
+        w * scipy.special.expit(mu + np.exp(log_s)[:, None] * x)
+        for x, w in zip(nodes, weights / weights.sum(), strict=True)
+    )
+    log_p = scipy.stats.binom.logpmf(ones, rows, share) - 0.5 * (mu / 2.0) ** 2
+    log_p += (log_s - 0.5 * np.exp(2 * log_s) + np.log(width))[:, None]
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    both = mu, np.broadcast_to(log_s[:, None], mu.shape)
+    means = [(x, np.sum(p * x)) for x in both]
+    return np.array([[mean, np.sqrt(np.sum(p * (x - mean) ** 2))] for x, mean in means])
+
+
+def test_groups_of_one_binary_row_are_right() -> None:
+    """Nodes that are enough at the mode are not where the scale is large, and hide that tail."""
+    group = np.arange(5000)
+    y = simulated(group)
+    approx = fitted(binary(group, y, 5000))
+    assert approx.trusted
+    assert errors(approx, exact_of_single_rows(y.sum(), 5000)) < CLOSE
+
+
 def test_data_of_other_groups_are_fitted_anew() -> None:
     group = np.repeat(np.arange(GROUPS), ROWS)
     model = binary(group, simulated(group))

@@ -20,6 +20,9 @@ from taut.modes import Modes
 
 # Dimensions above which structure is looked for: below, chains are as good and quicker.
 _STRUCTURED = 300
+# Dimensions above which chains are no help where the few globals, with latents integrated out
+# exactly, are not sure.
+_ALL_THERE_IS = 5000
 # Draws of a mixture that are checked, and those that are weighed.
 _CHECKED, _WEIGHED = 4000, 2048
 
@@ -126,7 +129,7 @@ class Auto(DirectInference):
 
 
 def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
-    """Integrate latents out; return whether the result is trusted."""
+    """Integrate latents out; return whether that is the result: trusted, or the best there is."""
     # Other stages draw the same, whether there is structure or not.
     random = problem.random.spawn(1)[0]
     integrand = integrand_of(problem, random)
@@ -136,7 +139,7 @@ def _integrated(problem: Problem) -> Generator[Iterate, None, bool]:
         outcome = yield from marginal_stages(problem, integrand, random)
     except NotFiniteError:
         return False
-    return outcome.verdict.trusted
+    return outcome.verdict.trusted or (integrand.is_exact and len(problem.start) > _ALL_THERE_IS)
 
 
 def _drafted(problem: Problem) -> Generator[Iterate, None, Normal | None]:

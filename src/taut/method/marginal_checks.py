@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from taut.diagnose import Finding, at_most, criteria
+from taut.diagnose import Finding, at_most, criteria, failed
 from taut.marginal import AbstractPoints, CornerPoints, ImportancePoints, Integrand, Value
 from taut.method.marginal_fit import MarginalFit, Vector, counted
 from taut.method.problem import Problem
@@ -14,6 +14,9 @@ from taut.method.problem import Problem
 _FAR = 6.0
 # Starts at which a first look is taken, and how many have to promise something.
 _LOOKS, _ENOUGH = 4, 2
+# Share of a bound up to which what nodes move at draws is all that they move: with too few of them
+# a density falls off too soon, and no draws are there.
+_HIDDEN = 0.2
 
 Each = Float[np.ndarray, " dim"]
 Both = Callable[[Vector], tuple[Value, Value]]
@@ -101,6 +104,46 @@ def shift_by_nodes(
     return (
         _at_most(problem, integrand, "mean_shift", words, np.abs(moved), np.abs(means)),
         _at_most(problem, integrand, "log_sd_shift", spread, np.abs(wider), np.abs(log_sds)),
+    )
+
+
+def shift_at_draws(
+    problem: Problem, integrand: Integrand, theta: Float[np.ndarray, "draws globals"]
+) -> tuple[Float[np.ndarray, " globals"], Float[np.ndarray, " globals"]]:
+    """Return how far twice the nodes would move means and log sds, by the values at draws.
+
+    To first order, which is too little where the nodes hide what is further out: see `_HIDDEN`. Of
+    a density that is bent, or wider than its mode tells, a look around the mode is not enough.
+    """
+    both = map(_with_twice_the_nodes(problem, integrand), theta)
+    more = np.array([other.value - one.value for one, other in both])
+    x = (theta - theta.mean(axis=0)) / theta.std(axis=0)
+    away = more - more.mean()
+    return np.abs(away @ x) / len(x), np.abs(0.5 * away @ (x**2 - 1.0)) / len(x)
+
+
+def by_nodes_at_draws(
+    problem: Problem, integrand: Integrand, theta: Float[np.ndarray, "draws globals"]
+) -> tuple[bool, tuple[Finding, ...]]:
+    """Double the nodes where that moves anything at draws, as long as there may be more.
+
+    Returns
+    -------
+    tuple
+        Whether there are more now; what is wrong if there are not.
+    """
+    means, log_sds = shift_at_draws(problem, integrand, theta)
+    bounds = criteria.CRITERIA
+    worst = max(means.max() / bounds.mean_shift, log_sds.max() / bounds.log_sd_shift)
+    if not worst < _HIDDEN and integrand.refine():
+        return True, ()
+    words = "twice the nodes move a mean by {:.2f} sd at draws (bound {:.2f})"
+    spread = "twice the nodes move a log sd by {:.2f} at draws (bound {:.2f})"
+    return False, failed(
+        (
+            _at_most(problem, integrand, "mean_shift", words, means),
+            _at_most(problem, integrand, "log_sd_shift", spread, log_sds),
+        )
     )
 
 

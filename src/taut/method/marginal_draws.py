@@ -1,105 +1,23 @@
 """Draws of globals at which a marginal density is known, of all fits that came near it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self, final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, final
 
 import numpy as np
 import scipy
 from jaxtyping import Float
 
-from taut.diagnose import heavy_log_prob, heavy_noise
-from taut.gaussian import DenseNormal
+from taut.diagnose import heavy_noise
 from taut.marginal import AbstractPoints, Estimate, Given, Integrand, Value
 from taut.method.marginal_fit import Draws, MarginalFit, counted
+from taut.method.marginal_proposals import Defensive, Proposal
 from taut.method.problem import Problem
 
 Each = Float[np.ndarray, " draws"]
 
-# Weights beside the largest that make no kernel.
-_NEGLIGIBLE = 1e-6
-# How many times as wide, or narrow, a kernel is as the typical one.
-_WIDER = 4.0
-# Numbers of latents that are held of earlier draws.
-_MOST = 20_000_000
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Kernels:
-    r"""A mixture of Student distributions around draws, by their weights.
-
-    .. math:: g(\theta) = \sum_s w_s \, t(\theta; \; \theta_s, \; h^2 \lambda_s^2 \Sigma), \quad
-              h = n^{-1 / (m + 4)}, \quad \lambda_s \propto p(\theta_s)^{-1 / \max(m, 2)}
-
-    It follows a density that is bent, or has one tail that is longer, where no Gaussian does.
-
-    Parameters
-    ----------
-    centers, shares
-        The draws, and their weights, which sum to one.
-    widths
-        :math:`\lambda_s`: kernels are wider where draws are rare.
-    normal
-        The Gaussian of one kernel, around zero.
-
-    References
-    ----------
-    Scott (1992), Multivariate Density Estimation. Abramson (1982), On bandwidth variation in kernel
-    estimates. West (1993), Approximating posterior distributions by mixtures.
-    """
-
-    centers: Draws
-    shares: Each
-    widths: Each
-    normal: DenseNormal
-
-    @classmethod
-    def of(cls, theta: Draws, shares: Each, log_p: Each) -> Self:
-        """Choose the width by how many draws are effective, and by the density there."""
-        away = theta - shares @ theta
-        effective = 1.0 / (shares**2).sum()
-        cov = (away.T * shares) @ away * effective ** (-2.0 / (theta.shape[1] + 4))
-        kept = shares > _NEGLIGIBLE * shares.max()
-        share, log_p = shares[kept] / shares[kept].sum(), log_p[kept]
-        widths = np.exp((share @ log_p - log_p) / max(theta.shape[1], 2))
-        widths = np.clip(widths, 1.0 / _WIDER, _WIDER)
-        return cls(theta[kept], share, widths, DenseNormal.of(np.zeros(theta.shape[1]), cov))
-
-    def push(self, x: Draws, random: np.random.Generator) -> Draws:
-        """Turn noise into draws, each kernel as often as its share."""
-        places = (random.random() + np.arange(len(x))) / len(x)
-        which = np.minimum(np.searchsorted(np.cumsum(self.shares), places), len(self.shares) - 1)
-        which = random.permutation(which)
-        return self.centers[which] + self.widths[which, None] * self.normal.color(x)
-
-    def log_prob(self, theta: Draws) -> Each:
-        """Evaluate the log density."""
-        points = self.normal.whiten(theta), self.normal.whiten(self.centers)
-        squares = scipy.spatial.distance.cdist(*points, "sqeuclidean")
-        each = heavy_log_prob(squares / self.widths**2, theta.shape[1])
-        shares = self.shares / self.widths ** theta.shape[1]
-        return scipy.special.logsumexp(each, axis=1, b=shares) - self.normal.log_det
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Student:
-    """A Gaussian with heavier tails."""
-
-    normal: DenseNormal
-
-    def push(self, x: Draws, _: np.random.Generator) -> Draws:
-        """Turn noise into draws."""
-        return self.normal.push(x)[0]
-
-    def log_prob(self, theta: Draws) -> Each:
-        """Evaluate the log density."""
-        squares = (self.normal.whiten(theta) ** 2).sum(axis=1)
-        return heavy_log_prob(squares, theta.shape[1]) - self.normal.log_det
-
-
-Proposal = Student | Kernels
+# Numbers of latents that are held, and draws whose latents are in any case.
+_MOST, _FEWEST = 20_000_000, 64
 
 
 @final
@@ -113,13 +31,23 @@ class Round:
         Of what they are.
     theta
         The draws: the second half mirrors the first, where the proposal does.
+    log_p
+        The marginal log density there, which is minus infinity where it is not finite.
     found
-        The marginal density there.
+        All that is known there; empty where that would not fit into memory.
     """
 
     proposal: Proposal
     theta: Draws
+    log_p: Each
     found: Sequence[Value | Estimate]
+
+    @classmethod
+    def of(cls, proposal: Proposal, theta: Draws, found: Sequence[Value | Estimate]) -> Self:
+        """Keep all that was found at the draws of a proposal."""
+        log_p = np.array([one.value for one in found])
+        log_p[~np.isfinite(log_p)] = -np.inf
+        return cls(proposal, theta, log_p, found)
 
 
 @final
@@ -149,31 +77,51 @@ class Pool:
     @property
     def theta(self) -> Draws:
         """The draws; the second half are pairs of the first."""
-        halves = [np.split(one.theta, 2) for one in self.rounds]
-        return np.concatenate([half for side in zip(*halves, strict=True) for half in side])
+        return np.concatenate(_paired([one.theta for one in self.rounds]))
+
+    @property
+    def log_p(self) -> Each:
+        """The marginal log density at the draws."""
+        return np.concatenate(_paired([one.log_p for one in self.rounds]))
 
     @property
     def found(self) -> list[Value | Estimate]:
-        """The marginal density at the draws."""
-        found: list[Value | Estimate] = []
-        for side in (0, 1):
-            for one in self.rounds:
-                half = len(one.found) // 2
-                found.extend(one.found[side * half : (side + 1) * half])
-        return found
+        """What is known at the draws, where all of that is held."""
+        return [one for part in _paired([one.found for one in self.rounds]) for one in part]
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether some draws are around others: no Gaussian was near enough."""
+        return any(isinstance(one.proposal, Defensive) for one in self.rounds)
+
+    @property
+    def held(self) -> "Pool":
+        """The last rounds, of which all that was found is held."""
+        return Pool(tuple(one for one in self.rounds if one.found))
 
     def log_proposal(self, theta: Draws) -> Each:
         """Evaluate the log density of the mixture."""
-        each = [one.proposal.log_prob(theta) for one in self.rounds]
-        shares = np.array([[len(one.theta)] for one in self.rounds]) / self.size
+        # Rounds may be parts of one, which share their proposal.
+        counts: dict[Proposal, int] = {}
+        for one in self.rounds:
+            counts[one.proposal] = counts.get(one.proposal, 0) + len(one.theta)
+        each = [proposal.log_prob(theta) for proposal in counts]
+        shares = np.array([[count] for count in counts.values()]) / self.size
         return scipy.special.logsumexp(each, axis=0, b=shares)
 
     def add(self, new: Round) -> "Pool":
-        """Return it with the draws of another round, and without the first where memory ends."""
-        rounds = (*self.rounds, new)
-        while len(rounds) > 1 and sum(map(_numbers, rounds)) > _MOST:
-            rounds = rounds[1:]
-        return Pool(rounds)
+        """Return it with the draws of another round, and less of the first where memory ends."""
+        rounds = [*self.rounds, new]
+        for i, one in enumerate(self.rounds):
+            if sum(map(_numbers, rounds)) <= _MOST:
+                break
+            rounds[i] = replace(one, found=())
+        return Pool(tuple(rounds))
+
+
+def _paired(parts: list[Any]) -> list[Any]:
+    """Cut each part into halves, and put the first halves of all before the second."""
+    return [part[: len(part) // 2] for part in parts] + [part[len(part) // 2 :] for part in parts]
 
 
 def draw(
@@ -184,8 +132,8 @@ def draw(
     proposal: Proposal,
     draws: int,
     random: np.random.Generator,
-) -> Round:
-    """Draw globals, and evaluate the marginal density.
+) -> Iterator[Round]:
+    """Draw globals, and evaluate the marginal density, in parts that fit into memory.
 
     Parameters
     ----------
@@ -204,18 +152,31 @@ def draw(
     random
         Makes them.
     """
-    theta = proposal.push(heavy_noise(random, draws, len(fit.origin)), random)
+    most = max(2 * (_MOST // integrand.field.size // 2), _FEWEST)
+    for begin in range(0, draws, most):
+        count = min(most, draws - begin)
+        theta = proposal.push(heavy_noise(random, count, len(fit.origin)), random)
+        yield Round.of(proposal, theta, _evaluated(problem, integrand, points, fit, theta))
+
+
+def _evaluated(
+    problem: Problem,
+    integrand: Integrand,
+    points: AbstractPoints | None,
+    fit: MarginalFit,
+    theta: Draws,
+) -> Sequence[Value | Estimate]:
+    """Evaluate the marginal density at draws."""
     if points is None:
-        found = [counted(problem, integrand, one, with_slope=False) for one in theta]
-        return Round(proposal, theta, found)
+        return [counted(problem, integrand, one, with_slope=False) for one in theta]
     integral = points.near(Given(fit.center, fit.variances, fit.precision))
     estimates = []
     for one, middle in zip(theta, fit.middle(theta), strict=True):
         problem.gradients.check_time()
         problem.gradients.add(1)
         estimates.append(integral(one, middle))
-    return Round(proposal, theta, estimates)
+    return estimates
 
 
 def _numbers(one: Round) -> int:
-    return len(one.theta) * len(one.found[0].mean)
+    return len(one.theta) * len(one.found[0].mean) if one.found else 0

@@ -8,17 +8,32 @@ from taut.diagnose import Finding, Outcome, criteria, failed
 from taut.family import InterpolatedConditional
 from taut.gradients import OutOfTime
 from taut.marginal import AbstractPoints, Integrand, Value
-from taut.method.marginal_checks import points_for, shift_by_nodes, shift_by_starts
+from taut.method.marginal_checks import (
+    by_nodes_at_draws,
+    points_for,
+    shift_by_nodes,
+    shift_by_starts,
+)
 from taut.method.marginal_climb import Climbed, climb
-from taut.method.marginal_draws import Kernels, Pool, Proposal, Student, draw
+from taut.method.marginal_draws import Pool, draw
 from taut.method.marginal_fit import MarginalFit, iterate, rough
 from taut.method.marginal_interpolation import interpolation, scales_move
-from taut.method.marginal_weights import Weighed, are_enough, latents_stay, resampled, weigh
+from taut.method.marginal_proposals import Defensive, Proposal, Student
+from taut.method.marginal_weights import (
+    Weighed,
+    alike,
+    are_enough,
+    latents_stay,
+    resampled,
+    weigh,
+)
 from taut.method.problem import Iterate, Problem
 
 # Draws that are weighed at first, for each global unknown and at least; rounds, of which each takes
-# twice as many.
+# twice as many, and one more where enough draws are effective by then.
 _EACH, _FEWEST, _ROUNDS = 4, 64, 6
+# Draws at which nodes are doubled.
+_AT_NODES = 32
 # The round, from 0, from which on few effective draws end it, or uneven ones lead to kernels; how
 # many are few.
 _PATIENT, _HOPELESS = 1, 8.0
@@ -43,19 +58,34 @@ def marginal_stages(
     NotFiniteError
         The marginal density is not finite where it is looked at.
     """
-    journal, gradients = problem.journal, problem.gradients
     points = points_for(integrand, random.spawn(1)[0])
-    found, by_nodes = yield from _climb(problem, integrand, points, random)
+    while True:
+        found, by_nodes = yield from _climb(problem, integrand, points, random)
+        judged = yield from _judged(problem, integrand, points, found, by_nodes, random)
+        if judged is not None:
+            return judged
+
+
+def _judged(
+    problem: Problem,
+    integrand: Integrand,
+    points: AbstractPoints | None,
+    found: Climbed,
+    by_nodes: tuple[Finding, ...],
+    random: np.random.Generator,
+) -> Generator[Iterate, None, Outcome | None]:
+    """Let weights judge and improve what was found; `None` where there are more nodes now."""
+    journal, gradients = problem.journal, problem.gradients
     fit, draws = found.fit, max(_FEWEST, _EACH * len(found.fit.origin))
     with journal.stage("latents from elsewhere", gradients):
         by_starts = shift_by_starts(problem, integrand, fit, random)
         doubts = failed((*_of_paths(found), *by_starts, *by_nodes))
     wrong: tuple[Finding, ...] = ()
     pool, proposal = Pool(), Student(fit.normal)
-    for number in range(_ROUNDS):
+    for number in range(_ROUNDS + 1):
         with journal.stage("importance weights of the globals", gradients) as stage:
-            new = draw(problem, integrand, points, fit, proposal, draws, random)
-            pool = pool.add(new)
+            for part in draw(problem, integrand, points, fit, proposal, draws, random):
+                pool = pool.add(part)
             weighed = weigh(problem, integrand, points, fit, pool)
             stage.elbo = weighed.elbo
             weights = weighed.check.weights
@@ -64,29 +94,48 @@ def marginal_stages(
             )
         wrong = failed((*weighed.check.findings(gradients.target.space), *_unsettled(weighed)))
         fit = weighed.better
-        latents = _latents(integrand, fit, weighed, pool, is_over=not wrong)
+        latents = _latents(integrand, fit, weighed, is_over=not wrong)
         is_enough = latents is not None or (bool(wrong) and _are_enough(weighed))
         outer = resampled(problem, weighed, random) if is_enough else None
         yield iterate(integrand, fit, -weighed.elbo, outer, latents)
         if is_enough or not wrong:
-            doubts = failed((*doubts, *weighed.third.findings))
+            has_more, by_draws = _by_nodes(problem, integrand, weighed)
+            if has_more:
+                return None
+            doubts = failed((*doubts, *by_draws, *weighed.third.findings))
             return journal.conclude(Outcome.NOT_CONFIRMED if doubts else Outcome.INTEGRATED, doubts)
-        if number == _PATIENT and weighed.check.weights.ess < _HOPELESS:
+        if _is_hopeless(weighed, number):
             break
         # Twice as many as there were, with those that are kept.
         draws, pool = (2 * draws, Pool()) if weighed.is_far else (max(draws, pool.size), pool)
-        proposal = _next(weighed, pool, number)
+        proposal = _next(weighed, number)
     return journal.conclude(Outcome.NOT_CONFIRMED, (*doubts, *wrong))
 
 
-def _next(weighed: Weighed, pool: Pool, number: int) -> Proposal:
+def _by_nodes(
+    problem: Problem, integrand: Integrand, weighed: Weighed
+) -> tuple[bool, tuple[Finding, ...]]:
+    """Compare with twice the nodes where the globals are, if that is far from a Gaussian."""
+    if not (integrand.has_nodes and weighed.whole.pool.is_bent):
+        return False, ()
+    with problem.journal.stage("twice the nodes at draws", problem.gradients):
+        return by_nodes_at_draws(problem, integrand, alike(weighed.whole, _AT_NODES))
+
+
+def _is_hopeless(weighed: Weighed, number: int) -> bool:
+    """Whether so few draws are effective that more of them are of no use."""
+    effective = weighed.check.weights.ess
+    if number == _PATIENT:
+        return effective < _HOPELESS
+    return number == _ROUNDS - 1 and effective < criteria.CRITERIA.effective
+
+
+def _next(weighed: Weighed, number: int) -> Proposal:
     """Draw around what draws tell, where they are too uneven for a Gaussian, else from that."""
-    weights = weighed.check.weights
-    is_bent = any(isinstance(one.proposal, Kernels) for one in pool.rounds)
-    if number < _PATIENT or weighed.is_far or (weighed.is_even and not is_bent):
+    is_even = weighed.whole.weights.is_even and not weighed.whole.pool.is_bent
+    if number < _PATIENT or weighed.is_far or is_even:
         return Student(weighed.better.normal)
-    log_p = np.array([one.value for one in pool.found])
-    return Kernels.of(pool.theta, weights.weights, log_p)
+    return Defensive.of(weighed.whole.theta, weighed.whole.share, weighed.whole.log_p)
 
 
 def _climb(
@@ -116,35 +165,35 @@ def _climb(
 
 
 def _are_enough(weighed: Weighed) -> bool:
-    enough = are_enough(weighed.check.weights, weighed.theta) and weighed.third.is_known
+    enough = are_enough(weighed.check.weights, weighed.whole.theta) and weighed.third.is_known
     return enough and latents_stay(weighed.left)
 
 
 def _latents(
-    integrand: Integrand, fit: MarginalFit, weighed: Weighed, pool: Pool, *, is_over: bool
+    integrand: Integrand, fit: MarginalFit, weighed: Weighed, *, is_over: bool
 ) -> InterpolatedConditional | None:
     """Interpolate latents between draws of the globals, where they are known there and move."""
-    share = weighed.check.weights.weights
-    is_enough = is_over or are_enough(weighed.check.weights, weighed.theta)
-    known = [one for one in pool.found if isinstance(one, Value)]
-    is_known = len(known) == pool.size and (
-        integrand.knows_spread or known[0].variances is not None
+    is_enough = is_over or are_enough(weighed.check.weights, weighed.whole.theta)
+    share, theta, found = weighed.known.share, weighed.known.theta, weighed.known.pool.found
+    values = [one for one in found if isinstance(one, Value)]
+    is_known = len(values) == len(found) and (
+        integrand.knows_spread or values[0].variances is not None
     )
-    if not (is_known and is_enough) or (is_over and not scales_move(share, pool.found)):
+    if not (is_known and is_enough) or (is_over and not scales_move(share, found)):
         return None
-    found = interpolation(integrand, fit, share, weighed.theta, pool.found)
-    return found.conditional if found is not None and latents_stay(found.left) else None
+    splines = interpolation(integrand, fit, share, theta, found)
+    return splines.conditional if splines is not None and latents_stay(splines.left) else None
 
 
 def _unsettled(weighed: Weighed) -> tuple[Finding, ...]:
     """Say why weights can not judge, if so."""
     weights, bounds = weighed.check.weights, criteria.CRITERIA
     # They are even, or so nearly the same that their tail is noise.
-    is_exact = weighed.divergence < bounds.exact_divergence
+    is_exact = weighed.whole.weights.divergence < bounds.exact_divergence
     is_sure = weighed.check.is_reliable or (is_exact and weighed.check.is_known)
     uneven = (
         f"weights of the globals are too uneven to judge: k-hat {weights.khat:.2f} (bound "
-        f"{bounds.khat:.2f}), {weights.ess:.0f} of {len(weighed.theta)} draws effective"
+        f"{bounds.khat:.2f}), {weights.ess:.0f} of {weighed.whole.pool.size} draws effective"
     )
     unknown = "what the next term of the series for the latents moves is not known"
     third = Finding("mean_shift", weighed.third.is_known, unknown)

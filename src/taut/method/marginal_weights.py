@@ -42,6 +42,34 @@ _PARTICLES = 8192
 
 @final
 @dataclass(frozen=True, eq=False)
+class Weighted:
+    """Draws of the globals with their weights.
+
+    Parameters
+    ----------
+    pool
+        The draws.
+    theta, x, log_p
+        Where they are, in the globals and in standard deviations of the fit; the marginal log
+        density there.
+    weights
+        Of the density, and of the fit.
+    """
+
+    pool: Pool
+    theta: Draws
+    x: Draws
+    log_p: Float[np.ndarray, " draws"]
+    weights: BalancedWeights
+
+    @property
+    def share(self) -> Float[np.ndarray, " draws"]:
+        """The weights of the density, which sum to one."""
+        return self.weights.weights.weights
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Weighed:
     """What weights say of a fit.
 
@@ -49,16 +77,12 @@ class Weighed:
     ----------
     check
         How far they move its marginals.
-    elbo, divergence
-        Of the globals, in nats.
+    whole, known
+        The draws that are weighed, and those of them whose latents are held.
     better
         The fit with what the weights moved.
-    is_even
-        Whether weights are nearly alike.
     is_far
         Whether that is so far away that these draws are of no use to it.
-    theta
-        The draws that are weighed.
     third
         What the integrals over latents leave out.
     left
@@ -66,14 +90,17 @@ class Weighed:
     """
 
     check: WeightCheck
-    elbo: float
-    divergence: float
+    whole: Weighted
+    known: Weighted
     better: MarginalFit
     is_far: bool
-    is_even: bool
-    theta: Draws
     third: Third
     left: Shifted
+
+    @property
+    def elbo(self) -> float:
+        """Of the globals, in nats."""
+        return self.whole.weights.elbo
 
 
 def weigh(
@@ -98,31 +125,37 @@ def weigh(
     pool
         Draws of it, and of others.
     """
-    theta, found = pool.theta, pool.found
-    x, log_q = fit.normal.whiten(theta), fit.normal.log_prob(theta)
-    log_p = np.array([one.value for one in found])
-    log_p[~np.isfinite(log_p)] = -np.inf
-    if np.isneginf(log_p).all():
+    whole = _weighted(fit, pool)
+    # Of draws whose latents are not held the globals are known.
+    known = whole if pool.held.size == pool.size else _weighted(fit, pool.held)
+    if np.isneginf(whole.log_p).all():
         raise NotFiniteError("The density with latents integrated out is not finite at any draw.")
-    weights = BalancedWeights.of(log_p, log_q, pool.log_proposal(theta))
-    outer = _of_globals(fit, weights, theta)
+    weights, theta, found = known.weights, known.theta, known.pool.found
+    outer = _of_globals(fit, whole.weights, whole.theta)
     means = means_of(fit, theta, found)
     own = Own.of(integrand, points, fit, weights, theta, found, problem.gradients.check_time)
     inner = moments_moved(fit, weights, theta, means, own)
     left, line = left_of(fit, weights, theta, means, own)
-    check = _check(integrand, problem.gradients.target.dim, outer, inner, weights)
-    third = third_cumulant(problem.gradients.target.space, integrand, found, weights, x)
+    check = _check(integrand, problem.gradients.target.dim, outer, inner, whole.weights)
+    third = third_cumulant(problem.gradients.target.space, integrand, found, weights, known.x)
     far = None
-    if weights.weights.ess < _FEW * weights.share * len(theta):
+    # Of draws that look further most weigh nothing.
+    is_poor = whole.weights.weights.ess < _FEW * whole.weights.share * pool.size
+    if is_poor and not pool.is_bent:
         absolute = means + fit.middle(fit.normal.mean[None])
-        far = refitted(integrand, points, fit, x, log_p, weights.plain, absolute)
+        far = refitted(integrand, points, fit, known.x, known.log_p, weights.plain, absolute)
     if far is None:
-        near = _moved(fit, weights, x, outer, is_near=check.is_reliable)
+        near = _moved(fit, whole.weights, whole.x, outer, is_near=check.is_reliable)
         better = straightened(near, fit, left, line)
     else:
         better = far
-    judged = check, weights.elbo, weights.divergence
-    return Weighed(*judged, better, far is not None, weights.is_even, theta, third, left)
+    return Weighed(check, whole, known, better, far is not None, third, left)
+
+
+def _weighted(fit: MarginalFit, pool: Pool) -> Weighted:
+    theta, log_p, normal = pool.theta, pool.log_p, fit.normal
+    weights = BalancedWeights.of(log_p, normal.log_prob(theta), pool.log_proposal(theta))
+    return Weighted(pool, theta, normal.whiten(theta), log_p, weights)
 
 
 def _of_globals(fit: MarginalFit, weights: BalancedWeights, theta: Draws) -> Shifted:
@@ -206,8 +239,12 @@ def _effective_spread(share: Float[np.ndarray, " draws"], theta: Draws) -> float
 
 def resampled(problem: Problem, weighed: Weighed, random: np.random.Generator) -> Particles:
     """Draw globals by their weights."""
-    share = weighed.check.weights.weights
-    places = (random.random() + np.arange(_PARTICLES)) / _PARTICLES
-    which = np.searchsorted(np.cumsum(share), places * share.sum())
-    kept = weighed.theta[np.minimum(which, len(share) - 1)]
+    kept = alike(weighed.whole, _PARTICLES, random.random())
     return Particles(kept.astype(problem.gradients.target.dtype))
+
+
+def alike(weighted: Weighted, draws: int, offset: float = 0.5) -> Draws:
+    """Return draws that weigh alike: each as often as its weight says."""
+    places = (offset + np.arange(draws)) / draws
+    which = np.searchsorted(np.cumsum(weighted.share), places * weighted.share.sum())
+    return weighted.theta[np.minimum(which, len(weighted.share) - 1)]
