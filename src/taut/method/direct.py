@@ -23,9 +23,9 @@ from taut.approximation import (
     packed,
 )
 from taut.arguments import as_flag, as_positive, as_seconds
-from taut.batches import AllRows
+from taut.batches import AllRows, ConstantFeed
 from taut.diagnose import Journal, Outcome
-from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
+from taut.engine import AnyDevices, accounted, building, refuse_forked, single_threaded, take_lost
 from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
@@ -90,6 +90,7 @@ class DirectInference(ABC):
         require_total_size: bool = True,
         checkpoint: str | os.PathLike[str] | None = None,
         every: str | None = None,
+        devices: AnyDevices = None,
     ) -> Approximation:
         """Fit; what is reached is kept when it is interrupted.
 
@@ -117,6 +118,8 @@ class DirectInference(ABC):
         every
             Seconds, by default ``"60s"``, after which the disk is made to keep what was written,
             for a machine that stops. What was written outlives the process at any moment.
+        devices
+            As in `taut.ADVI.fit`; a first look at a part of the rows takes one of them.
 
         Returns
         -------
@@ -140,6 +143,7 @@ class DirectInference(ABC):
                 include_transformed=include_transformed, max_seconds=max_seconds,
                 batch_size=batch_size, rows=rows, shuffle=shuffle,
                 require_total_size=require_total_size, checkpoint=checkpoint, every=every,
+                devices=devices,
             )
         )  # fmt: skip
 
@@ -220,7 +224,7 @@ class DirectInference(ABC):
             start = np.asarray(approx.family.mean(), float)
         check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
-        stepping = self._stepping(batching, start)
+        stepping = self._spread(batching, start, self._stepping(batching, start))
         later = None if stepping is None else stepping.after_steps()
         approx.publish(replace(approx.state, stepping=later, batching=batching))
         draft = None
@@ -250,6 +254,9 @@ class DirectInference(ABC):
     def _stepping(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
+        if batching.source is None:
+            # A part of the rows is for one device.
+            batching = replace(batching, devices=None)
         in_batches = self.needs.draft and not isinstance(target.batches, AllRows)
         with building(approx.timing, "lift"):
             if batching.batch_size is not None or in_batches:
@@ -257,6 +264,19 @@ class DirectInference(ABC):
             return (
                 self._unasked(batching, start) if self.needs.draft and _are_many(target) else None
             )
+
+    def _spread(
+        self, batching: Batching, start: np.ndarray, stepping: StepData | None
+    ) -> StepData | None:
+        """Add the density of all rows in memory, if it is to be spread over devices."""
+        approx, target = self._approx, self._approx.target
+        if batching.devices is None or batching.source is not None:
+            return stepping
+        with building(approx.timing, "lift"):
+            found = approx.source.stepping(target, batching, start, approx.random_seed)
+        if stepping is None:
+            stepping = StepData(target, ConstantFeed(target.batches))
+        return replace(stepping, spread=found.spread)
 
     def _unasked(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""

@@ -14,7 +14,7 @@ from optax.contrib import adopt
 from taut.approximation import Approximation, as_checkpoint, keeps_the_fit
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
-from taut.engine import accounted, refuse_forked
+from taut.engine import AnyDevices, accounted, refuse_forked
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
@@ -85,6 +85,7 @@ class Inference(ABC):
         require_total_size: bool = True,
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | str | None = None,
+        devices: AnyDevices = None,
         **more: Any,
     ) -> Approximation:
         """Take `n` steps from the parameters of this moment, with a fresh optimizer.
@@ -146,6 +147,11 @@ class Inference(ABC):
             kill `taut.resume` goes on from what it holds, to the same result.
         every
             Steps, or seconds such as ``"60s"``, the default, between two states that are kept.
+        devices
+            Over which rows are spread: ``"all"``, how many, a `jax.sharding.Mesh` of one axis, or
+            some of ``jax.devices()``; by default the one that JAX takes. Each device evaluates its
+            part of a step's rows, and they add up value and gradient; parameters, and what has no
+            rows, all of them have. Steps and draws are those of one device, but for rounding.
         **more
             Names of PyMC's that have no use on JAX, for the sake of an error that says what does
             the same.
@@ -180,6 +186,7 @@ class Inference(ABC):
                 include_transformed=include_transformed, batch_size=batch_size, rows=rows,
                 shuffle=shuffle, replace=replace, more_replacements=more_replacements,
                 require_total_size=require_total_size, checkpoint=checkpoint, every=every,
+                devices=devices,
             )
         )  # fmt: skip
 

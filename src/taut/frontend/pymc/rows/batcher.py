@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -16,9 +16,10 @@ from taut.batches import (
     RandomRows,
     ScaledRows,
     Stream,
+    all_dealt,
 )
 from taut.engine import Kept, Same
-from taut.errors import ArgumentError, warn
+from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import is_sparse
 from taut.frontend.pymc.lift import LiftedModel, on_device
@@ -28,6 +29,7 @@ from taut.frontend.pymc.rows.check_epoch import check_epoch
 from taut.frontend.pymc.rows.find import Axes, Rows, data_names, data_of, find_rows, told_axes
 from taut.frontend.pymc.rows.pointwise import row_factors
 from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
+from taut.frontend.pymc.rows.spread_terms import SpreadTerms, check_spread
 from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
 from taut.target import Batching, Space, StepData, StreamedRows, Target
 
@@ -94,19 +96,48 @@ class Batcher:
 
     def stepping(self, start: np.ndarray, random_seed: int) -> StepData | None:
         """Return what the steps read; `None` where a batch would hold all rows."""
-        source, axes = self.batching.source, self._axes()
-        found = find_rows(self.model, 0 if source else self._size, axes)
+        source, size = self.batching.source, self._size
+        found = find_rows(self.model, 0 if source else size, self._axes())
         if not found:
-            _warn_whole(self.model, self._size)
+            _warn_whole(self.model, size)
             return None
-        graph = self.kept.graph(
-            self.model, found, axes, lambda graph: self._check(graph, start, random_seed)
-        )
+        graph = self._graph(found, start, random_seed)
         if source is not None:
             _check_source(self.model, source, graph)
         counts = [source.rows] if source else [rows.count for rows in found]
-        partitions = [Partition.of(count, min(self._size, count)) for count in counts]
+        partitions = [Partition.of(count, min(size, count)) for count in counts]
         return self._stepping(graph, partitions, random_seed)
+
+    def spread(self, start: np.ndarray, random_seed: int) -> Target:
+        """Return the density of all rows, spread over devices.
+
+        Raises
+        ------
+        ModelError
+            The density is no sum over rows, or JAX can not evaluate it.
+        """
+        devices = self.batching.devices
+        assert devices is not None
+        found = find_rows(self.model, 0, self._axes())
+        if not found:
+            raise ModelError(
+                f"devices spreads rows over {devices.count} devices, and no observed variable of "
+                "the model has rows. Leave devices out."
+            )
+        graph = self._graph(found, start, random_seed)
+        one = np.asarray(1.0, self.whole.dtype)
+        with self.whole.precision():
+            whole = tuple(
+                all_dealt([array.values() for array in group.arrays], one, devices)
+                for group in graph.groups
+            )
+            return replace(
+                self._target(graph, [Partition(rows.count, 1) for rows in found]), whole=whole
+            )
+
+    def _graph(self, found: Sequence[Rows], start: np.ndarray, random_seed: int) -> RowGraph:
+        check = lambda graph: self._check(graph, start, random_seed)  # noqa: E731
+        return self.kept.graph(self.model, found, self._axes(), check)
 
     @property
     def _size(self) -> int:
@@ -128,17 +159,7 @@ class Batcher:
     ) -> StepData:
         space: Space = self.whole.space
         with self.whole.precision():
-            lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
-            ragged = tuple(partition.is_ragged for partition in partitions)
-            target = Target(
-                BatchTerms(lifted, space, ragged),
-                space,
-                lifted.arrays(),
-                labels=self.whole.labels,
-                dtype=self.whole.dtype,
-                programs=self.whole.programs,
-                circular=self.whole.circular,
-            )
+            target = self._target(graph, partitions)
             if self.batching.source is None:
                 feed, streamed = self._feed(graph, partitions, random_seed), None
             else:
@@ -155,6 +176,27 @@ class Batcher:
         scale = max(p.rows / min(self._size, p.rows) for p in partitions)
         return StepData(target, feed, scale, streamed)
 
+    def _target(self, graph: RowGraph, partitions: Sequence[Partition]) -> Target:
+        """Make the target of batches, on one device or on several."""
+        space, devices = self.whole.space, self.batching.devices
+        lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
+        terms: Any
+        if devices is None:
+            terms = BatchTerms(lifted, space, tuple(one.is_ragged for one in partitions))
+        else:
+            check_spread(lifted, partitions, devices)
+            terms = SpreadTerms.of(lifted, space, partitions, devices)
+        return Target(
+            terms,
+            space,
+            lifted.arrays(),
+            labels=self.whole.labels,
+            dtype=self.whole.dtype,
+            programs=self.whole.programs,
+            circular=self.whole.circular,
+            devices=devices,
+        )
+
     def _feed(
         self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
     ) -> AbstractFeed:
@@ -163,8 +205,9 @@ class Batcher:
         groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
             return EpochFeed(
-                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
-            )
+                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype,
+                devices=self.batching.devices,
+            )  # fmt: skip
         sizes = (self._size,) * len(groups)
         rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
         scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
