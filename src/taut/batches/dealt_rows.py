@@ -12,7 +12,11 @@ from taut.engine import Devices
 
 
 def deal(
-    arrays: Sequence[np.ndarray], order: Int[np.ndarray, " rows"], each: int, devices: Devices
+    arrays: Sequence[np.ndarray],
+    order: Int[np.ndarray, " rows"],
+    each: int,
+    devices: Devices,
+    blocks: int | None = None,
 ) -> tuple[jax.Array, ...]:
     """Put rows on devices: the first on the first, the second on the second, and so on.
 
@@ -23,19 +27,23 @@ def deal(
     order
         In which they come; after the last comes the first one again.
     each
-        How many rows each device has.
+        How many rows each block has.
     devices
         The devices.
+    blocks
+        Among which rows are dealt, as many of them on each device as on any other, if not among
+        devices.
     """
-    places = np.arange(each * devices.count) % len(order)
-    dealt = order[places].reshape(each, devices.count).T.ravel()
+    blocks = devices.count if blocks is None else blocks
+    places = np.arange(each * blocks) % len(order)
+    dealt = order[places].reshape(each, blocks).T.ravel()
     return tuple(devices.place(array[dealt]) for array in arrays)
 
 
 def all_dealt(
-    arrays: Sequence[np.ndarray], scale: Float[AnyArray, ""], devices: Devices
+    arrays: Sequence[np.ndarray], scale: Float[AnyArray, ""], devices: Devices, blocks: int
 ) -> Share:
-    """Put all rows on devices, as one batch of them.
+    """Put all rows on devices, as one batch of them, whose blocks are as batches of devices.
 
     Parameters
     ----------
@@ -45,9 +53,10 @@ def all_dealt(
         By what their log likelihood is multiplied.
     devices
         The devices.
+    blocks
+        How many blocks there are, on all devices together.
     """
-    rows, numbers = len(arrays[0]), np.arange(devices.count)
-    each, own = -(-rows // devices.count), -((numbers - rows) // devices.count)
-    return Share(
-        deal(arrays, np.arange(rows), each, devices), devices.place(own < each), scale
-    )
+    rows, numbers = len(arrays[0]), np.arange(blocks)
+    each, own = -(-rows // blocks), -((numbers - rows) // blocks)
+    dealt = deal(arrays, np.arange(rows), each, devices, blocks)
+    return Share(dealt, devices.place(own < each), scale)

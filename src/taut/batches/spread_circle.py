@@ -73,7 +73,8 @@ class SpreadCircle(eqx.Module):
         """
         start, size = place_of(step, self.partition, self.words)
         slice_ = self.devices.each(self._own, (False, False, True), True)
-        return Share(*slice_(start, size, self.arrays), self.scale)
+        arrays, is_short = slice_(start, size, self.arrays)
+        return Share(arrays, is_short, self.scale)
 
     def _own(
         self, start: Int[Array, ""], size: Int[Array, ""], arrays: tuple[Array, ...]

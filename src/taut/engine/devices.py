@@ -13,11 +13,14 @@ from jaxtyping import PyTree
 from taut.arguments import is_positive
 from taut.errors import ArgumentError
 
+# One of `jax.devices()`, which pyright does not take for a type.
+type Device = Any
+
 # What the devices are along, for collectives.
 AXIS = "devices"
 
 # What a user gives as `devices`.
-AnyDevices = Literal["all"] | int | Mesh | Sequence[jax.Device] | None
+AnyDevices = Literal["all"] | int | Mesh | Sequence[Device] | None
 
 
 @final
@@ -29,7 +32,7 @@ class Devices:
 
     Parameters
     ----------
-    all
+    members
         The devices, in the order of their parts.
 
     Examples
@@ -41,21 +44,25 @@ class Devices:
     (1, (3,))
     """
 
-    all: tuple[jax.Device, ...]
+    members: tuple[Device, ...]
 
     @property
     def count(self) -> int:
         """How many there are."""
-        return len(self.all)
+        return len(self.members)
 
     @property
     def mesh(self) -> Mesh:
         """The same for JAX."""
-        return _mesh(self.all)
+        return _mesh(self.members)
 
     def place(self, array: np.ndarray) -> jax.Array:
         """Put an array on the devices: of its first axis, which they divide, a part on each."""
         return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(AXIS)))
+
+    def on_all(self, array: jax.Array) -> jax.Array:
+        """Let all devices have the whole of an array, inside a program; of its slope, too."""
+        return jax.lax.with_sharding_constraint(array, NamedSharding(self.mesh, PartitionSpec()))
 
     def each[**P, R](self, function: Callable[P, R], parted: PyTree, made: PyTree) -> Any:
         """Return a function that every device calls with its parts.
@@ -66,18 +73,21 @@ class Devices:
             What is called. Inside, `jax.lax.axis_index` of `AXIS` is the number of the device.
         parted, made
             For each argument, and for each result, whether it is parted over the devices; else it
-            is the same on all of them.
+            is the same on all of them, and has no slope.
         """
         specs = (jax.tree.map(_spec, tree) for tree in (parted, made))
         in_specs, out_specs = specs
-        return jax.shard_map(function, mesh=self.mesh, in_specs=in_specs, out_specs=out_specs)
+        # What is traced once for all calls knows of no devices, which the check would ask for.
+        return jax.shard_map(
+            function, mesh=self.mesh, in_specs=in_specs, out_specs=out_specs, check_vma=False
+        )
 
     def __reduce__(self) -> Any:
         return _so_many, (self.count,)
 
 
 def as_devices(devices: AnyDevices) -> Devices | None:
-    """Read the argument `devices`; `None` for the one that JAX takes by default.
+    """Read the argument `devices`; `None` for the one device that JAX takes by default.
 
     Raises
     ------
@@ -90,7 +100,7 @@ def as_devices(devices: AnyDevices) -> Devices | None:
     return None if found == tuple(jax.devices()[:1]) else Devices(found)
 
 
-def _listed(devices: Any) -> tuple[jax.Device, ...]:
+def _listed(devices: Any) -> tuple[Device, ...]:
     """Return the devices that are meant, checked."""
     there = tuple(jax.devices())
     if isinstance(devices, str) and devices == "all":
@@ -118,7 +128,7 @@ _EXPECTED = (
 )
 
 
-def _of_mesh(mesh: Mesh) -> tuple[jax.Device, ...]:
+def _of_mesh(mesh: Mesh) -> tuple[Device, ...]:
     if mesh.devices.ndim != 1:
         axes = ", ".join(f"{name!r} of {size}" for name, size in mesh.shape.items())
         raise ArgumentError(
@@ -128,7 +138,7 @@ def _of_mesh(mesh: Mesh) -> tuple[jax.Device, ...]:
     return tuple(mesh.devices)
 
 
-def _so_many_of(there: Sequence[jax.Device], count: Any) -> tuple[jax.Device, ...]:
+def _so_many_of(there: Sequence[Device], count: Any) -> tuple[Device, ...]:
     if not is_positive(count):
         raise ArgumentError(f"{_EXPECTED}, got {count!r}. There are {len(there)} devices.")
     if count > len(there):
@@ -143,7 +153,7 @@ def _so_many_of(there: Sequence[jax.Device], count: Any) -> tuple[jax.Device, ..
     return tuple(there[:count])
 
 
-def _words(devices: Sequence[jax.Device]) -> str:
+def _words(devices: Sequence[Device]) -> str:
     return ", ".join(map(str, devices))
 
 
@@ -153,7 +163,7 @@ def _so_many(count: int) -> Devices:
 
 # A mesh is an argument of every call of a function that devices share.
 @lru_cache(maxsize=16)
-def _mesh(devices: tuple[jax.Device, ...]) -> Mesh:
+def _mesh(devices: tuple[Device, ...]) -> Mesh:
     return Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
 
 

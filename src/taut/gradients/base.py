@@ -263,7 +263,8 @@ def at_points(
     The last are how many operations a point takes, and how many equations these are written in.
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
-    work = tuple(map(jnp.float32, work_of(both)))
+    operations, equations = work_of(both)
+    work = jnp.float32(operations), jnp.float32(equations)
     rows = target.rows_of(target.whole)
     fitting = math.gcd(len(z), points_at_once(rows, both.multiplications))
     at_once = 1 if both.is_one_kernel else fitting

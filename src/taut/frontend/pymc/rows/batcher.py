@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -16,7 +16,6 @@ from taut.batches import (
     RandomRows,
     ScaledRows,
     Stream,
-    all_dealt,
 )
 from taut.engine import Kept, Same
 from taut.errors import ArgumentError, ModelError, warn
@@ -29,7 +28,7 @@ from taut.frontend.pymc.rows.check_epoch import check_epoch
 from taut.frontend.pymc.rows.find import Axes, Rows, data_names, data_of, find_rows, told_axes
 from taut.frontend.pymc.rows.pointwise import row_factors
 from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
-from taut.frontend.pymc.rows.spread_terms import SpreadTerms, check_spread
+from taut.frontend.pymc.rows.spread_target import in_parts, spread_target
 from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
 from taut.target import Batching, Space, StepData, StreamedRows, Target
 
@@ -125,15 +124,8 @@ class Batcher:
                 "the model has rows. Leave devices out."
             )
         graph = self._graph(found, start, random_seed)
-        one = np.asarray(1.0, self.whole.dtype)
         with self.whole.precision():
-            whole = tuple(
-                all_dealt([array.values() for array in group.arrays], one, devices)
-                for group in graph.groups
-            )
-            return replace(
-                self._target(graph, [Partition(rows.count, 1) for rows in found]), whole=whole
-            )
+            return spread_target(self._target(graph), graph, devices)
 
     def _graph(self, found: Sequence[Rows], start: np.ndarray, random_seed: int) -> RowGraph:
         check = lambda graph: self._check(graph, start, random_seed)  # noqa: E731
@@ -159,7 +151,9 @@ class Batcher:
     ) -> StepData:
         space: Space = self.whole.space
         with self.whole.precision():
-            target = self._target(graph, partitions)
+            target = self._target(graph, tuple(one.is_ragged for one in partitions))
+            if self.batching.devices is not None:
+                target = in_parts(target, partitions, self.batching.devices)
             if self.batching.source is None:
                 feed, streamed = self._feed(graph, partitions, random_seed), None
             else:
@@ -176,25 +170,18 @@ class Batcher:
         scale = max(p.rows / min(self._size, p.rows) for p in partitions)
         return StepData(target, feed, scale, streamed)
 
-    def _target(self, graph: RowGraph, partitions: Sequence[Partition]) -> Target:
-        """Make the target of batches, on one device or on several."""
-        space, devices = self.whole.space, self.batching.devices
+    def _target(self, graph: RowGraph, ragged: tuple[bool, ...] = ()) -> Target:
+        """Make the target of batches, of groups some of which lack a last row."""
+        space = self.whole.space
         lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
-        terms: Any
-        if devices is None:
-            terms = BatchTerms(lifted, space, tuple(one.is_ragged for one in partitions))
-        else:
-            check_spread(lifted, partitions, devices)
-            terms = SpreadTerms.of(lifted, space, partitions, devices)
         return Target(
-            terms,
+            BatchTerms(lifted, space, ragged),
             space,
             lifted.arrays(),
             labels=self.whole.labels,
             dtype=self.whole.dtype,
             programs=self.whole.programs,
             circular=self.whole.circular,
-            devices=devices,
         )
 
     def _feed(
