@@ -28,6 +28,10 @@ DIRECT: dict[str, dict[str, Any]] = {
     "laplace": {"method": "laplace"},
     "pathfinder": {"method": "pathfinder"},
 }
+GROUPS_OUT: dict[str, dict[str, Any]] = {
+    "latents integrated out": {"method": "marginal"},
+    "automatic, latents integrated out": {},
+}
 
 
 def regression() -> pm.Model:
@@ -48,6 +52,17 @@ def hierarchy() -> pm.Model:
     with pm.Model() as model:
         level = pm.Normal("level", 0, pm.HalfNormal("t", 1), shape=GROUPS)
         pm.Normal("y", level[group], 1.0, observed=y)
+    return model
+
+
+def groups() -> pm.Model:
+    """Many latents, which are integrated out."""
+    random = np.random.default_rng(0)
+    group = np.repeat(np.arange(400), 4)
+    y = random.poisson(np.exp(0.5 * random.normal(size=400)[group]))
+    with pm.Model() as model:
+        level = pm.Normal("level", pm.Normal("mu", 0, 2), pm.HalfNormal("s", 2), shape=400)
+        pm.Poisson("y", pm.math.exp(level[group]), observed=y)
     return model
 
 
@@ -89,6 +104,7 @@ if __name__ == "__main__":
         {
             **{name: partial(many, regression, how) for name, how in (STEPS | DIRECT).items()},
             "chains": partial(many, hierarchy, {}),
+            **{name: partial(many, groups, how) for name, how in GROUPS_OUT.items()},
             "ways to say two": ways_to_say_two,
             "elsewhere": elsewhere,
             "judged": judged,

@@ -38,6 +38,17 @@ def correlated() -> pm.Model:
     return model
 
 
+def crossed() -> pm.Model:
+    """Latents that are integrated out by points."""
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 60, 600), random.integers(0, 6, 600)
+    with pm.Model() as model:
+        a = pm.Normal("a", 0, pm.HalfNormal("s", 1), shape=60)
+        b = pm.Normal("b", 0, pm.HalfNormal("t", 1), shape=6)
+        pm.Bernoulli("y", logit_p=a[first] + b[second], observed=random.integers(0, 2, 600))
+    return model
+
+
 def drawn() -> pm.Model:
     with pm.Model() as model:
         y = pm.Minibatch(Y, batch_size=10)
@@ -74,6 +85,10 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "no sum over rows": (partial(fit, correlated), "y"),
     "batches of its own": (partial(fit, drawn), "Leave batch_size and devices out"),
     "a target by hand": (partial(fit, by_hand), "a target that was written by hand"),
+    "integrals by points": (
+        partial(fit, crossed, method="marginal"),
+        "by points, one draw after another",
+    ),
     "few rows": (
         partial(fit, partial(plain, Y[:3])),
         "over 4 devices, in 8 parts, and there are 3 of them",

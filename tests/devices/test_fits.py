@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from devices.fits import COUNTS, DIRECT, STEPS
+from devices.fits import COUNTS, DIRECT, GROUPS_OUT, STEPS
 from devices.on_four import found_on_four
 
 Fit = dict[str, np.ndarray]
@@ -24,7 +24,7 @@ def assert_near(one: Fit, other: Fit) -> None:
         assert (np.abs(values - other[name]) <= 1e-8 * size).all()
 
 
-@pytest.mark.parametrize("name", STEPS | DIRECT)
+@pytest.mark.parametrize("name", STEPS | DIRECT | GROUPS_OUT)
 @pytest.mark.parametrize("count", COUNTS[1:])
 def test_a_fit_is_that_of_one_device(found: dict[str, Any], name: str, count: int) -> None:
     fits = found[name]

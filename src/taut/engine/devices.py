@@ -60,6 +60,11 @@ class Devices:
         """Put an array on the devices: of its first axis, which they divide, a part on each."""
         return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(AXIS)))
 
+    def everywhere(self, tree: PyTree) -> PyTree:
+        """Put the arrays of a tree on all devices, the whole of each."""
+        place = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda leaf: jax.device_put(leaf, place), tree)
+
     def on_all(self, array: jax.Array) -> jax.Array:
         """Let all devices have the whole of an array, inside a program; of its slope, too."""
         return jax.lax.with_sharding_constraint(array, NamedSharding(self.mesh, PartitionSpec()))

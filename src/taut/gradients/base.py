@@ -102,6 +102,11 @@ class AbstractGradients(ABC):
     def traced(self) -> Callable[[Any], tuple[Any, Any]] | None:
         """The same as a pytree that larger programs call; `None` where rows come in batches."""
 
+    @property
+    def alone(self) -> Target:
+        """The density on one device, if it is spread over several; else itself."""
+        return self.target
+
     def check_time(self) -> None:
         """Raise where there is no time for another program, before it is called.
 
@@ -197,6 +202,10 @@ class Gradients(AbstractGradients):
         if evaluated:
             self._quickest = min(self._quickest, (time.perf_counter() - begun) / evaluated)
         return values, slopes
+
+    @property
+    def alone(self) -> Target:
+        return self.target if self._counted is None else self._counted
 
     def _parts(self, first: int, count: int, threads: int) -> list[slice]:
         """Cut points into blocks, and these into as many parts as keep all threads busy.

@@ -238,7 +238,7 @@ class DirectInference(ABC):
             journal = Journal(jumps=approx.source.discontinuities() if self.needs.judgement else ())
         return Problem(
             gradients, start, random, longest, begun, deadline, starts, draft, journal,
-            partial(self._factors, batching),
+            partial(self._factors, batching), batching.devices,
         )  # fmt: skip
 
     def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
@@ -270,7 +270,7 @@ class DirectInference(ABC):
     ) -> StepData | None:
         """Add the density of all rows in memory, if it is to be spread over devices."""
         approx, target = self._approx, self._approx.target
-        if batching.devices is None or batching.source is not None:
+        if batching.devices is None or batching.source is not None or not self.needs.rows_alone:
             return stepping
         with building(approx.timing, "lift"):
             found = approx.source.stepping(target, batching, start, approx.random_seed)

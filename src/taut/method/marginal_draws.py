@@ -11,7 +11,7 @@ from jaxtyping import Float
 from taut.diagnose import heavy_log_prob, heavy_noise
 from taut.gaussian import DenseNormal
 from taut.marginal import AbstractPoints, Estimate, Given, Integrand, Value
-from taut.method.marginal_fit import Draws, MarginalFit, counted
+from taut.method.marginal_fit import Draws, MarginalFit, counted_values
 from taut.method.problem import Problem
 
 Each = Float[np.ndarray, " draws"]
@@ -206,7 +206,7 @@ def draw(
     """
     theta = proposal.push(heavy_noise(random, draws, len(fit.origin)), random)
     if points is None:
-        found = [counted(problem, integrand, one, with_slope=False) for one in theta]
+        found = counted_values(problem, integrand, theta)
         return Round(proposal, theta, found)
     integral = points.near(Given(fit.center, fit.variances, fit.precision))
     estimates = []
