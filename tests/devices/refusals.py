@@ -41,11 +41,11 @@ def correlated() -> pm.Model:
 def crossed() -> pm.Model:
     """Latents that are integrated out by points."""
     random = np.random.default_rng(0)
-    first, second = random.integers(0, 60, 600), random.integers(0, 6, 600)
+    first, second = random.integers(0, 60, 1500), random.integers(0, 40, 1500)
     with pm.Model() as model:
         a = pm.Normal("a", 0, pm.HalfNormal("s", 1), shape=60)
-        b = pm.Normal("b", 0, pm.HalfNormal("t", 1), shape=6)
-        pm.Bernoulli("y", logit_p=a[first] + b[second], observed=random.integers(0, 2, 600))
+        b = pm.Normal("b", 0, pm.HalfNormal("t", 1), shape=40)
+        pm.Bernoulli("y", logit_p=a[first] + b[second], observed=random.integers(0, 2, 1500))
     return model
 
 
