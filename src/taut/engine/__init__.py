@@ -7,6 +7,7 @@ from taut.engine.devices import AXIS as AXIS
 from taut.engine.devices import AnyDevices as AnyDevices
 from taut.engine.devices import Devices as Devices
 from taut.engine.devices import as_devices as as_devices
+from taut.engine.devices import tells as tells
 from taut.engine.disk_cache import cache_directory as cache_directory
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
@@ -67,6 +68,7 @@ __all__ = [
     "set_cache_directory",
     "single_threaded",
     "take_lost",
+    "tells",
     "threads_for",
     "trace",
     "undisturbed",

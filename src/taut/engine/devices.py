@@ -7,11 +7,12 @@ from typing import Any, Literal, final
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
 from taut.arguments import is_positive
-from taut.errors import ArgumentError
+from taut.errors import ArgumentError, ProcessError
 
 # One of `jax.devices()`, which pyright does not take for a type.
 type Device = Any
@@ -28,7 +29,8 @@ AnyDevices = Literal["all"] | int | Mesh | Sequence[Device] | None
 class Devices:
     """Devices, each of which has a part of the rows; what is no row all of them have.
 
-    Pickled, they are so many of those there are, or fewer where there are fewer.
+    Pickled, they are so many of those there are, or fewer where there are fewer; all where there
+    are several processes.
 
     Parameters
     ----------
@@ -56,14 +58,51 @@ class Devices:
         """The same for JAX."""
         return _mesh(self.members)
 
+    @property
+    def spans_processes(self) -> bool:
+        """Whether some are those of other processes."""
+        return any(one.process_index != jax.process_index() for one in self.members)
+
+    @property
+    def is_first_process(self) -> bool:
+        """Whether this process tells of a fit, and writes it down."""
+        return min(one.process_index for one in self.members) == jax.process_index()
+
     def place(self, array: np.ndarray) -> jax.Array:
-        """Put an array on the devices: of its first axis, which they divide, a part on each."""
-        return jax.device_put(array, NamedSharding(self.mesh, PartitionSpec(AXIS)))
+        """Put an array on the devices: of its first axis, which they divide, a part on each.
+
+        Processes are all given the whole of it, and put the parts of their devices there.
+        """
+        return _placed(array, NamedSharding(self.mesh, PartitionSpec(AXIS)))
+
+    def check_same(self, what: str, numbers: np.ndarray) -> None:
+        """Refuse what processes were given that is not the same in all of them.
+
+        Parameters
+        ----------
+        what
+            It, in words.
+        numbers
+            What tells it from others.
+
+        Raises
+        ------
+        ProcessError
+            It differs.
+        """
+        if not self.spans_processes:
+            return
+        everywhere = multihost_utils.process_allgather(np.asarray(numbers, np.int32))
+        if (everywhere != everywhere[0]).any():
+            raise ProcessError(
+                f"{what} is not the same in all processes of this fit. Give all of them the same "
+                "model, data and arguments, random_seed among these."
+            )
 
     def everywhere(self, tree: PyTree) -> PyTree:
         """Put the arrays of a tree on all devices, the whole of each."""
         place = NamedSharding(self.mesh, PartitionSpec())
-        return jax.tree.map(lambda leaf: jax.device_put(leaf, place), tree)
+        return jax.tree.map(lambda leaf: _placed(leaf, place), tree)
 
     def on_all(self, array: jax.Array) -> jax.Array:
         """Let all devices have the whole of an array, inside a program; of its slope, too."""
@@ -89,6 +128,18 @@ class Devices:
 
     def __reduce__(self) -> Any:
         return _so_many, (self.count,)
+
+
+def tells(devices: Devices | None) -> bool:
+    """Return whether this process is the one that shows how a fit on some devices goes."""
+    return devices is None or devices.is_first_process
+
+
+def _placed(array: Any, place: NamedSharding) -> jax.Array:
+    if place.is_fully_addressable:
+        return jax.device_put(array, place)
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, place, lambda part: whole[part])
 
 
 def as_devices(devices: AnyDevices) -> Devices | None:
@@ -146,6 +197,11 @@ def _of_mesh(mesh: Mesh) -> tuple[Device, ...]:
 def _so_many_of(there: Sequence[Device], count: Any) -> tuple[Device, ...]:
     if not is_positive(count):
         raise ArgumentError(f"{_EXPECTED}, got {count!r}. There are {len(there)} devices.")
+    if jax.process_count() > 1:
+        raise ArgumentError(
+            f"devices={count} does not say which, where {jax.process_count()} processes have "
+            f'devices: write devices="all", or list some of jax.devices().'
+        )
     if count > len(there):
         hint = ""
         if jax.default_backend() == "cpu":
@@ -163,7 +219,8 @@ def _words(devices: Sequence[Device]) -> str:
 
 
 def _so_many(count: int) -> Devices:
-    return Devices(tuple(jax.devices()[:count]))
+    there = jax.devices()
+    return Devices(tuple(there[:count] if jax.process_count() == 1 else there))
 
 
 # A mesh is an argument of every call of a function that devices share.

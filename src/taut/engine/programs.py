@@ -18,7 +18,7 @@ from taut.engine.forked import check_forked_run, refuse_forked
 from taut.engine.interrupts import raise_lost
 from taut.engine.kept import Kept
 from taut.engine.materialize import keep_what_is_read_often
-from taut.engine.spread_programs import SpreadProgram, mesh_of, places
+from taut.engine.spread_programs import SpreadProgram, described, mesh_of, places
 from taut.engine.timing import Timing, building, clock
 
 # Of one target: a fit with all that is asked of it afterwards has a dozen or two, and each new
@@ -197,7 +197,7 @@ def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: 
 
 def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
     """Trace, and make XLA keep what many operations read."""
-    jit = partial(jax.jit, **places(arrays))
+    jit, arrays = partial(jax.jit, **places(arrays)), list(described(arrays))
     traced = jit(program).trace(*arrays)
     kept = keep_what_is_read_often(traced.jaxpr)
     if kept is traced.jaxpr:

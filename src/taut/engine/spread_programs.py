@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from taut.errors import ProcessError
+
 # Two programs whose devices wait for one another would each hold some of them.
 _one_at_a_time = threading.Lock()
 
@@ -27,12 +29,39 @@ class SpreadProgram:
     compiled: Any
 
     def __call__(self, *arrays: Any) -> Any:
+        spans = not all(map(_is_here, arrays))
+        if spans:
+            # Processes have each their own array of what is the same in all of them.
+            arrays = tuple(one if mesh_of([one]) is not None else np.asarray(one) for one in arrays)
         with _one_at_a_time:
-            return jax.tree.map(_in_hand, jax.block_until_ready(self.compiled(*arrays)))
+            try:
+                found = jax.block_until_ready(self.compiled(*arrays))
+            except jax.errors.JaxRuntimeError as error:
+                if spans:
+                    raise ProcessError(_ENDED) from error
+                raise
+        return jax.tree.map(_in_hand, found)
 
     def as_text(self) -> str:
         """Return what XLA has made of it."""
         return self.compiled.as_text()
+
+
+_ENDED = (
+    "Another process of this fit has ended, or can not be reached. What was kept by checkpoint is "
+    "there: start all processes again, and go on by taut.resume(folder)."
+)
+
+
+def _is_here(array: Any) -> bool:
+    return not isinstance(array, jax.Array) or array.is_fully_addressable
+
+
+def described(arrays: Sequence[Any]) -> Sequence[Any]:
+    """Describe arrays to a program of several devices, whichever process they are in."""
+    if mesh_of(arrays) is None:
+        return arrays
+    return [jax.ShapeDtypeStruct(one.shape, one.dtype) for one in arrays]
 
 
 def mesh_of(arrays: Sequence[Any]) -> Mesh | None:

@@ -68,6 +68,7 @@ class AbstractGradients(ABC):
     deadline: float
     _quickest: float
     _is_called: bool
+    _counted: Target | None = None
 
     def _begin(
         self,
@@ -105,7 +106,7 @@ class AbstractGradients(ABC):
     @property
     def alone(self) -> Target:
         """The density on one device, if it is spread over several; else itself."""
-        return self.target
+        return self.target if self._counted is None else self._counted
 
     def check_time(self) -> None:
         """Raise where there is no time for another program, before it is called.
@@ -202,10 +203,6 @@ class Gradients(AbstractGradients):
         if evaluated:
             self._quickest = min(self._quickest, (time.perf_counter() - begun) / evaluated)
         return values, slopes
-
-    @property
-    def alone(self) -> Target:
-        return self.target if self._counted is None else self._counted
 
     def _parts(self, first: int, count: int, threads: int) -> list[slice]:
         """Cut points into blocks, and these into as many parts as keep all threads busy.

@@ -160,6 +160,11 @@ def _fits(
         target = source.target()
         has_scales = target.conditionals is not None or not is_known(target)
         together = can and has_scales and len(found) >= _MANY
+    if devices is not None and devices.spans_processes:
+        raise ArgumentError(
+            "fit_many is spread over devices of one process, and some of these belong to others. "
+            "Give each process its own data sets, and devices=jax.local_devices()."
+        )
     if devices is not None and not together:
         raise ArgumentError(
             "devices spreads fits that advance side by side, and these would be fitted one by one: "

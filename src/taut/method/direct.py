@@ -25,12 +25,21 @@ from taut.approximation import (
 from taut.arguments import as_flag, as_positive, as_seconds
 from taut.batches import AllRows, ConstantFeed
 from taut.diagnose import Journal, Outcome
-from taut.engine import AnyDevices, accounted, building, refuse_forked, single_threaded, take_lost
+from taut.engine import (
+    AnyDevices,
+    accounted,
+    building,
+    refuse_forked,
+    single_threaded,
+    take_lost,
+    tells,
+)
 from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.fit_arguments import DirectArguments
 from taut.method.problem import Iterate, Needs, Problem
+from taut.method.processes import check_processes, check_shared
 from taut.method.setup import Setup
 from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
@@ -170,10 +179,13 @@ class DirectInference(ABC):
         shown = as_flag("include_transformed", given.include_transformed)
         begun = time.perf_counter() - approx.timing.lift
         deadline = begun + as_seconds("max_seconds", given.max_seconds)
-        progress = as_progress(given.progressbar, given.progressbar_theme)
+        check_shared(batching.devices, given)
+        shows = as_flag("progressbar", given.progressbar) and tells(batching.devices)
+        progress = as_progress(shows, given.progressbar_theme)
         with keeps_the_fit(approx), accounted(approx.timing):
             with building(approx.timing, "lift"):
                 target = approx.source.target()
+                check_processes(batching.devices, target, approx.random_seed)
             approx.publish(replace(approx.state, target=target))
             log = None if checkpoint is None else checkpoint.log()
             with nullcontext() if log is None else target.programs.kept_in(log):

@@ -14,7 +14,7 @@ from optax.contrib import adopt
 from taut.approximation import Approximation, as_checkpoint, keeps_the_fit
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
-from taut.engine import AnyDevices, accounted, refuse_forked
+from taut.engine import AnyDevices, accounted, refuse_forked, tells
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
@@ -206,10 +206,11 @@ class Inference(ABC):
         n = given.n
         if n is None:
             n = _STEPS if given.step_size is None else _CAP
-        progress = as_progress(given.progressbar, given.progressbar_theme)
+        shows = as_flag("progressbar", given.progressbar) and tells(batching.devices)
+        progress = as_progress(shows, given.progressbar_theme)
         shown = as_flag("include_transformed", given.include_transformed)
         scored = given.score is None or as_flag("score", given.score)
-        checkpoint = as_checkpoint(given.checkpoint, given.every)
+        checkpoint = as_checkpoint(given.checkpoint, given.every, batching.devices)
         if checkpoint is not None:
             checkpoint.begin(batching.source)
         with self._under_way():
@@ -267,11 +268,13 @@ class Inference(ABC):
             As in `fit`.
         """
         refuse_forked("A fit")
-        kept = as_checkpoint(checkpoint, every)
+        devices = self._session.devices
+        kept = as_checkpoint(checkpoint, every, devices)
+        shows = as_flag("progressbar", progressbar) and tells(devices)
         if kept is not None:
             kept.begin(self._session.rows)
         with self._under_way():
-            return self._session.refine(n, as_progress(progressbar, progressbar_theme), kept)
+            return self._session.refine(n, as_progress(shows, progressbar_theme), kept)
 
 
 def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> None:
