@@ -80,6 +80,24 @@ def ways_to_say_two() -> list[dict[str, np.ndarray]]:
     return [fit(regression(), devices, STEPS["svgd"]) for devices in (2, two, mesh)]
 
 
+def from_a_source() -> list[dict[str, np.ndarray]]:
+    """Fit rows of a source on one device and on three, and look at each row afterwards."""
+    random = np.random.default_rng(0)
+    y_rows = random.normal(size=ROWS)
+    with pm.Model() as model:
+        y = pm.Data("y_rows", np.zeros(2))
+        pm.Normal("y", pm.Normal("mu"), 1.0, observed=y)
+    found = []
+    for devices in (None, 3):
+        approx = taut.fit(
+            300, "advi", model, 1, batch_size=40, rows=taut.ArrayRows({"y_rows": y_rows}),
+            devices=devices, progressbar=False,
+        )  # fmt: skip
+        rows = approx.log_likelihood(20, random_seed=1)["log_likelihood"]["y"].values
+        found.append({"losses": approx.hist, "rows": rows.reshape(20, -1)})
+    return found
+
+
 def elsewhere() -> dict[str, np.ndarray]:
     """Fit on devices of which none is the first."""
     return fit(regression(), jax.devices()[2:], STEPS["advi in batches"])
@@ -107,6 +125,7 @@ if __name__ == "__main__":
             **{name: partial(many, groups, how) for name, how in GROUPS_OUT.items()},
             "ways to say two": ways_to_say_two,
             "elsewhere": elsewhere,
+            "from a source": from_a_source,
             "judged": judged,
         }
     )

@@ -89,6 +89,10 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         partial(fit, crossed, method="marginal"),
         "by points, one draw after another",
     ),
+    "a source, by gradients of all rows": (
+        partial(fit, plain, batch_size=10, rows=taut.ArrayRows({"y": Y})),
+        "devices have no effect on",
+    ),
     "few rows": (
         partial(fit, partial(plain, Y[:3])),
         "over 4 devices, in 8 parts, and there are 3 of them",

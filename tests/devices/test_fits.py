@@ -51,6 +51,10 @@ def test_the_first_device_need_not_be_among_them(found: dict[str, Any]) -> None:
     assert_near(found["advi in batches"][2], found["elsewhere"])
 
 
+def test_rows_of_a_source_are_spread_for_steps(found: dict[str, Any]) -> None:
+    assert_near(*found["from a source"])
+
+
 def test_a_fit_is_judged_on_its_devices(found: dict[str, Any]) -> None:
     one, three = found["judged"]
     np.testing.assert_allclose(one, three, rtol=1e-8)

@@ -185,7 +185,7 @@ class DirectInference(ABC):
         with keeps_the_fit(approx), accounted(approx.timing):
             with building(approx.timing, "lift"):
                 target = approx.source.target()
-                check_processes(batching.devices, target, approx.random_seed)
+                check_processes(batching, target, approx.random_seed)
             approx.publish(replace(approx.state, target=target))
             log = None if checkpoint is None else checkpoint.log()
             with nullcontext() if log is None else target.programs.kept_in(log):
@@ -219,6 +219,11 @@ class DirectInference(ABC):
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__
+        if batching.source is not None and batching.devices is not None:
+            raise ArgumentError(
+                f"{name} reads the rows of a source one batch after another, which devices have no "
+                'effect on. Leave devices out, or choose method="advi", whose steps they share.'
+            )
         if batching.source is not None and self.needs.rows_in_memory:
             raise ArgumentError(
                 f"{name} takes second derivatives, which needs all rows in memory, and these are "
@@ -266,9 +271,8 @@ class DirectInference(ABC):
     def _stepping(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
-        if batching.source is None:
-            # A part of the rows is for one device.
-            batching = replace(batching, devices=None)
+        # A part of the rows is for one device.
+        batching = replace(batching, devices=None)
         in_batches = self.needs.draft and not isinstance(target.batches, AllRows)
         with building(approx.timing, "lift"):
             if batching.batch_size is not None or in_batches:
@@ -282,7 +286,7 @@ class DirectInference(ABC):
     ) -> StepData | None:
         """Add the density of all rows in memory, if it is to be spread over devices."""
         approx, target = self._approx, self._approx.target
-        if batching.devices is None or batching.source is not None or not self.needs.rows_alone:
+        if batching.devices is None or not self.needs.rows_alone:
             return stepping
         with building(approx.timing, "lift"):
             found = approx.source.stepping(target, batching, start, approx.random_seed)

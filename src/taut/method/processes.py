@@ -9,16 +9,16 @@ import numpy as np
 from taut.engine import Devices
 from taut.errors import ArgumentError
 from taut.method.fit_arguments import DirectArguments
-from taut.target import Target
+from taut.target import Batching, Target
 
 
-def check_processes(devices: Devices | None, target: Target, random_seed: Any) -> None:
+def check_processes(batching: Batching, target: Target, random_seed: Any) -> None:
     """Refuse processes that fit different models, data or seeds: each would wait for the others.
 
     Parameters
     ----------
-    devices
-        Those of the fit.
+    batching
+        The arguments that concern rows.
     target
         What this process fits.
     random_seed
@@ -26,11 +26,15 @@ def check_processes(devices: Devices | None, target: Target, random_seed: Any) -
 
     Raises
     ------
+    ArgumentError
+        Rows come from a source.
     ProcessError
         Others fit something else.
     """
+    devices = batching.devices
     if devices is None or not devices.spans_processes:
         return
+    _refuse_source(batching)
     shapes = [
         (leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves((target.data, target.whole))
     ]
@@ -63,6 +67,15 @@ def check_shared(devices: Devices | None, given: DirectArguments) -> None:
         raise ArgumentError(
             "A fit that ends by itself keeps what programs return in one process, and several fit "
             'together. Leave checkpoint out, or choose a method that takes steps: method="advi".'
+        )
+
+
+def _refuse_source(batching: Batching) -> None:
+    """Refuse rows that each process would read all of."""
+    if batching.source is not None:
+        raise ArgumentError(
+            "rows is a source, which is not read in parts by several processes. Give the model "
+            "all rows, or fit in one process."
         )
 
 

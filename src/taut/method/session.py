@@ -316,8 +316,8 @@ class Session:
         target, random_seed = self.approx.target, self.approx.random_seed
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
+            check_processes(self._batching, target, random_seed)
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
-            check_processes(self._batching.devices, target, random_seed)
         later = self._stepping.after_steps()
         state = replace(self.approx.state, stepping=later, batching=self._batching)
         self.approx.publish(state)

@@ -17,7 +17,7 @@ from taut.batches import (
     ScaledRows,
     Stream,
 )
-from taut.engine import Kept, Same
+from taut.engine import Devices, Kept, Same
 from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import is_sparse
@@ -151,18 +151,19 @@ class Batcher:
     ) -> StepData:
         space: Space = self.whole.space
         with self.whole.precision():
-            target = self._target(graph, tuple(one.is_ragged for one in partitions))
+            alone = target = self._target(graph, tuple(one.is_ragged for one in partitions))
             if self.batching.devices is not None:
-                target = in_parts(target, partitions, self.batching.devices)
+                target = in_parts(alone, partitions, self.batching.devices)
             if self.batching.source is None:
                 feed, streamed = self._feed(graph, partitions, random_seed), None
             else:
                 [group], [partition] = graph.groups, partitions
                 _warn_many(self._size, partition.rows)
                 begin = self._reader(self.batching.source, group, partition)
-                feed = begin(self.batching.shuffle, random_seed)
+                feed = begin(self.batching.shuffle, random_seed, self.batching.devices)
+                # What is asked of all rows afterwards takes one device.
                 streamed = StreamedRows(
-                    target,
+                    alone,
                     partition,
                     lambda: begin(False, random_seed),
                     lambda: row_factors(self.model, space, graph),
@@ -202,13 +203,22 @@ class Batcher:
 
     def _reader(
         self, source: AbstractRows, group: RowGroup, partition: Partition
-    ) -> Callable[[bool, int], AbstractFeed]:
-        """Return a function that begins a feed of a source's rows, shuffled or not, by a seed."""
+    ) -> Callable[..., AbstractFeed]:
+        """Return a function that begins a feed of a source's rows.
+
+        Shuffled or not, by a seed, and on some devices.
+        """
         # In the order of the graph's inputs.
         named = {data_names(self.model)[name]: name for name in source.columns}
         dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
         dtype = self.whole.dtype
         if not fits_in_memory(source, dtypes):
+            if self.batching.devices is not None:
+                raise ArgumentError(
+                    f"The {source.rows:,d} rows of the source are more than memory is taken for, "
+                    "and rows that are read as steps need them are not spread over devices. Leave "
+                    "devices out."
+                )
             return lambda shuffle, random_seed: Stream(
                 source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
             )
@@ -219,12 +229,13 @@ class Batcher:
         def in_order() -> AbstractFeed:
             return EpochFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
 
-        def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
-            if not shuffle:
+        def begin(shuffle: bool, random_seed: int, devices: Devices | None = None) -> AbstractFeed:
+            if not shuffle and devices is None:
                 return in_order()
             return EpochFeed(
-                read(), (partition,), shuffle=True, random_seed=random_seed, dtype=dtype
-            )
+                read(), (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype,
+                devices=devices,
+            )  # fmt: skip
 
         return lambda *order: LazyFeed(lambda: begin(*order))
 
