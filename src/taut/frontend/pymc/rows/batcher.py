@@ -219,7 +219,7 @@ class Batcher:
                     "and rows that are read as steps need them are not spread over devices. Leave "
                     "devices out."
                 )
-            return lambda shuffle, random_seed: Stream(
+            return lambda shuffle, random_seed, _=None: Stream(
                 source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
             )
         read = functools.cache(lambda: (read_all(source, dtypes),))
