@@ -17,6 +17,7 @@ _COMMANDS = {
     "references": "benchmarks.references.command",
     "engine": "benchmarks.engine.command",
     "callbacks": "benchmarks.callbacks",
+    "devices": "benchmarks.devices",
     "fit-many": "benchmarks.fit_many",
     "streams": "benchmarks.streams",
     "hierarchies": "benchmarks.hierarchies.command",

@@ -30,6 +30,7 @@ from taut.batches import (
     LazyFeed,
     PackedRows,
     RandomRows,
+    SameRows,
     ScaledRows,
     Stream,
 )
@@ -43,6 +44,7 @@ from taut.elimination import (
     Touching,
     Updated,
 )
+from taut.engine import Devices
 from taut.family import (
     AbstractFamily,
     Flow,
@@ -422,6 +424,7 @@ BATCHES: dict[str, Callable[[], AbstractBatches]] = {
         RandomRows((_group(12),), (4,)), (np.asarray(3.0),)
     ),
     "epochs": lambda: _circles((12, 4), (7, 3)),
+    "the same rows": lambda: SameRows(_group(12)),
     "packed batches": lambda: PackedRows(
         _group(12), np.array([False, True, True]), np.asarray(5), np.asarray(3.0), 4
     ),
@@ -436,6 +439,14 @@ FEEDS: dict[str, Callable[[], AbstractFeed]] = {
     ),
     "epochs in order": lambda: EpochFeed(
         (_group(12),), (Partition.of(12, 5),), shuffle=False, random_seed=1, dtype="float64"
+    ),
+    "epochs on devices": lambda: EpochFeed(
+        (_group(12),),
+        (Partition.of(12, 5),),
+        shuffle=True,
+        random_seed=1,
+        dtype="float64",
+        devices=Devices(tuple(jax.devices()[:1])),
     ),
     "read when it is due": lambda: LazyFeed(lambda: ConstantFeed(_circles((12, 5)))),
     "stream": lambda: _stream(shuffle=True),

@@ -90,6 +90,10 @@ class ForkError(TautError, RuntimeError):
     """A process that was forked after JAX had started can neither fit nor compile."""
 
 
+class ProcessError(TautError, RuntimeError):
+    """A process that a fit shares devices with has ended, or was given something else."""
+
+
 class StorageError(TautError, ValueError):
     """A fit can not be saved or pickled, or a saved one can not be read or is of another model."""
 

@@ -11,7 +11,7 @@ from taut.approximation import Approximation, keeps_the_fit, says_nothing_is_fit
 from taut.arguments import as_count, as_flag, as_positive, as_seconds, check_mapping
 from taut.batches import AllRows
 from taut.callbacks import as_callbacks
-from taut.engine import never_lost
+from taut.engine import AnyDevices, as_devices, never_lost
 from taut.errors import ArgumentError, MethodError
 from taut.frontend import is_model, nearest
 from taut.method import (
@@ -58,6 +58,7 @@ def fit(
     max_seconds: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | str | None = None,
+    devices: AnyDevices = None,
     **more: Any,
 ) -> Approximation:
     """Approximate the posterior of a PyMC model.
@@ -106,6 +107,10 @@ def fit(
     every
         Seconds between two states that are kept, such as ``"60s"``, the default; or steps, where
         the method takes steps.
+    devices
+        Over which rows are spread: ``"all"``, how many, a `jax.sharding.Mesh` of one axis, or some
+        of ``jax.devices()``; by default the one that JAX takes. The result is that of one device,
+        but for rounding.
     **more
         As in `taut.ADVI.fit`.
 
@@ -152,7 +157,7 @@ def fit(
         backend=backend, include_transformed=include_transformed, batch_size=batch_size, rows=rows,
         shuffle=shuffle, replace=replace, more_replacements=more_replacements,
         require_total_size=require_total_size, max_seconds=max_seconds, checkpoint=checkpoint,
-        every=every,
+        every=every, devices=devices,
     )  # fmt: skip
     _check_plain(how, inf_kwargs)
     return _fit(method, Setup(model, random_seed, start, start_sigma), how, dict(inf_kwargs or {}))
@@ -224,6 +229,7 @@ def _check_plain(how: Mapping[str, Any], inf_kwargs: Any) -> None:
     check_mapping("inf_kwargs", inf_kwargs, "{'gradient': 'path'}")
     as_seconds("max_seconds", how.get("max_seconds"))
     as_count("n, the number of steps,", how.get("n", 0))
+    as_devices(how.get("devices"))
     for name in {"batch_size", "obj_n_mc"} & how.keys():
         as_positive(name, how[name])
 

@@ -73,8 +73,7 @@ def test_a_fit_is_the_same_on_any_number_of_cores(monkeypatch: pytest.MonkeyPatc
     """One that needs a repair, so that gradients, paths and chains take part."""
     found = []
     for cores in (1, 3):
-        for module in ("gradients.base", "chains.compiled_leapfrog"):
-            monkeypatch.setattr(f"taut.{module}.threads_for", lambda operations, cores=cores: cores)
+        monkeypatch.setattr(base, "threads_for", lambda operations, cores=cores: cores)
         monkeypatch.setattr("taut.chains.hmc._FEW", 1000)
         target = taut.Target(
             lambda z, data, batch: (jnp.sum(z - jnp.exp(z)), 0.0),  # pyright: ignore[reportCallIssue]

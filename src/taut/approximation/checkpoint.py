@@ -14,7 +14,7 @@ from jaxtyping import PyTree
 from taut.approximation.stored_classes import codec
 from taut.arguments import is_positive
 from taut.callbacks import AbstractObserver
-from taut.engine import CallLog
+from taut.engine import CallLog, Devices
 from taut.errors import ArgumentError, StorageError, warn
 from taut.frontend import AbstractSource
 from taut.rows import AbstractRows, fingerprint
@@ -42,9 +42,13 @@ class Checkpoint:
         Its path.
     every
         Steps, or seconds such as ``"60s"``, between two states that are written.
+    writes
+        Whether this process is the one of the fit that writes.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], every: Any = None) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], every: Any = None, *, writes: bool = True
+    ) -> None:
         if not isinstance(folder, str | os.PathLike):
             raise ArgumentError(
                 f"checkpoint must be the path of a folder, got {folder!r} "
@@ -55,6 +59,7 @@ class Checkpoint:
         self._steps, self._seconds = _schedule(self.every)
         self._written = time.monotonic()
         self._rows: str | None = None
+        self._writes = writes
 
     @property
     def file(self) -> Path:
@@ -74,6 +79,8 @@ class Checkpoint:
         StorageError
             There is a fit in it, or it can not be used.
         """
+        if not self._writes:
+            return
         self._check_folder()
         if self.file.exists():
             raise StorageError(
@@ -109,15 +116,20 @@ class Checkpoint:
         StorageError
             Rows have changed, or the folder can not be used.
         """
-        self._check_folder()
-        self._clean()
         self._rows = before
+        if self._writes:
+            self._check_folder()
+            self._clean()
         if rows is not None and before is not None and fingerprint(rows) != before:
             raise StorageError(
                 f"The rows that the fit in {self.folder} reads from a source have changed since it "
                 "began: the rest would be fitted to other data. Bring them back, or begin anew in "
                 "another folder."
             )
+
+    def on(self, devices: Devices | None) -> "Checkpoint":
+        """Return the same, of a fit on some devices, one process of which writes."""
+        return _of_process(self.folder, self.every, devices)
 
     def log(self) -> CallLog:
         """Open the log of results."""
@@ -145,6 +157,8 @@ class Checkpoint:
         ended
             Whether there is nothing to go on with.
         """
+        if not self._writes:
+            return
         text, arrays = codec().encode({"model": source.description()})
         made_by = {package: version(package) for package in _PACKAGES}
         head = {
@@ -248,8 +262,8 @@ class Keeping(AbstractObserver):
 _FAR = int(np.iinfo(np.int32).max)
 
 
-def as_checkpoint(folder: Any, every: Any) -> Checkpoint | None:
-    """Take the arguments of a fit; `None` where it is not kept.
+def as_checkpoint(folder: Any, every: Any, devices: Devices | None = None) -> Checkpoint | None:
+    """Take the arguments of a fit on some devices; `None` where it is not kept.
 
     Raises
     ------
@@ -257,10 +271,14 @@ def as_checkpoint(folder: Any, every: Any) -> Checkpoint | None:
         They make no sense.
     """
     if folder is not None:
-        return Checkpoint(folder, every)
+        return _of_process(folder, every, devices)
     if every is not None:
         raise ArgumentError("every says how often a checkpoint is written: give checkpoint, too.")
     return None
+
+
+def _of_process(folder: Any, every: Any, devices: Devices | None) -> Checkpoint:
+    return Checkpoint(folder, every, writes=devices is None or devices.is_first_process)
 
 
 def _schedule(every: Any) -> tuple[int | None, float]:

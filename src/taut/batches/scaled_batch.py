@@ -17,13 +17,14 @@ class Share(eqx.Module):
     arrays
         The rows, along the first axis of each array.
     is_short
-        Whether the last row is no part of the batch.
+        Whether the last row is no part of the batch; where rows are spread over devices, whether
+        that of each device is none.
     scale
         By what the batch's log likelihood is multiplied to estimate that of all rows.
     """
 
     arrays: tuple[AnyArray, ...]
-    is_short: Bool[AnyArray, ""]
+    is_short: Bool[AnyArray, "*devices"]
     scale: Float[AnyArray, ""]
 
 

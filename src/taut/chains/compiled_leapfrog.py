@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from taut.chains.coordinates import Coordinates, Points
 from taut.chains.fixed_shape import of_fixed_shape
 from taut.chains.leapfrog import AbstractIntegrator, ChainState, Evaluate, Trajectory, leapfrog
-from taut.engine import Timing, clock, in_parallel, threads_for
+from taut.engine import Timing, clock, in_parallel
 from taut.gradients import AbstractGradients
 
 # Chains of a call of the program; fewer where a gradient takes so many operations that calls are
@@ -70,7 +70,7 @@ class CompiledIntegrator(AbstractIntegrator):
         # The first one compiles the program, if that is not there.
         blocks = [] if self._is_there else [block(0, self._gradients.timing)]
         self._is_there = True
-        threads = threads_for(leaps * count * self._gradients.operations)
+        threads = self._gradients.threads_for(leaps * count * self._gradients.operations)
         with clock(self._gradients.timing, "run"):
             blocks += in_parallel(block, range(len(blocks) * size, count, size), threads)
         self._gradients.add(leaps * count)

@@ -24,6 +24,8 @@ from taut.target import Target
 _CHUNK_SECONDS = 0.1
 # Steps of the first chunk, of which nothing is known; one where somebody waits for each of them.
 _FIRST, _FIRST_SEEN = 16, 1
+# Steps of each further one where several processes take them.
+_SHARED = 256
 
 
 @dataclass
@@ -105,7 +107,8 @@ def run_loop(
     """
     begin = len(run.history) - done
     slots = slots_for(observer, run.state, BUFFER)
-    pace = _Pace(min(longest_chunk, BUFFER), _FIRST if slots == 1 else _FIRST_SEEN)
+    first = _FIRST if slots == 1 else _FIRST_SEEN
+    pace = _Pace(min(longest_chunk, BUFFER), first, _is_shared(target))
     chunks = _Chunks(stepper, target, feed, timing, slots, seed.key_words(run.seed, seed.STEPS))
     progress.start(steps)
     run.stopped, run.in_a_row = INTERRUPTED, run.in_a_row if done else 0
@@ -191,13 +194,22 @@ def _take_up(run: Run, stand: Stand, skipped: int) -> None:
     run.step, run.skipped = run.step + len(stand.losses), skipped + stand.skipped
 
 
+def _is_shared(target: Target) -> bool:
+    return target.devices is not None and target.devices.spans_processes
+
+
 @dataclass
 class _Pace:
     """Chooses the steps of the next chunk by the speed of the last one."""
 
     longest: int
     steps: int
+    # Whether other processes take the same chunks, whatever their speed.
+    is_shared: bool = False
 
     def learn(self, done: int, seconds: float) -> None:
+        if self.is_shared:
+            self.steps = min(self.longest, _SHARED)
+            return
         fitting = int(done * _CHUNK_SECONDS / max(seconds, 1e-6))
         self.steps = max(1, min(self.longest, fitting, 16 * done))

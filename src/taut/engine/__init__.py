@@ -3,10 +3,16 @@
 from taut.engine.blas_threads import single_threaded as single_threaded
 from taut.engine.call_log import CallLog as CallLog
 from taut.engine.callback_errors import remember_error as remember_error
+from taut.engine.devices import AXIS as AXIS
+from taut.engine.devices import AnyDevices as AnyDevices
+from taut.engine.devices import Devices as Devices
+from taut.engine.devices import as_devices as as_devices
+from taut.engine.devices import tells as tells
 from taut.engine.disk_cache import cache_directory as cache_directory
 from taut.engine.disk_cache import set_cache_directory as set_cache_directory
 from taut.engine.equations import equations_of as equations_of
 from taut.engine.forked import refuse_forked as refuse_forked
+from taut.engine.fusion import Traced as Traced
 from taut.engine.fusion import trace as trace
 from taut.engine.interrupts import never_lost as never_lost
 from taut.engine.interrupts import raise_lost as raise_lost
@@ -31,12 +37,17 @@ from taut.engine.timing import building as building
 from taut.engine.timing import clock as clock
 
 __all__ = [
+    "AXIS",
+    "AnyDevices",
     "CallLog",
+    "Devices",
     "Kept",
     "Programs",
     "Same",
     "Timing",
+    "Traced",
     "accounted",
+    "as_devices",
     "building",
     "bytes_left",
     "cache_directory",
@@ -57,6 +68,7 @@ __all__ = [
     "set_cache_directory",
     "single_threaded",
     "take_lost",
+    "tells",
     "threads_for",
     "trace",
     "undisturbed",

@@ -24,6 +24,8 @@ _CALLED_OUT = frozenset(
         *("triangular_solve", "tridiagonal", "tridiagonal_solve"),
         *("approx_top_k", "conv_general_dilated", "fft", "sort", "top_k"),
         *("custom_call", "ffi_call", "io_callback", "pure_callback"),
+        # For what devices tell one another.
+        *("psum", "psum_invariant"),
     }
 )
 # Multiplications in matrix products of a call from which on it is quicker for many points at once,

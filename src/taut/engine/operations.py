@@ -85,6 +85,9 @@ def _of_equation(equation: jex.JaxprEqn, inputs: list[bool]) -> float:
         total = operations_of(inside[0], [variable for variable, changes in pairs if changes])
     else:
         total = sum(operations_of(part, part.invars) for part in inside)
+    if equation.primitive.name == "shard_map":
+        # Each device does it, with a part of the rows.
+        return total * equation.params["mesh"].size
     turns = calls_of(equation)
     return turns * total + (_TURN * turns if equation.primitive.name in ("scan", "while") else 0.0)
 

@@ -18,6 +18,7 @@ from taut.engine.forked import check_forked_run, refuse_forked
 from taut.engine.interrupts import raise_lost
 from taut.engine.kept import Kept
 from taut.engine.materialize import keep_what_is_read_often
+from taut.engine.spread_programs import SpreadProgram, described, mesh_of, places
 from taut.engine.timing import Timing, building, clock
 
 # Of one target: a fit with all that is asked of it afterwards has a dozen or two, and each new
@@ -187,14 +188,17 @@ def _program(function: Callable[..., Any], tree: Any, leaves: list[Any]) -> Call
 
 def _compile(function: Callable[..., Any], tree: Any, leaves: list[Any], quick: bool) -> Any:
     program = _program(function, tree, leaves)
-    lowered = _lower(program, [leaf for leaf in leaves if is_dynamic(leaf)])
+    arrays = [leaf for leaf in leaves if is_dynamic(leaf)]
+    lowered = _lower(program, arrays)
     with persistent_cache():
-        return compile_lowered(lowered, quick=quick)
+        compiled = compile_lowered(lowered, quick=quick)
+    return compiled if mesh_of(arrays) is None else SpreadProgram(compiled)
 
 
 def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
     """Trace, and make XLA keep what many operations read."""
-    traced = jax.jit(program).trace(*arrays)
+    jit, arrays = partial(jax.jit, **places(arrays)), list(described(arrays))
+    traced = jit(program).trace(*arrays)
     kept = keep_what_is_read_often(traced.jaxpr)
     if kept is traced.jaxpr:
         return traced.lower()
@@ -203,7 +207,7 @@ def _lower(program: Callable[..., Any], arrays: list[Any]) -> Any:
         return jax.tree.unflatten(traced.out_tree, jex.jaxpr_as_fun(kept)(*arrays))
 
     again.__name__ = program.__name__
-    return jax.jit(again).lower(*arrays)
+    return jit(again).lower(*arrays)
 
 
 def is_dynamic(leaf: Any) -> bool:

@@ -34,6 +34,12 @@ class PlainSource(AbstractSource):
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
     ) -> StepData:
+        if batching.devices is not None:
+            raise ArgumentError(
+                "devices spreads the rows of a pymc.Model, and which arrays of a target that was "
+                "written by hand have rows is not known. Leave devices out, or write the target "
+                "for several devices itself, by jax.shard_map."
+            )
         if batching != Batching():
             raise ArgumentError(
                 "A target that was written by hand draws its own batches, and has no variables "

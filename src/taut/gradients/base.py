@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from taut.engine import (
     Timing,
+    Traced,
     clock,
     equations_of,
     in_parallel,
@@ -67,6 +68,7 @@ class AbstractGradients(ABC):
     deadline: float
     _quickest: float
     _is_called: bool
+    _counted: Target | None = None
 
     def _begin(
         self,
@@ -101,6 +103,11 @@ class AbstractGradients(ABC):
     def traced(self) -> Callable[[Any], tuple[Any, Any]] | None:
         """The same as a pytree that larger programs call; `None` where rows come in batches."""
 
+    @property
+    def alone(self) -> Target:
+        """The density on one device, if it is spread over several; else itself."""
+        return self.target if self._counted is None else self._counted
+
     def check_time(self) -> None:
         """Raise where there is no time for another program, before it is called.
 
@@ -109,6 +116,10 @@ class AbstractGradients(ABC):
         if self._is_called and time.perf_counter() >= self.deadline:
             raise OutOfTime
         self._is_called = True
+
+    def threads_for(self, operations: float) -> int:
+        """Choose on how many threads so many operations are done; on one if on several devices."""
+        return threads_for(operations) if self.target.devices is None else 1
 
     def add(self, points: int) -> None:
         """Count points at which a larger program has evaluated."""
@@ -138,6 +149,9 @@ class Gradients(AbstractGradients):
         Is charged with the seconds, if there is one.
     deadline
         As in `AbstractGradients`.
+    counted
+        The same density on one device, if it is spread over several: what is counted of it decides
+        how a fit goes on, which is not to depend on how many devices there are.
 
     Examples
     --------
@@ -152,9 +166,14 @@ class Gradients(AbstractGradients):
     """
 
     def __init__(
-        self, target: Target, timing: Timing | None = None, deadline: float = math.inf
+        self,
+        target: Target,
+        timing: Timing | None = None,
+        deadline: float = math.inf,
+        counted: Target | None = None,
     ) -> None:
         self._begin(target, timing, deadline)
+        self._counted = counted
         self._program = target.programs.bind(at_points, target, quick=True)
         # Points that the program evaluates together, as it says when it is first called.
         self._at_once = 0
@@ -176,7 +195,7 @@ class Gradients(AbstractGradients):
             # It may have to be compiled.
             first = min(len(z), BLOCK)
             evaluate(slice(0, first), self.timing)
-        threads = threads_for((len(z) - first) * self.operations)
+        threads = self.threads_for((len(z) - first) * self.operations)
         parts, begun = self._parts(first, len(z), threads), time.perf_counter()
         with clock(self.timing, "run"):
             in_parallel(evaluate, parts, threads)
@@ -211,6 +230,8 @@ class Gradients(AbstractGradients):
         values, slopes, at_once, *work = self._program(filled, count, timing=timing)
         # Reading a number takes as long as a small program.
         if not self._at_once:
+            if self._counted is not None:
+                work = work_of(trace(jax.value_and_grad(self._counted.log_density), filled[0]))
             self._at_once, (self.operations, self.equations) = int(at_once), map(float, work)
         return np.asarray(values, float)[:count], np.asarray(slopes, float)[:count]
 
@@ -248,11 +269,8 @@ def at_points(
     The last are how many operations a point takes, and how many equations these are written in.
     """
     both = trace(jax.value_and_grad(target.log_density), z[0])
-    jaxpr = both.jaxpr.jaxpr
-    work = (
-        jnp.float32(operations_of(jaxpr, jaxpr.invars)),
-        jnp.float32(sum(1 for _ in equations_of(jaxpr))),
-    )
+    operations, equations = work_of(both)
+    work = jnp.float32(operations), jnp.float32(equations)
     rows = target.rows_of(target.whole)
     fitting = math.gcd(len(z), points_at_once(rows, both.multiplications))
     at_once = 1 if both.is_one_kernel else fitting
@@ -270,3 +288,9 @@ def at_points(
     empty = jnp.zeros(parts.shape[:2], z.dtype), jnp.zeros_like(parts)
     values, slopes = jax.lax.fori_loop(0, steps, add, empty)
     return values.reshape(-1), slopes.reshape(z.shape), jnp.int32(at_once), *work
+
+
+def work_of(both: Traced) -> tuple[float, float]:
+    """Count operations and equations of a value with its gradient."""
+    jaxpr = both.jaxpr.jaxpr
+    return operations_of(jaxpr, jaxpr.invars), float(sum(1 for _ in equations_of(jaxpr)))

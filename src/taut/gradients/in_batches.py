@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from taut.batches import AbstractBatches, Part
-from taut.engine import Timing, clock, in_parallel, map_in_turn, threads_for
+from taut.engine import Timing, clock, in_parallel, map_in_turn
 from taut.engine.operations import operations
 from taut.gradients.base import BLOCK, AbstractGradients, Gradients, Points
 from taut.target import StepData, Target
@@ -98,7 +98,7 @@ class BatchGradients(AbstractGradients):
 
             # The first one compiles the program, if that is not there.
             each = add(0, timing=self.timing)
-            threads = threads_for(len(z) * part.steps * each)
+            threads = self.threads_for(len(z) * part.steps * each)
             with clock(self.timing, "run"):
                 in_parallel(add, range(BLOCK, len(z), BLOCK), threads)
             batches += part.steps
@@ -114,7 +114,9 @@ def gradients_of(
     timing: Timing | None = None,
     deadline: float = math.inf,
 ) -> AbstractGradients:
-    """Return gradients on all rows: those in memory, or those of a source."""
+    """Return gradients on all rows: those in memory, which may be spread, or those of a source."""
+    if stepping is not None and stepping.spread is not None:
+        return Gradients(stepping.spread(), timing, deadline, counted=target)
     if stepping is None or stepping.streamed is None:
         return Gradients(target, timing, deadline)
     streamed = stepping.streamed

@@ -1,5 +1,6 @@
 """What is done for many data sets by one call of a program: each along the first axis."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from taut.chains import (
     first_place,
     whitened,
 )
+from taut.engine import Devices
 from taut.many.ascent import climb, root_at
 from taut.target import Target
 
@@ -109,6 +111,11 @@ def go_on_in(
     keys = jax.vmap(_key)(words, number)
     one = partial(a_round_in, transitions=TRANSITIONS)
     return jax.vmap(one)(targets, coordinates, x, log_step, rate, keys)
+
+
+def on_devices(devices: Devices, program: Callable[..., Any], *args: Any) -> Any:
+    """Let each device call one of these with the data sets that it has; a program."""
+    return devices.each(program, (True,) * len(args), True)(*args)
 
 
 def _key(words: UInt32[Array, " 2"], number: Int[Array, ""]) -> Array:

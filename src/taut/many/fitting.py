@@ -6,7 +6,7 @@ from typing import Any
 from taut import seed
 from taut.approximation import Approximation
 from taut.arguments import as_flag, check_mapping
-from taut.engine import never_lost, single_threaded
+from taut.engine import AnyDevices, Devices, as_devices, never_lost, single_threaded
 from taut.errors import ArgumentError, DataSetError, silent, warn
 from taut.fit import fit
 from taut.frontend import AbstractSource, as_source
@@ -32,6 +32,7 @@ def fit_many(
     random_seed: Any = None,
     rows: Mapping[str, int] | None = None,
     together: bool | None = None,
+    devices: AnyDevices = None,
     progressbar: bool = True,
     **how: Any,
 ) -> ManyFits:
@@ -65,6 +66,9 @@ def fit_many(
         first, and only those that do not settle are fitted one by one: a tenth of the time. It
         takes the automatic method, up to 64 dimensions, no angles, and a density without jumps. By
         default from 30 data sets on, of hierarchies and other models with unknown scales.
+    devices
+        That fits which advance side by side are spread over, as in `taut.fit`. Fits one by one are
+        on the first.
     progressbar
         Whether one is shown.
     **how
@@ -107,7 +111,7 @@ def fit_many(
     refused = {"callbacks", "checkpoint", "every", "batch_size", "more_replacements"} & how.keys()
     if refused:
         raise ArgumentError(f"fit_many does not take {', '.join(sorted(refused))}.")
-    source = as_source(model)
+    source, on = as_source(model), as_devices(devices)
     sets, largest = source.data_sets(rows), source.target().largest_matrix
     found = by_key(datasets, by, sets.names)
     entropy = seed.entropy(random_seed)
@@ -116,7 +120,7 @@ def fit_many(
     fits: dict[Hashable, Fit] = {}
     try:
         with never_lost(), single_threaded(largest):
-            for key, one in _fits(source, sets.one, found, seeds, how, together):
+            for key, one in _fits(source, sets.one, found, seeds, how, together, on):
                 fits[key] = one
                 progress.update(len(fits))
     except KeyboardInterrupt:
@@ -137,6 +141,7 @@ def _fits(
     seeds: Mapping[Hashable, int],
     how: Mapping[str, Any],
     together: bool | None,
+    devices: Devices | None,
 ) -> Iterator[tuple[Hashable, Fit]]:
     """Fit data sets, side by side or one after another, until Ctrl-C."""
     sources: dict[Hashable, AbstractSource] = {}
@@ -155,9 +160,19 @@ def _fits(
         target = source.target()
         has_scales = target.conditionals is not None or not is_known(target)
         together = can and has_scales and len(found) >= _MANY
+    if devices is not None and devices.spans_processes:
+        raise ArgumentError(
+            "fit_many is spread over devices of one process, and some of these belong to others. "
+            "Give each process its own data sets, and devices=jax.local_devices()."
+        )
+    if devices is not None and not together:
+        raise ArgumentError(
+            "devices spreads fits that advance side by side, and these would be fitted one by one: "
+            "devices has no effect. Leave it out, or write together=True where that is possible."
+        )
     if together:
         members = [Member(key, one, seeds[key]) for key, one in sources.items()]
-        for member, fit_ in side_by_side([one for one in members if one.is_ready()]):
+        for member, fit_ in side_by_side([one for one in members if one.is_ready()], devices):
             if fit_ is not None:
                 del sources[member.key]
                 yield member.key, fit_

@@ -1,5 +1,6 @@
 """A density with its latents integrated out, for algorithms that run on the host."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -9,10 +10,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from taut.elimination import AbstractElimination
+from taut.engine import Devices
 from taut.marginal.chain_field import ChainField
 from taut.marginal.field import AbstractField
 from taut.marginal.laplace import MarginalDensity, factored, laplace
 from taut.marginal.near_field import NearField
+from taut.marginal.on_devices import laplace_on, quadrature_on
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import (
     Integrated,
@@ -89,6 +92,8 @@ class Integrand:
         Where the search for modes begins, in the unconstrained space.
     timing
         Is charged with the seconds.
+    devices
+        That evaluate several points at once, one each; `None` for points one after another.
 
     Attributes
     ----------
@@ -105,8 +110,9 @@ class Integrand:
         structure: Structure,
         start: np.ndarray,
         timing: Any,
+        devices: Devices | None = None,
     ) -> None:
-        self.target, self._timing = target, timing
+        self.target, self._timing, self._devices = target, timing, devices
         self.structure = structure
         self.is_summed = False
         latents = structure.latents
@@ -125,6 +131,7 @@ class Integrand:
         # Where latents are in the start, as they are integrated over.
         self.begin = self._u
         self.is_normal = self._is_normal(start[structure.globals])
+        self._on_all: AbstractField | None = None
         self._nodes: Nodes | None = None
         self._doubled: Nodes | None = None
         self._doublings = 0
@@ -148,6 +155,11 @@ class Integrand:
     def knows_spread(self) -> bool:
         """Whether the latents' variances take little longer than the density: not with a corner."""
         return not isinstance(self.field, PlateField) or self.field.corner is None
+
+    @property
+    def at_once(self) -> int:
+        """How many points are evaluated side by side: one, while each begins at the last's mode."""
+        return 1 if self._devices is None or self._slope is None else self._devices.count
 
     @property
     def words(self) -> str:
@@ -186,6 +198,30 @@ class Integrand:
         found = self.run(laplace, self.field, self.is_normal, *at)
         self._remember(found.mode)
         return _value(found, found.mode)
+
+    def values_at(self, thetas: Sequence[Vector]) -> list[Value]:
+        """Evaluate values at points, up to as many as `at_once`, each on a device of its own."""
+        if self._devices is None or self.at_once == 1:
+            return [self(one, with_slope=False) for one in thetas]
+        # The last one fills the call up.
+        filled = [*thetas, *[thetas[-1]] * (self.at_once - len(thetas))]
+        return self._side_by_side(self._devices, filled)[: len(thetas)]
+
+    def _side_by_side(self, devices: Devices, thetas: Sequence[Vector]) -> list[Value]:
+        nodes = self._nodes
+        points = (np.stack(each) for each in zip(*map(self._at, thetas), strict=True))
+        at = (not self._is_large(nodes), *points)
+        if self._on_all is None:
+            with self.target.precision():
+                self._on_all = devices.everywhere(self.field)
+        if nodes is None:
+            found = self.run(laplace_on, devices, self._on_all, self.is_normal, *at)
+            parts = zip(found.value, found.slope, found.mode, strict=True)
+            return [_value(MarginalDensity(*one), one[-1]) for one in parts]
+        whole = self.run(quadrature_on, devices, self._on_all, nodes, *at)
+        density = zip(*whole.marginal, strict=True)
+        parts = zip(density, whole.mean, whole.covariance, strict=True)
+        return [_value(MarginalDensity(*one), mean, _diagonal(cov)) for one, mean, cov in parts]
 
     def refine(self) -> bool:
         """Double the nodes from here on; return whether so many can be taken."""

@@ -23,14 +23,23 @@ from taut.approximation import (
     packed,
 )
 from taut.arguments import as_flag, as_positive, as_seconds
-from taut.batches import AllRows
+from taut.batches import AllRows, ConstantFeed
 from taut.diagnose import Journal, Outcome
-from taut.engine import accounted, building, refuse_forked, single_threaded, take_lost
+from taut.engine import (
+    AnyDevices,
+    accounted,
+    building,
+    refuse_forked,
+    single_threaded,
+    take_lost,
+    tells,
+)
 from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.fit_arguments import DirectArguments
 from taut.method.problem import Iterate, Needs, Problem
+from taut.method.processes import check_processes, check_shared
 from taut.method.setup import Setup
 from taut.modes import Starts
 from taut.progress import INTERRUPTED, AbstractProgress, as_progress
@@ -90,6 +99,7 @@ class DirectInference(ABC):
         require_total_size: bool = True,
         checkpoint: str | os.PathLike[str] | None = None,
         every: str | None = None,
+        devices: AnyDevices = None,
     ) -> Approximation:
         """Fit; what is reached is kept when it is interrupted.
 
@@ -117,6 +127,8 @@ class DirectInference(ABC):
         every
             Seconds, by default ``"60s"``, after which the disk is made to keep what was written,
             for a machine that stops. What was written outlives the process at any moment.
+        devices
+            As in `taut.ADVI.fit`; a first look at a part of the rows takes one of them.
 
         Returns
         -------
@@ -140,6 +152,7 @@ class DirectInference(ABC):
                 include_transformed=include_transformed, max_seconds=max_seconds,
                 batch_size=batch_size, rows=rows, shuffle=shuffle,
                 require_total_size=require_total_size, checkpoint=checkpoint, every=every,
+                devices=devices,
             )
         )  # fmt: skip
 
@@ -166,10 +179,13 @@ class DirectInference(ABC):
         shown = as_flag("include_transformed", given.include_transformed)
         begun = time.perf_counter() - approx.timing.lift
         deadline = begun + as_seconds("max_seconds", given.max_seconds)
-        progress = as_progress(given.progressbar, given.progressbar_theme)
+        check_shared(batching.devices, given)
+        shows = as_flag("progressbar", given.progressbar) and tells(batching.devices)
+        progress = as_progress(shows, given.progressbar_theme)
         with keeps_the_fit(approx), accounted(approx.timing):
             with building(approx.timing, "lift"):
                 target = approx.source.target()
+                check_processes(batching, target, approx.random_seed)
             approx.publish(replace(approx.state, target=target))
             log = None if checkpoint is None else checkpoint.log()
             with nullcontext() if log is None else target.programs.kept_in(log):
@@ -203,6 +219,11 @@ class DirectInference(ABC):
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__
+        if batching.source is not None and batching.devices is not None:
+            raise ArgumentError(
+                f"{name} reads the rows of a source one batch after another, which devices have no "
+                'effect on. Leave devices out, or choose method="advi", whose steps they share.'
+            )
         if batching.source is not None and self.needs.rows_in_memory:
             raise ArgumentError(
                 f"{name} takes second derivatives, which needs all rows in memory, and these are "
@@ -220,7 +241,7 @@ class DirectInference(ABC):
             start = np.asarray(approx.family.mean(), float)
         check_start(approx, start, finite=self.needs.finite_start)
         random = np.random.default_rng(approx.random_seed)
-        stepping = self._stepping(batching, start)
+        stepping = self._spread(batching, start, self._stepping(batching, start))
         later = None if stepping is None else stepping.after_steps()
         approx.publish(replace(approx.state, stepping=later, batching=batching))
         draft = None
@@ -234,7 +255,7 @@ class DirectInference(ABC):
             journal = Journal(jumps=approx.source.discontinuities() if self.needs.judgement else ())
         return Problem(
             gradients, start, random, longest, begun, deadline, starts, draft, journal,
-            partial(self._factors, batching),
+            partial(self._factors, batching), batching.devices,
         )  # fmt: skip
 
     def _prior_points(self, count: int, seed: int) -> np.ndarray | None:
@@ -250,6 +271,8 @@ class DirectInference(ABC):
     def _stepping(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
         approx, target = self._approx, self._approx.target
+        # A part of the rows is for one device.
+        batching = replace(batching, devices=None)
         in_batches = self.needs.draft and not isinstance(target.batches, AllRows)
         with building(approx.timing, "lift"):
             if batching.batch_size is not None or in_batches:
@@ -257,6 +280,19 @@ class DirectInference(ABC):
             return (
                 self._unasked(batching, start) if self.needs.draft and _are_many(target) else None
             )
+
+    def _spread(
+        self, batching: Batching, start: np.ndarray, stepping: StepData | None
+    ) -> StepData | None:
+        """Add the density of all rows in memory, if it is to be spread over devices."""
+        approx, target = self._approx, self._approx.target
+        if batching.devices is None or not self.needs.rows_alone:
+            return stepping
+        with building(approx.timing, "lift"):
+            found = approx.source.stepping(target, batching, start, approx.random_seed)
+        if stepping is None:
+            stepping = StepData(target, ConstantFeed(target.batches))
+        return replace(stepping, spread=found.spread)
 
     def _unasked(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches where they are worth it; nothing is said where there can be none."""

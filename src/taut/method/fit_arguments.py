@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, final
 
 from taut.arguments import as_flag
+from taut.engine import AnyDevices, as_devices
 from taut.rows import AbstractRows
 from taut.target import Batching
 
@@ -55,6 +56,8 @@ class StepArguments:
         The folder that keeps the fit while it is under way.
     every
         Steps, or seconds such as ``"60s"``, between two states that are kept.
+    devices
+        Over which rows are spread.
     """
 
     n: int | None = None
@@ -76,13 +79,14 @@ class StepArguments:
     require_total_size: bool = True
     checkpoint: str | os.PathLike[str] | None = None
     every: int | str | None = None
+    devices: AnyDevices = None
 
     @property
     def batching(self) -> Batching:
         """Those that concern rows, checked."""
         return Batching(
             self.batch_size, self.rows, self.shuffle, self.replace, self.more_replacements or {},
-            self.require_total_size,
+            self.require_total_size, as_devices(self.devices),
         )  # fmt: skip
 
 
@@ -115,6 +119,8 @@ class DirectArguments:
         The folder that keeps the fit while it is under way.
     every
         Steps, or seconds such as ``"60s"``, between two states that are kept.
+    devices
+        Over which rows are spread.
     """
 
     n: int | None = None
@@ -128,6 +134,7 @@ class DirectArguments:
     require_total_size: bool = True
     checkpoint: str | os.PathLike[str] | None = None
     every: int | str | None = None
+    devices: AnyDevices = None
 
     @property
     def batching(self) -> Batching:
@@ -137,6 +144,7 @@ class DirectArguments:
             self.rows,
             shuffle=self.shuffle,
             require_total_size=self.require_total_size,
+            devices=as_devices(self.devices),
         )
 
 

@@ -14,7 +14,7 @@ from optax.contrib import adopt
 from taut.approximation import Approximation, as_checkpoint, keeps_the_fit
 from taut.arguments import as_flag, as_positive
 from taut.descent import AbstractStepper, AutoStep, Descent
-from taut.engine import accounted, refuse_forked
+from taut.engine import AnyDevices, accounted, refuse_forked, tells
 from taut.errors import ArgumentError
 from taut.family import AbstractFamily, has_density
 from taut.method.fit_arguments import StepArguments
@@ -85,6 +85,7 @@ class Inference(ABC):
         require_total_size: bool = True,
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | str | None = None,
+        devices: AnyDevices = None,
         **more: Any,
     ) -> Approximation:
         """Take `n` steps from the parameters of this moment, with a fresh optimizer.
@@ -146,6 +147,11 @@ class Inference(ABC):
             kill `taut.resume` goes on from what it holds, to the same result.
         every
             Steps, or seconds such as ``"60s"``, the default, between two states that are kept.
+        devices
+            Over which rows are spread: ``"all"``, how many, a `jax.sharding.Mesh` of one axis, or
+            some of ``jax.devices()``; by default the one that JAX takes. Each device evaluates its
+            part of a step's rows, and they add up value and gradient; parameters, and what has no
+            rows, all of them have. Steps and draws are those of one device, but for rounding.
         **more
             Names of PyMC's that have no use on JAX, for the sake of an error that says what does
             the same.
@@ -180,6 +186,7 @@ class Inference(ABC):
                 include_transformed=include_transformed, batch_size=batch_size, rows=rows,
                 shuffle=shuffle, replace=replace, more_replacements=more_replacements,
                 require_total_size=require_total_size, checkpoint=checkpoint, every=every,
+                devices=devices,
             )
         )  # fmt: skip
 
@@ -199,10 +206,11 @@ class Inference(ABC):
         n = given.n
         if n is None:
             n = _STEPS if given.step_size is None else _CAP
-        progress = as_progress(given.progressbar, given.progressbar_theme)
+        shows = as_flag("progressbar", given.progressbar) and tells(batching.devices)
+        progress = as_progress(shows, given.progressbar_theme)
         shown = as_flag("include_transformed", given.include_transformed)
         scored = given.score is None or as_flag("score", given.score)
-        checkpoint = as_checkpoint(given.checkpoint, given.every)
+        checkpoint = as_checkpoint(given.checkpoint, given.every, batching.devices)
         if checkpoint is not None:
             checkpoint.begin(batching.source)
         with self._under_way():
@@ -260,11 +268,13 @@ class Inference(ABC):
             As in `fit`.
         """
         refuse_forked("A fit")
-        kept = as_checkpoint(checkpoint, every)
+        devices = self._session.devices
+        kept = as_checkpoint(checkpoint, every, devices)
+        shows = as_flag("progressbar", progressbar) and tells(devices)
         if kept is not None:
             kept.begin(self._session.rows)
         with self._under_way():
-            return self._session.refine(n, as_progress(progressbar, progressbar_theme), kept)
+            return self._session.refine(n, as_progress(shows, progressbar_theme), kept)
 
 
 def _check_step_size(step_size: Any, optimizer: Any, family: AbstractFamily) -> None:

@@ -5,9 +5,10 @@ from typing import Any, final
 
 import numpy as np
 
-from taut.errors import ModelError
+from taut.errors import ArgumentError, ModelError
 from taut.marginal import Integrand
 from taut.method.direct import DirectInference
+from taut.method.marginal_checks import points_for
 from taut.method.marginal_stages import marginal_stages
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.setup import Setup
@@ -39,6 +40,8 @@ class Marginal(DirectInference):
     of draws with heavier tails, give the verdict, with what twice the nodes change, and whether
     paths from several starts, of the globals and of the latents, end at one mode. In `hist` is the
     negative ELBO of the globals, in nats.
+
+    Several devices, by `devices`, evaluate draws of the globals side by side; each has all rows.
 
     Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
     memory, and up to 128 numbers a latent where there are splines.
@@ -79,7 +82,7 @@ class Marginal(DirectInference):
     name = "marginal"
     title = "latents integrated out"
     longest = 20_000
-    needs = Needs(judgement=True, rows_in_memory=True)
+    needs = Needs(judgement=True, rows_in_memory=True, rows_alone=False)
 
     def __init__(
         self,
@@ -98,13 +101,24 @@ class Marginal(DirectInference):
                 f"No latents are found that could be integrated out: {integrand}. Leave method "
                 "out, and taut chooses another."
             )
+        _check_devices(problem, integrand)
         yield from marginal_stages(problem, integrand, random)
         return str(problem.journal.verdict)
 
 
+def _check_devices(problem: Problem, integrand: Integrand) -> None:
+    """Refuse devices where they would have nothing to do: they take draws of the globals."""
+    if problem.devices is None or points_for(integrand, np.random.default_rng(0)) is None:
+        return
+    raise ArgumentError(
+        "devices evaluate draws of the globals side by side, and here the latents are integrated "
+        "out by points, one draw after another: devices has no effect. Leave it out."
+    )
+
+
 def integrand_of(problem: Problem, random: np.random.Generator) -> Integrand | str:
     """Read the structure of a model; say why there is nothing to integrate out, if so."""
-    target, timing = problem.gradients.target, problem.gradients.timing
+    target, timing = problem.gradients.alone, problem.gradients.timing
     if target.circular:
         return "some of its variables are angles"
     factors = problem.factors()
@@ -113,4 +127,4 @@ def integrand_of(problem: Problem, random: np.random.Generator) -> Integrand | s
     structure = read_structure(target, factors, problem.start, random, timing)
     if structure.latents is None:
         return structure.words
-    return Integrand(target, factors, structure, problem.start, timing)
+    return Integrand(target, factors, structure, problem.start, timing, problem.devices)

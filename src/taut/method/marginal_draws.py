@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from taut.diagnose import heavy_noise
 from taut.marginal import AbstractPoints, Estimate, Given, Integrand, Value
-from taut.method.marginal_fit import Draws, MarginalFit, counted
+from taut.method.marginal_fit import Draws, MarginalFit, counted_values
 from taut.method.marginal_proposals import Defensive, Proposal
 from taut.method.problem import Problem
 
@@ -168,7 +168,7 @@ def _evaluated(
 ) -> Sequence[Value | Estimate]:
     """Evaluate the marginal density at draws."""
     if points is None:
-        return [counted(problem, integrand, one, with_slope=False) for one in theta]
+        return counted_values(problem, integrand, theta)
     integral = points.near(Given(fit.center, fit.variances, fit.precision))
     estimates = []
     for one, middle in zip(theta, fit.middle(theta), strict=True):

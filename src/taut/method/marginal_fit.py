@@ -1,6 +1,8 @@
 """Gaussians of globals, and of latents given these."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import batched
 from typing import Any, final
 
 import jax
@@ -73,6 +75,16 @@ def counted(problem: Problem, integrand: Integrand, theta: Vector, **how: Any) -
     problem.gradients.check_time()
     problem.gradients.add(1)
     return integrand(theta, **how)
+
+
+def counted_values(problem: Problem, integrand: Integrand, thetas: Iterable[Vector]) -> list[Value]:
+    """Evaluate it without its gradient at several points, as many at once as there are devices."""
+    found: list[Value] = []
+    for some in batched(thetas, integrand.at_once):
+        problem.gradients.check_time()
+        problem.gradients.add(len(some))
+        found += integrand.values_at(some)
+    return found
 
 
 def rough(problem: Problem, integrand: Integrand) -> Iterate:

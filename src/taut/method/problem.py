@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from taut.diagnose import Journal
+from taut.engine import Devices
 from taut.family import AbstractFamily
 from taut.gradients import AbstractGradients, Draft
 from taut.matching import Matched
@@ -30,12 +31,16 @@ class Needs:
         A part of the rows to look at first, where there are many or they come in batches.
     rows_in_memory
         All rows at once, since it takes second derivatives.
+    rows_alone
+        Whether devices have an effect by the rows that are spread over them alone; else on what
+        the method does by itself, and rows stay together.
     """
 
     finite_start: bool = True
     judgement: bool = False
     draft: bool = False
     rows_in_memory: bool = False
+    rows_alone: bool = True
 
 
 @final
@@ -65,6 +70,8 @@ class Problem:
         Where a method writes down what it did.
     factors
         Finds the terms that the density sums; `None` where they can not be told apart.
+    devices
+        Those there are, where they are more than one, or another than the first.
     """
 
     gradients: AbstractGradients
@@ -77,6 +84,7 @@ class Problem:
     draft: Draft | None = None
     journal: Journal = field(default_factory=Journal)
     factors: Callable[[], Factors | None] = lambda: None
+    devices: Devices | None = None
 
     @property
     def is_late(self) -> bool:

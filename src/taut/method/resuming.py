@@ -13,7 +13,8 @@ from taut.approximation import (
     keeps_the_fit,
     unpacked,
 )
-from taut.engine import accounted, never_lost, refuse_forked
+from taut.arguments import as_flag
+from taut.engine import accounted, never_lost, refuse_forked, tells
 from taut.frontend import AbstractSource, as_source
 from taut.method.direct import unpacked_inference
 from taut.method.session import unpacked_session
@@ -98,6 +99,8 @@ def _resumed(found: Found, source: AbstractSource, progressbar: bool, theme: Any
         given = replace(given, progressbar=progressbar, progressbar_theme=theme)
         return unpacked_inference(kind, approx, own).go_on(given, found.checkpoint)
     session = unpacked_session(approx, kept)
-    found.checkpoint.go_on(session.rows, found.rows)
+    checkpoint = found.checkpoint.on(session.devices)
+    checkpoint.go_on(session.rows, found.rows)
+    progressbar = as_flag("progressbar", progressbar) and tells(session.devices)
     with keeps_the_fit(approx), accounted(approx.timing), closing(session):
-        return session.resume(as_progress(progressbar, theme), found.checkpoint)
+        return session.resume(as_progress(progressbar, theme), checkpoint)

@@ -24,9 +24,10 @@ from taut.arguments import as_count, as_positive
 from taut.callbacks import AbstractObserver, Callbacks, Following, as_callbacks
 from taut.descent import AbstractStepper, AutoStep, Run, StopRule, run_loop
 from taut.diagnose import Journal
-from taut.engine import building, single_threaded
+from taut.engine import Devices, building, single_threaded
 from taut.errors import ArgumentError, NotFiniteError, NotFittedError, StorageError
 from taut.family import AbstractFamily
+from taut.method.processes import check_processes
 from taut.progress import FINISHED, INTERRUPTED, NOT_FINITE, AbstractProgress
 from taut.rows import AbstractRows
 from taut.target import Batching, StepData
@@ -151,6 +152,11 @@ class Session:
     def rows(self) -> AbstractRows | None:
         """The source that steps read."""
         return self._batching.source
+
+    @property
+    def devices(self) -> Devices | None:
+        """Those that rows are spread over."""
+        return self._batching.devices
 
     def refine(
         self, n: int, progress: AbstractProgress, checkpoint: Checkpoint | None = None
@@ -310,6 +316,7 @@ class Session:
         target, random_seed = self.approx.target, self.approx.random_seed
         with building(self.approx.timing, "lift"), target.precision():
             start = np.asarray(self.approx.family.mean())
+            check_processes(self._batching, target, random_seed)
             self._stepping = self.approx.source.stepping(target, self._batching, start, random_seed)
         later = self._stepping.after_steps()
         state = replace(self.approx.state, stepping=later, batching=self._batching)

@@ -6,6 +6,7 @@ from typing import Any
 
 from taut.arguments import as_flag, as_positive, check_mapping
 from taut.batches import AbstractFeed, LazyFeed, Part, parts_of
+from taut.engine import Devices
 from taut.errors import ArgumentError
 from taut.rows import AbstractRows, Partition
 from taut.target.target import Target
@@ -29,6 +30,8 @@ class Batching:
         What takes the place of variables of the model in each step.
     require_total_size
         Whether a variable observed by a `pymc.Minibatch` has to have a ``total_size``.
+    devices
+        Over which rows are spread; `None` for the one that JAX takes by default.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class Batching:
     replace: bool = False
     more_replacements: Mapping[Any, Any] = field(default_factory=dict)
     require_total_size: bool = True
+    devices: Devices | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
@@ -56,7 +60,7 @@ class Batching:
             )
         if isinstance(self.rows, Mapping) and not self.rows:
             raise ArgumentError("rows names no data; leave it out, and they are found.")
-        if self.rows is not None and self.batch_size is None:
+        if self.rows is not None and self.batch_size is None and self.devices is None:
             raise ArgumentError("rows says which rows are batched; say how many: batch_size=500.")
         if self.source is not None and self.replace:
             raise ArgumentError(
@@ -66,6 +70,17 @@ class Batching:
         if self.more_replacements and self.batch_size is not None:
             raise ArgumentError(
                 "more_replacements and batch_size are two ways to batch a model; give one of them."
+            )
+        if self.devices is not None:
+            self._check_devices()
+
+    def _check_devices(self) -> None:
+        """Refuse what has no effect on several devices."""
+        unused = ["replace"] * self.replace + ["more_replacements"] * bool(self.more_replacements)
+        if unused:
+            raise ArgumentError(
+                f"{unused[0]} draws rows that may be on any device, and devices spreads epochs of "
+                f"rows: give batch_size without {unused[0]}, or leave devices out."
             )
 
     @property
@@ -88,12 +103,15 @@ class StepData:
         Rows over batch rows: the largest, where variables have different ones; 1 for all rows.
     streamed
         Rows that are not the model's own.
+    spread
+        Makes the density of all rows, where these are spread over devices.
     """
 
     target: Target
     feed: AbstractFeed
     scale: float = 1.0
     streamed: "StreamedRows | None" = None
+    spread: Callable[[], Target] | None = None
 
     def after_steps(self) -> "StepData":
         """Return what is asked for after the steps, which holds no thread that reads ahead."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 
 from taut.batches import AbstractBatches, AllRows
-from taut.engine import Programs
+from taut.engine import Devices, Programs
 from taut.target.conditionals import Conditionals
 from taut.target.factors import Factors
 from taut.target.space import Labels, Space
@@ -57,6 +57,8 @@ class Target(eqx.Module):
     factors
         The terms that the log density sums, for a target that was written by hand; what is said of
         structure is read off them.
+    devices
+        Over which the rows of a batch are spread; `None` where they are not.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Target(eqx.Module):
     conditionals: Conditionals | None = eqx.field(static=True, default=None)
     circular: tuple[int, ...] = eqx.field(static=True, default=())
     factors: Factors | None = None
+    devices: Devices | None = eqx.field(static=True, default=None)
 
     def __post_init__(self) -> None:
         # Programs are of one precision, that of their target.
@@ -100,9 +103,12 @@ class Target(eqx.Module):
         return self.space.dim
 
     def rows_of(self, batch: PyTree) -> int:
-        """Return the longest leading axis among the arrays one evaluation on `batch` reads."""
-        leaves = jax.tree.leaves((self.data, batch))
-        return max((np.shape(leaf)[0] for leaf in leaves if np.ndim(leaf)), default=1)
+        """Return the longest leading axis among the arrays one evaluation on `batch` reads.
+
+        Of rows that are spread over devices those of one device count.
+        """
+        parts = 1 if self.devices is None else self.devices.count
+        return max(_longest(self.data), -(-_longest(batch) // parts))
 
     def precision(self) -> Any:
         """Scope in which JAX computes in the target's dtype; the user's setting is kept."""
@@ -132,3 +138,7 @@ class Target(eqx.Module):
         if self.constrain_terms is None:
             return self.space.unravel(z)
         return self.constrain_terms(z, self.data, self.whole)
+
+
+def _longest(arrays: PyTree) -> int:
+    return max((np.shape(leaf)[0] for leaf in jax.tree.leaves(arrays) if np.ndim(leaf)), default=1)

@@ -95,6 +95,10 @@ class OneDataSet(AbstractDataSet):
     def stepping(
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
     ) -> StepData:
+        if batching.devices is not None:
+            raise ArgumentError(
+                "The rows of one of many data sets are not spread over devices: leave devices out."
+            )
         if batching.batch_size is not None or batching.more_replacements:
             raise ArgumentError(
                 "Many data sets are fitted with all of their rows: leave batch_size and "

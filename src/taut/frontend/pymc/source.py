@@ -1,8 +1,9 @@
 """A PyMC model, seen from inference."""
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import pytensor
 from pymc.backends.arviz import coords_and_dims_for_inferencedata
 from pymc.model.core import modelcontext
 
-from taut.batches import AllRows, ConstantFeed
+from taut.batches import AllRows, ConstantFeed, SameRows
 from taut.engine import Kept, Programs, Same
 from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend import AbstractDataSets, AbstractSource, Portable, known_name, portable
@@ -124,13 +125,17 @@ class PyMCSource(AbstractSource):
         self, target: Target, batching: Batching, start: np.ndarray, random_seed: int
     ) -> StepData:
         built = self._built()
+        batcher = Batcher(self.model, target, batching, built.rows, built.blame)
+        spread = functools.cache(lambda: batcher.spread(start, random_seed))
         if batching.batch_size is not None:
-            batcher = Batcher(self.model, target, batching, built.rows, built.blame)
             stepping = batcher.stepping(start, random_seed)
             if stepping is not None:
-                return stepping
+                is_spread = batching.devices is not None and batching.source is None
+                return replace(stepping, spread=spread) if is_spread else stepping
         elif batching.require_total_size:
             check_total_sizes(self.model, batching.more_replacements)
+        if batching.devices is not None:
+            return StepData(spread(), ConstantFeed(SameRows(spread().whole)), spread=spread)
         if batching.more_replacements:
             target = self._replaced(built, target, batching.more_replacements)
         return StepData(target, ConstantFeed(target.batches), scale(target.batches))

@@ -36,6 +36,15 @@ class BatchTerms:
     def __call__(
         self, z: Float[Array, " dim"], data: PyTree, batch: Sequence[Share]
     ) -> tuple[Scalar, Scalar]:
+        prior, likelihood, groups = self.apart(z, data, batch)
+        for share, total in zip(batch, groups, strict=True):
+            likelihood = likelihood + jnp.asarray(share.scale) * total
+        return prior, likelihood
+
+    def apart(
+        self, z: Float[Array, " dim"], data: PyTree, batch: Sequence[Share]
+    ) -> tuple[Scalar, Scalar, list[Scalar]]:
+        """Evaluate log prior, what has no batches, and each group, which is not scaled."""
         values = [*self.space.unravel(jnp.asarray(z)).values(), *data]
 
         def terms(part: Callable[[Array], Array]) -> Sequence[Array]:
@@ -51,7 +60,9 @@ class BatchTerms:
         # have in common, XLA computes once.
         prior, likelihood, *groups = terms(lambda rows: rows[:-1])
         last = terms(lambda rows: rows[-1:])[2:] if any(self.ragged) else groups
-        for share, ragged, most, one in zip(batch, self.ragged, groups, last, strict=True):
-            total = most + jnp.where(share.is_short, 0.0, one) if ragged else most
-            likelihood = likelihood + jnp.asarray(share.scale) * total
-        return prior, likelihood
+        parts = zip(batch, self.ragged, groups, last, strict=True)
+        totals = [
+            most + jnp.where(share.is_short, 0.0, one) if ragged else most
+            for share, ragged, most, one in parts
+        ]
+        return prior, likelihood, totals

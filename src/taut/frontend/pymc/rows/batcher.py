@@ -17,8 +17,8 @@ from taut.batches import (
     ScaledRows,
     Stream,
 )
-from taut.engine import Kept, Same
-from taut.errors import ArgumentError, warn
+from taut.engine import Devices, Kept, Same
+from taut.errors import ArgumentError, ModelError, warn
 from taut.frontend.pymc import Blame
 from taut.frontend.pymc.graph import is_sparse
 from taut.frontend.pymc.lift import LiftedModel, on_device
@@ -28,6 +28,7 @@ from taut.frontend.pymc.rows.check_epoch import check_epoch
 from taut.frontend.pymc.rows.find import Axes, Rows, data_names, data_of, find_rows, told_axes
 from taut.frontend.pymc.rows.pointwise import row_factors
 from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
+from taut.frontend.pymc.rows.spread_target import in_parts, spread_target
 from taut.rows import AbstractRows, Partition, fits_in_memory, read_all
 from taut.target import Batching, Space, StepData, StreamedRows, Target
 
@@ -94,19 +95,41 @@ class Batcher:
 
     def stepping(self, start: np.ndarray, random_seed: int) -> StepData | None:
         """Return what the steps read; `None` where a batch would hold all rows."""
-        source, axes = self.batching.source, self._axes()
-        found = find_rows(self.model, 0 if source else self._size, axes)
+        source, size = self.batching.source, self._size
+        found = find_rows(self.model, 0 if source else size, self._axes())
         if not found:
-            _warn_whole(self.model, self._size)
+            _warn_whole(self.model, size)
             return None
-        graph = self.kept.graph(
-            self.model, found, axes, lambda graph: self._check(graph, start, random_seed)
-        )
+        graph = self._graph(found, start, random_seed)
         if source is not None:
             _check_source(self.model, source, graph)
         counts = [source.rows] if source else [rows.count for rows in found]
-        partitions = [Partition.of(count, min(self._size, count)) for count in counts]
+        partitions = [Partition.of(count, min(size, count)) for count in counts]
         return self._stepping(graph, partitions, random_seed)
+
+    def spread(self, start: np.ndarray, random_seed: int) -> Target:
+        """Return the density of all rows, spread over devices.
+
+        Raises
+        ------
+        ModelError
+            The density is no sum over rows, or JAX can not evaluate it.
+        """
+        devices = self.batching.devices
+        assert devices is not None
+        found = find_rows(self.model, 0, self._axes())
+        if not found:
+            raise ModelError(
+                f"devices spreads rows over {devices.count} devices, and no observed variable of "
+                "the model has rows. Leave devices out."
+            )
+        graph = self._graph(found, start, random_seed)
+        with self.whole.precision():
+            return spread_target(self._target(graph), graph, devices)
+
+    def _graph(self, found: Sequence[Rows], start: np.ndarray, random_seed: int) -> RowGraph:
+        check = lambda graph: self._check(graph, start, random_seed)  # noqa: E731
+        return self.kept.graph(self.model, found, self._axes(), check)
 
     @property
     def _size(self) -> int:
@@ -128,32 +151,39 @@ class Batcher:
     ) -> StepData:
         space: Space = self.whole.space
         with self.whole.precision():
-            lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
-            ragged = tuple(partition.is_ragged for partition in partitions)
-            target = Target(
-                BatchTerms(lifted, space, ragged),
-                space,
-                lifted.arrays(),
-                labels=self.whole.labels,
-                dtype=self.whole.dtype,
-                programs=self.whole.programs,
-                circular=self.whole.circular,
-            )
+            alone = target = self._target(graph, tuple(one.is_ragged for one in partitions))
+            if self.batching.devices is not None:
+                target = in_parts(alone, partitions, self.batching.devices)
             if self.batching.source is None:
                 feed, streamed = self._feed(graph, partitions, random_seed), None
             else:
                 [group], [partition] = graph.groups, partitions
                 _warn_many(self._size, partition.rows)
                 begin = self._reader(self.batching.source, group, partition)
-                feed = begin(self.batching.shuffle, random_seed)
+                feed = begin(self.batching.shuffle, random_seed, self.batching.devices)
+                # What is asked of all rows afterwards takes one device.
                 streamed = StreamedRows(
-                    target,
+                    alone,
                     partition,
                     lambda: begin(False, random_seed),
                     lambda: row_factors(self.model, space, graph),
                 )
         scale = max(p.rows / min(self._size, p.rows) for p in partitions)
         return StepData(target, feed, scale, streamed)
+
+    def _target(self, graph: RowGraph, ragged: tuple[bool, ...] = ()) -> Target:
+        """Make the target of batches, of groups some of which lack a last row."""
+        space = self.whole.space
+        lifted = self.kept.lifted(self.model, graph, [slot.shape for slot in space])
+        return Target(
+            BatchTerms(lifted, space, ragged),
+            space,
+            lifted.arrays(),
+            labels=self.whole.labels,
+            dtype=self.whole.dtype,
+            programs=self.whole.programs,
+            circular=self.whole.circular,
+        )
 
     def _feed(
         self, graph: RowGraph, partitions: Sequence[Partition], random_seed: int
@@ -163,8 +193,9 @@ class Batcher:
         groups = tuple(tuple(a.values() for a in group.arrays) for group in graph.groups)
         if not self.batching.replace:
             return EpochFeed(
-                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype
-            )
+                groups, tuple(partitions), shuffle=shuffle, random_seed=random_seed, dtype=dtype,
+                devices=self.batching.devices,
+            )  # fmt: skip
         sizes = (self._size,) * len(groups)
         rows = RandomRows(tuple(tuple(map(on_device, group)) for group in groups), sizes)
         scales = tuple(np.asarray(p.rows / self._size, dtype) for p in partitions)
@@ -172,14 +203,23 @@ class Batcher:
 
     def _reader(
         self, source: AbstractRows, group: RowGroup, partition: Partition
-    ) -> Callable[[bool, int], AbstractFeed]:
-        """Return a function that begins a feed of a source's rows, shuffled or not, by a seed."""
+    ) -> Callable[..., AbstractFeed]:
+        """Return a function that begins a feed of a source's rows.
+
+        Shuffled or not, by a seed, and on some devices.
+        """
         # In the order of the graph's inputs.
         named = {data_names(self.model)[name]: name for name in source.columns}
         dtypes = {named[a.variable]: np.dtype(a.variable.type.dtype) for a in group.arrays}
         dtype = self.whole.dtype
         if not fits_in_memory(source, dtypes):
-            return lambda shuffle, random_seed: Stream(
+            if self.batching.devices is not None:
+                raise ArgumentError(
+                    f"The {source.rows:,d} rows of the source are more than memory is taken for, "
+                    "and rows that are read as steps need them are not spread over devices. Leave "
+                    "devices out."
+                )
+            return lambda shuffle, random_seed, _=None: Stream(
                 source, dtypes, partition, shuffle=shuffle, random_seed=random_seed, dtype=dtype
             )
         read = functools.cache(lambda: (read_all(source, dtypes),))
@@ -189,12 +229,13 @@ class Batcher:
         def in_order() -> AbstractFeed:
             return EpochFeed(read(), (partition,), shuffle=False, random_seed=0, dtype=dtype)
 
-        def begin(shuffle: bool, random_seed: int) -> AbstractFeed:
-            if not shuffle:
+        def begin(shuffle: bool, random_seed: int, devices: Devices | None = None) -> AbstractFeed:
+            if not shuffle and devices is None:
                 return in_order()
             return EpochFeed(
-                read(), (partition,), shuffle=True, random_seed=random_seed, dtype=dtype
-            )
+                read(), (partition,), shuffle=shuffle, random_seed=random_seed, dtype=dtype,
+                devices=devices,
+            )  # fmt: skip
 
         return lambda *order: LazyFeed(lambda: begin(*order))
 

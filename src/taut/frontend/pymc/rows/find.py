@@ -99,8 +99,8 @@ def find_rows(model: Any, least: int, axes: Axes | None) -> list[Rows]:
     """
     if find_minibatches(_values(model)):
         raise ModelError(
-            "The model draws its own batches by pymc.Minibatch. Leave batch_size out, or write "
-            "the model for all rows and leave pymc.Minibatch out."
+            "The model draws its own batches by pymc.Minibatch. Leave batch_size and devices out, "
+            "or write the model for all rows and leave pymc.Minibatch out."
         )
     found: dict[int, dict[Any, int]] = {}
     for rv in model.observed_RVs:
