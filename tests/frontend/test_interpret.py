@@ -10,7 +10,7 @@ import pytest
 
 import taut
 from taut.frontend import as_source
-from taut.frontend.pymc.lift import interpreted, interpreted_function
+from taut.frontend.pymc.lift import as_written, interpreted, interpreted_function
 
 from .models import QUIET
 
@@ -45,3 +45,22 @@ def test_a_mean_of_many_terms_is_evaluated() -> None:
     with target.precision():
         found = target.log_density(at)
     np.testing.assert_allclose(found, model.compile_logp()(point))
+
+
+def test_a_graph_is_evaluated_as_it_is_written() -> None:
+    """Data are read anew at each call, and numbers of another type are cast."""
+    with pm.Model() as model:
+        data = pm.Data("data", np.array([1.0, 2.0]))
+        mu = pm.Normal("mu")
+        sigma = pm.HalfNormal("sigma")
+        pm.Normal("y", mu, sigma, observed=data)
+    factors = model.logp(sum=False)
+    with interpreted():
+        evaluate = as_written(model.value_vars, factors)
+        for shift in (0.0, 5.0):
+            with model:
+                pm.set_data({"data": np.array([1.0, 2.0]) + shift})
+            expected = model.compile_fn(factors)({"mu": 1.5, "sigma_log__": np.float64(0.0)})
+            found = evaluate(1.5, 0)
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other)

@@ -9,7 +9,7 @@ from pytensor.tensor import as_tensor
 
 from taut.frontend import NOT_EVALUATED
 from taut.frontend.pymc.graph import find_minibatches, many_as_one
-from taut.frontend.pymc.lift import interpreted, interpreted_function
+from taut.frontend.pymc.lift import as_written, interpreted, interpreted_function
 from taut.frontend.pymc.unfit_data import unfit_data
 
 # Rows and values a message names before it stops counting them out.
@@ -81,8 +81,8 @@ class Blame:
                 tensors = [as_tensor(one, allow_xtensor_conversion=True) for one in self._graph]
                 # On the context, where PyMC looks for `check_bounds`.
                 with model:
-                    evaluator = interpreted_function(model.value_vars, tensors, rewrites=rewrites)
-                self._evaluators[rewrites] = evaluator
+                    make = interpreted_function if rewrites else as_written
+                    self._evaluators[rewrites] = make(model.value_vars, tensors)
             return [np.asarray(factor) for factor in self._evaluators[rewrites](*point.values())]
 
 

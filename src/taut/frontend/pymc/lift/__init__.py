@@ -2,6 +2,7 @@
 
 from taut.frontend.pymc.lift.factors import LiftedFactors as LiftedFactors
 from taut.frontend.pymc.lift.factors import lift_factors as lift_factors
+from taut.frontend.pymc.lift.interpret import as_written as as_written
 from taut.frontend.pymc.lift.interpret import interpreted as interpreted
 from taut.frontend.pymc.lift.interpret import interpreted_function as interpreted_function
 from taut.frontend.pymc.lift.jaxify import load_backend as load_backend
@@ -22,6 +23,7 @@ __all__ = [
     "LiftedModel",
     "SparseMatrix",
     "Terms",
+    "as_written",
     "conditionals_of",
     "data_arrays",
     "interpreted",
