@@ -21,6 +21,8 @@ _COMMANDS = {
     "fit-many": "benchmarks.fit_many",
     "streams": "benchmarks.streams",
     "hierarchies": "benchmarks.hierarchies.command",
+    "repairs": "benchmarks.repairs",
+    "cores": "benchmarks.cores",
 }
 
 

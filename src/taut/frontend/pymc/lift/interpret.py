@@ -64,9 +64,7 @@ def interpreted_function(
         return compile_function(inputs, outputs, mode=mode, on_unused_input="ignore")
 
 
-def as_written(
-    inputs: Sequence[Any], outputs: Sequence[Any]
-) -> Callable[..., list[np.ndarray]]:
+def as_written(inputs: Sequence[Any], outputs: Sequence[Any]) -> Callable[..., list[np.ndarray]]:
     """Return what evaluates a graph node by node, of which nothing is copied, checked or rewritten.
 
     Of thousands of nodes `interpreted_function` takes seconds to do so. What it raises, or gives,
