@@ -50,6 +50,7 @@ def scales_move(share: Each, found: Sequence[Value | Estimate]) -> bool:
     if len(known) < len(share):
         return False
     first = second = np.zeros(len(known[0]))
+    share = share * np.array([_is_finite(one) for one in found])
     for i in np.flatnonzero(share):
         log_scale = 0.5 * np.log(known[i])
         first, second = first + share[i] * log_scale, second + share[i] * log_scale**2
@@ -99,7 +100,8 @@ def interpolation(
 
 def _is_finite(found: Value | Estimate) -> bool:
     known = found.variances if isinstance(found, Value) else None
-    return bool(np.isfinite(found.mean).all() and (known is None or np.isfinite(known).all()))
+    is_spread = known is None or bool((known > 0).all() and np.isfinite(known).all())
+    return is_spread and bool(np.isfinite(found.mean).all())
 
 
 def _projection(

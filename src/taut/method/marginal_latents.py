@@ -100,6 +100,8 @@ class Own:
         known = [one.variances for one in found if isinstance(one, Value)]
         if known and known[0] is not None:
             each = np.array(known)
+            # Far out, where there is hardly any weight, sums over nodes may be anything.
+            each = np.where((each > 0) & np.isfinite(each), each, fit.own)
             return cls(nothing, weights.difference(each - fit.own, np.zeros(each.shape)))
         # Of heavy tails the draws at a usual distance.
         x = np.linalg.solve(fit.normal.root, (theta - fit.normal.mean).T)

@@ -197,7 +197,13 @@ def _unsettled(weighed: Weighed) -> tuple[Finding, ...]:
     )
     unknown = "what the next term of the series for the latents moves is not known"
     third = Finding("mean_shift", weighed.third.is_known, unknown)
-    return Finding("khat", is_sure, uneven), third
+    # Moments of one may be right, and its tail not: weighted draws are the result then.
+    bent = (
+        f"no Gaussian follows the globals, and {weights.ess:.0f} effective draws (bound "
+        f"{bounds.effective:.0f}) are too few"
+    )
+    is_straight = Finding("effective", not weighed.whole.pool.is_bent, bent)
+    return Finding("khat", is_sure, uneven), third, is_straight
 
 
 def _of_paths(found: Climbed) -> tuple[Finding, ...]:
