@@ -6,7 +6,7 @@ import pytest
 import scipy
 
 import taut
-from taut.errors import NotFiniteError
+from taut.errors import NotFiniteError, silent
 
 GROUPS, ROWS = 400, 10
 # Distance of means, in sd, and of logarithms of sds: bounds of trust are 0.1, and 300 effective
@@ -153,3 +153,18 @@ def test_a_group_that_is_not_there_is_named() -> None:
     group = np.append(np.repeat(np.arange(GROUPS), ROWS), GROUPS + 5)
     with pytest.raises(NotFiniteError, match=f"index {GROUPS + 5} is out of bounds"):
         fitted(binary(group, simulated(group)))
+
+
+@pytest.mark.parametrize("most", [300, 5000])
+def test_very_many_exact_latents_are_not_left_to_chains(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the globals are not sure, here after few draws, chains of all unknowns are no surer."""
+    monkeypatch.setattr("taut.method.marginal_stages._ROUNDS", 0)
+    monkeypatch.setattr("taut.method.auto._ALL_THERE_IS", most)
+    group = np.repeat(np.arange(GROUPS), 3)
+    model = binary(group, simulated(group))
+    with silent():
+        approx = taut.fit(model=model, random_seed=1, progressbar=False)
+    is_left_to_chains = "quasi-Newton paths" in [one.name for one in approx.journal.stages]
+    assert is_left_to_chains == (most > GROUPS)

@@ -65,7 +65,7 @@ class Outcome(Enum):
     NOT_CONFIRMED = Verdict(
         False,
         "its latents are integrated out, and what judges the rest does not confirm it",
-        f"Leave method out, and chains judge the fit. {_NUTS}",
+        f"With up to some thousand unknowns leave method out, and chains judge the fit. {_NUTS}",
     )
     REPAIRED = Verdict(True, "its draws are those of chains that have settled")
     MIXED = Verdict(True, "there are several modes, and their mixture has the shape of log p")
