@@ -45,8 +45,8 @@ class Auto(DirectInference):
        (`taut.chains.control_variates`).
 
     Above 300 unknowns the structure of the model is looked for first: where its many latents can be
-    integrated out, the few globals are fitted on what is left (`taut.Marginal`). Above 5 000 that is
-    the result, trusted or not, if they are integrated out exactly.
+    integrated out, the few globals are fitted on what is left (`taut.Marginal`). Above 5 000 that
+    is the result, trusted or not, if they are integrated out exactly.
 
     What comes out says how far to trust it: ``approx.diagnose()``. No step size and no number of
     steps has to be guessed.
