@@ -1,5 +1,7 @@
 """Hierarchies whose data are strange: what is trusted is right, by a sum over a grid."""
 
+from typing import Any
+
 import numpy as np
 import pymc as pm
 import pytest
@@ -7,6 +9,8 @@ import scipy
 
 import taut
 from taut.errors import NotFiniteError, silent
+from taut.gradients import OutOfTime
+from taut.method import marginal_stages
 
 GROUPS, ROWS = 400, 10
 # Distance of means, in sd, and of logarithms of sds: bounds of trust are 0.1, and 300 effective
@@ -168,3 +172,26 @@ def test_very_many_exact_latents_are_not_left_to_chains(
         approx = taut.fit(model=model, random_seed=1, progressbar=False)
     is_left_to_chains = "quasi-Newton paths" in [one.name for one in approx.journal.stages]
     assert is_left_to_chains == (most > GROUPS)
+
+
+def test_what_was_fitted_is_kept_where_time_ends_among_more_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nodes are doubled after weights have judged; then there is no time for another climb."""
+    before, climbs = marginal_stages.climb, []
+
+    def climb(*args: Any) -> Any:
+        climbs.append(args)
+        if len(climbs) > 1:
+            raise OutOfTime
+        return before(*args)
+
+    monkeypatch.setattr(marginal_stages, "climb", climb)
+    monkeypatch.setattr(marginal_stages, "_by_nodes", lambda *_: (True, ()))
+    group = np.repeat(np.arange(GROUPS), ROWS)
+    y = simulated(group)
+    with silent():
+        approx = fitted(binary(group, y))
+    assert len(climbs) == 2
+    assert not approx.trusted
+    assert errors(approx, exact(group, y)) < CLOSE

@@ -43,8 +43,9 @@ class Marginal(DirectInference):
 
     Several devices, by `devices`, evaluate draws of the globals side by side; each has all rows.
 
-    Costs some hundred evaluations, each of some twenty passes over the rows; O(latents x globals)
-    memory, and up to 128 numbers a latent where there are splines.
+    Costs some hundred evaluations, each of some twenty passes over the rows, and some thousand
+    where no Gaussian follows the globals; O(latents x globals) memory, and up to 128 numbers a
+    latent where there are splines.
 
     Parameters
     ----------

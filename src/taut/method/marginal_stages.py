@@ -59,8 +59,10 @@ def marginal_stages(
         The marginal density is not finite where it is looked at.
     """
     points = points_for(integrand, random.spawn(1)[0])
+    is_first = True
     while True:
-        found, by_nodes = yield from _climb(problem, integrand, points, random)
+        found, by_nodes = yield from _climb(problem, integrand, points, random, is_first=is_first)
+        is_first = False
         judged = yield from _judged(problem, integrand, points, found, by_nodes, random)
         if judged is not None:
             return judged
@@ -143,6 +145,8 @@ def _climb(
     integrand: Integrand,
     points: AbstractPoints | None,
     random: np.random.Generator,
+    *,
+    is_first: bool,
 ) -> Generator[Iterate, None, tuple[Climbed, tuple[Finding, ...]]]:
     """Climb, and again with twice the nodes, until twice as many move nothing or are too many."""
     journal, gradients = problem.journal, problem.gradients
@@ -152,7 +156,8 @@ def _climb(
             try:
                 found = climb(problem, integrand, points, random)
             except OutOfTime:
-                if found is None:
+                # What was fitted with fewer nodes is better than that.
+                if found is None and is_first:
                     yield rough(problem, integrand)
                 raise
             stage.note = integrand.words
