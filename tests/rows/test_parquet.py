@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from taut.errors import ArgumentError, RowsError
 from taut.rows import Column, Packed, ParquetRows, Partition
+from taut.rows.parquet_files import open_file
 
 COLUMNS = {"X": ["b", "a"], "y": "y"}
 
@@ -311,6 +312,21 @@ def test_a_file_that_is_deleted_is_named(tmp_path: Path) -> None:
     source = ParquetRows(write(tmp_path), COLUMNS)
     with pytest.raises(RowsError, match=r"0\.parquet' can not be read any more: No such file"):
         read_on(source, (tmp_path / "0.parquet").unlink)
+
+
+def test_a_file_that_is_deleted_while_it_is_looked_at_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, (10,)) / "0.parquet"
+
+    def open_and_delete(path: Path) -> Any:
+        found = open_file(path)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr("taut.rows.parquet_files.open_file", open_and_delete)
+    with pytest.raises(RowsError, match=r"0\.parquet' can not be read any more: No such file"):
+        ParquetRows(file, COLUMNS)
 
 
 @pytest.mark.parametrize("rows", [9, 17])

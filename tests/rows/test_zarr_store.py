@@ -1,5 +1,6 @@
 """Rows of arrays in a zarr group."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,29 @@ def test_an_epoch_has_every_row_once(
     np.testing.assert_array_equal(found["X"], np.stack([found["y"], -found["y"]], axis=1))
     given = found["y"] if seed is None else np.sort(found["y"])
     np.testing.assert_array_equal(given, np.arange(rows))
+
+
+@pytest.mark.parametrize("gone", ["", "target", "target/c/1"])
+def test_what_is_deleted_is_not_read_as_zeros(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    monkeypatch.setattr("taut.rows.base.BLOCK_BYTES", 1)
+    group(store=tmp_path / "rows.zarr")
+    source = ZarrRows(tmp_path / "rows.zarr", {"X": "X", "y": "target"})
+    blocks = source.blocks(None)
+    next(blocks)
+    found = tmp_path / "rows.zarr" / gone
+    shutil.rmtree(found) if found.is_dir() else found.unlink()
+    with pytest.raises(RowsError, match=r"zarr array '[Xy]' can not be read: chunks .* are gone"):
+        list(blocks)
+
+
+def test_chunks_of_zeros_that_were_never_written_are_read() -> None:
+    made = zarr.create_group({})
+    values = np.zeros((20, 2))
+    values[7:, 0] = 1.0
+    made.create_array("X", data=values, chunks=(3, 1))
+    np.testing.assert_array_equal(joined(ZarrRows(made))["X"], values)
 
 
 def test_each_chunk_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

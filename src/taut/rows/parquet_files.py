@@ -107,13 +107,17 @@ def inspect(path: Path, names: Iterable[str]) -> ParquetFile:
     Raises
     ------
     RowsError
-        It is no Parquet file, or has not these columns, or they are no numbers.
+        It is no Parquet file, or has not these columns, or they are no numbers; or it was
+        deleted meanwhile.
     """
     with open_file(path) as file:
         schema, metadata = file.schema_arrow, file.metadata
         types = {name: _number_type(path, schema, name) for name in names}
         groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-        digest = _digest(path, metadata.serialized_size + _MARK_BYTES)
+        try:
+            digest = _digest(path, metadata.serialized_size + _MARK_BYTES)
+        except OSError as error:
+            raise RowsError(f"{str(path)!r} can not be read any more: {error.strerror}") from error
     return ParquetFile(path, tuple(groups), types, digest)
 
 

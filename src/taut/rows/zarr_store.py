@@ -1,5 +1,6 @@
 """Rows of arrays in a zarr group."""
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, final
@@ -41,8 +42,8 @@ class ZarrRows(AbstractRows):
         `names` is not a dict of strings.
     RowsError
         There is no such group or array, arrays differ in their rows, hold something else than
-        numbers, or have chunks too large for memory. While rows are read: one is NaN, or is not
-        there any more.
+        numbers, or have chunks too large for memory. While rows are read: one is NaN, or chunks
+        that were there are gone.
 
     Examples
     --------
@@ -62,6 +63,7 @@ class ZarrRows(AbstractRows):
         }
         self._rows = common_rows({name: array.shape[0] for name, array in self._arrays.items()})
         self._bands = _band_rows(self._arrays, self._columns)
+        self._chunks = {name: array.nchunks_initialized for name, array in self._arrays.items()}
 
     @property
     def rows(self) -> int:
@@ -72,7 +74,10 @@ class ZarrRows(AbstractRows):
         return self._columns
 
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
-        bands = {name: _Bands(array, self._bands[name]) for name, array in self._arrays.items()}
+        bands = {
+            name: _Bands(array, self._bands[name], self._chunks[name])
+            for name, array in self._arrays.items()
+        }
         # Blocks within the longest band follow one another, so that it is read once.
         span, step = max(self._bands.values()), min(self._bands.values())
         spans = np.arange(0, self._rows, span)
@@ -91,8 +96,8 @@ class ZarrRows(AbstractRows):
 class _Bands:
     """An array read in bands of whole chunks along its first axis; the last one is kept."""
 
-    def __init__(self, array: Any, rows: int) -> None:
-        self._array, self._rows = array, rows
+    def __init__(self, array: Any, rows: int, chunks: int) -> None:
+        self._array, self._rows, self._chunks = array, rows, chunks
         self._index, self._band = -1, np.empty(0)
 
     def read(self, start: int, stop: int) -> np.ndarray:
@@ -105,8 +110,29 @@ class _Bands:
     def _read_band(self, index: int) -> np.ndarray:
         if index != self._index:
             first = index * self._rows
-            self._band, self._index = np.asarray(self._array[first : first + self._rows]), index
+            band = np.asarray(self._array[first : first + self._rows])
+            # Zarr reads a chunk that is not there as one of fill values.
+            if (
+                _has_empty_chunk(band, self._array)
+                and self._array.nchunks_initialized < self._chunks
+            ):
+                raise FileNotFoundError("chunks that were there are gone")
+            self._band, self._index = band, index
         return self._band
+
+    def _lost_chunks(self) -> bool:
+        return self._array.nchunks_initialized < self._chunks
+
+
+def _has_empty_chunk(band: np.ndarray, array: Any) -> bool:
+    """Return whether all values of some chunk are the array's fill value."""
+    fill = 0 if array.fill_value is None else array.fill_value
+    steps = [
+        [slice(i, i + chunk) for i in range(0, length, chunk)]
+        for length, chunk in zip(band.shape, array.shards or array.chunks, strict=True)
+    ]
+    chunks = (band[place] for place in itertools.product(*steps))
+    return any(chunk.flat[0] == fill and bool(np.all(chunk == fill)) for chunk in chunks)
 
 
 def _read(name: str, bands: _Bands, start: int, stop: int) -> np.ndarray:
