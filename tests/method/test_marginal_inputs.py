@@ -1,5 +1,6 @@
 """Hierarchies whose data are strange: what is trusted is right, by a sum over a grid."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,10 @@ def test_a_single_group_with_all_rows_is_right() -> None:
     assert errors(approx, exact(group, y)) < CLOSE
 
 
-def exact_of_single_rows(ones: int, rows: int) -> np.ndarray:
-    """Mean and sd of mu and of log s, along the narrow, bent ridge of one share of ones."""
+def exact_of_single_rows(
+    ones: int, rows: int, of_log_s: Callable[[np.ndarray], np.ndarray] = np.asarray
+) -> np.ndarray:
+    """Mean and sd of mu and of log s, or another function of it, along the narrow, bent ridge."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(101)
     log_s = np.linspace(-8.0, 2.0, 401)
     middle = scipy.special.logit(ones / rows) * np.sqrt(1.0 + 0.35 * np.exp(2 * log_s))
@@ -126,7 +129,7 @@ def exact_of_single_rows(ones: int, rows: int) -> np.ndarray:
     log_p += (log_s - 0.5 * np.exp(2 * log_s) + np.log(width))[:, None]
     p = np.exp(log_p - log_p.max())
     p /= p.sum()
-    both = mu, np.broadcast_to(log_s[:, None], mu.shape)
+    both = mu, np.broadcast_to(of_log_s(log_s)[:, None], mu.shape)
     means = [(x, np.sum(p * x)) for x in both]
     return np.array([[mean, np.sqrt(np.sum(p * (x - mean) ** 2))] for x, mean in means])
 
@@ -138,6 +141,23 @@ def test_groups_of_one_binary_row_are_right() -> None:
     approx = fitted(binary(group, y, 5000))
     assert approx.trusted
     assert errors(approx, exact_of_single_rows(y.sum(), 5000)) < CLOSE
+
+
+def test_few_draws_of_a_bent_density_are_nearer_than_a_gaussian_by_their_moments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Gaussian of log s has a tail that the scale has not: it would be 50 % wider."""
+    monkeypatch.setattr("taut.method.marginal_stages._ROUNDS", 3)
+    group = np.arange(5000)
+    y = simulated(group)
+    with silent():
+        approx = fitted(binary(group, y, 5000))
+    assert not approx.trusted
+    scale = approx.sample(8000, random_seed=2)["posterior"]["s"].values
+    known = exact_of_single_rows(y.sum(), 5000, np.exp)
+    # Some fifty effective draws know a mean to 0.14 sd.
+    assert abs(scale.mean() - known[1, 0]) < 0.3 * known[1, 1]
+    assert scale.std() < 1.3 * known[1, 1]
 
 
 def test_data_of_other_groups_are_fitted_anew() -> None:

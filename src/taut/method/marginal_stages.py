@@ -37,6 +37,8 @@ _AT_NODES = 32
 # The round, from 0, from which on few effective draws end it, or uneven ones lead to kernels; how
 # many are few.
 _PATIENT, _HOPELESS = 1, 8.0
+# Effective draws that are nearer to what no Gaussian follows than one by their moments.
+_NEARER = 50.0
 
 
 def marginal_stages(
@@ -98,7 +100,8 @@ def _judged(
         fit = weighed.better
         latents = _latents(integrand, fit, weighed, is_over=not wrong)
         is_enough = latents is not None or (bool(wrong) and _are_enough(weighed))
-        outer = resampled(problem, weighed, random) if is_enough else None
+        is_nearer = not _follows(weighed) and weights.ess > _NEARER
+        outer = resampled(problem, weighed, random) if is_enough or is_nearer else None
         yield iterate(integrand, fit, -weighed.elbo, outer, latents)
         if is_enough or not wrong:
             has_more, by_draws = _by_nodes(problem, integrand, weighed)
@@ -134,10 +137,14 @@ def _is_hopeless(weighed: Weighed, number: int) -> bool:
 
 def _next(weighed: Weighed, number: int) -> Proposal:
     """Draw around what draws tell, where they are too uneven for a Gaussian, else from that."""
-    is_even = weighed.whole.weights.is_even and not weighed.whole.pool.is_bent
-    if number < _PATIENT or weighed.is_far or is_even:
+    if number < _PATIENT or weighed.is_far or _follows(weighed):
         return Student(weighed.better.normal)
     return Defensive.of(weighed.whole.theta, weighed.whole.share, weighed.whole.log_p)
+
+
+def _follows(weighed: Weighed) -> bool:
+    """Whether a Gaussian follows the globals, as far as their weights tell."""
+    return weighed.whole.weights.is_even and not weighed.whole.pool.is_bent
 
 
 def _climb(
