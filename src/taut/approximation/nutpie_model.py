@@ -4,20 +4,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from taut.approximation.nuts_coordinates import NutsCoordinates
 from taut.target import Target
 
 
 def nutpie_model(
     target: Target,
     starts: Float[np.ndarray, "points dim"],
-    mean: Float[np.ndarray, " dim"],
-    root: Float[np.ndarray, "dim dim"] | Float[np.ndarray, " dim"],
+    coordinates: NutsCoordinates,
 ) -> Any:
-    r"""Build a model of nutpie, with the log density of x, where :math:`z = \mu + R x`.
+    """Build a model of nutpie, with the log density of x, which is pushed to z.
 
     Parameters
     ----------
@@ -25,8 +24,8 @@ def nutpie_model(
         The log density of z.
     starts
         Points z; the seed of a chain chooses one of them.
-    mean, root
-        :math:`\mu` and :math:`R`, a matrix or the elements of a diagonal one.
+    coordinates
+        What x are.
 
     Raises
     ------
@@ -39,10 +38,10 @@ def nutpie_model(
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("nutpie is not installed: pip install nutpie.") from error
 
-    # Each of them in one piece of memory.
-    at_x = np.ascontiguousarray(_x_of(starts, mean, root))
-    density = _on_host(target, _density, mean, root)
-    draw = _on_host(target, _constrained, mean, root)
+    pull = _on_host((target, coordinates), _pulled)
+    at_x = [pull(z) for z in starts]
+    density = _on_host((target, coordinates), _density)
+    draw = _on_host((target, coordinates), _constrained)
     # Compiled here, and not by each chain in its thread.
     density(at_x[0])
     made = draw(at_x[0])
@@ -60,11 +59,6 @@ def nutpie_model(
     )
 
 
-def _x_of(z: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarray:
-    away = z - mean
-    return away / root if root.ndim == 1 else np.linalg.solve(root, away.T).T
-
-
 def _dims(target: Target, names: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Name the dims of those variables all of whose dims have coordinates."""
     coords, dims = target.labels.coords, target.labels.dims
@@ -75,12 +69,12 @@ def _dims(target: Target, names: Mapping[str, Any]) -> dict[str, tuple[str, ...]
     }
 
 
-def _on_host(target: Target, program: Callable[..., Any], *fixed: Any) -> Callable[..., Any]:
+def _on_host(known: tuple[Target, NutsCoordinates], program: Callable[..., Any]) -> Callable:
     """Call a compiled program with a vector, for arrays of NumPy in 64 bits."""
-    dtype, leaves = np.dtype(target.dtype), jax.tree.leaves(target)
-    tree = jax.tree.structure(target)
+    dtype = np.dtype(known[0].dtype)
+    leaves, tree = jax.tree.flatten(known)
     # Not one of `Programs`, which looks a program up at each call: some hundred thousand follow.
-    jitted = jax.jit(lambda leaves, x: program(jax.tree.unflatten(tree, leaves), *fixed, x))
+    jitted = jax.jit(lambda leaves, x: program(*jax.tree.unflatten(tree, leaves), x))
 
     def call(x: np.ndarray) -> Any:
         with jax.enable_x64(dtype.itemsize == 8):
@@ -90,13 +84,17 @@ def _on_host(target: Target, program: Callable[..., Any], *fixed: Any) -> Callab
     return call
 
 
-def _z_of(x: Array, mean: Array, root: Array) -> Array:
-    return mean + (root * x if jnp.ndim(root) == 1 else root @ x)
+def _pulled(target: Target, coordinates: NutsCoordinates, z: Array) -> Array:
+    return coordinates.pull(z)
 
 
-def _density(target: Target, mean: Array, root: Array, x: Array) -> tuple[Array, Array]:
-    return jax.value_and_grad(lambda x: target.log_density(_z_of(x, mean, root)))(x)
+def _density(target: Target, coordinates: NutsCoordinates, x: Array) -> tuple[Array, Array]:
+    def log_density(x: Array) -> Array:
+        z, log_det = coordinates.push(x)
+        return target.log_density(z) + log_det
+
+    return jax.value_and_grad(log_density)(x)
 
 
-def _constrained(target: Target, mean: Array, root: Array, x: Array) -> dict[str, Array]:
-    return dict(target.constrain(_z_of(x, mean, root)))
+def _constrained(target: Target, coordinates: NutsCoordinates, x: Array) -> dict[str, Array]:
+    return dict(target.constrain(coordinates.push(x)[0]))

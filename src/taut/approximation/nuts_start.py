@@ -12,10 +12,12 @@ from taut.approximation.evaluation import log_densities
 from taut.approximation.fitted import Fitted
 from taut.approximation.moments import moments_table
 from taut.approximation.nutpie_model import nutpie_model
+from taut.approximation.nuts_coordinates import Affine, GivenGlobals, NutsCoordinates
 from taut.approximation.state import State
 from taut.arguments import as_positive
 from taut.batches import AllRows
 from taut.errors import ArgumentError, NotFiniteError, RowsError
+from taut.family import Structured
 from taut.tables import Rows, as_html, as_text
 from taut.target import Space, Target
 
@@ -31,7 +33,8 @@ class NutsStart:
 
     The inverse mass matrix is the covariance of q in the unconstrained space, which makes a
     posterior like q round. It is dense up to 500 dimensions where q has correlations, else
-    diagonal.
+    diagonal. Where latents were integrated out, `nutpie_model` has them in coordinates given the
+    globals, at any number of them.
 
     Parameters
     ----------
@@ -50,6 +53,8 @@ class NutsStart:
         Moments of q, in the unconstrained space.
     cov
         Its covariance; `None` where the mass matrix is diagonal.
+    given
+        q where it has latents given globals, else `None`.
 
     Examples
     --------
@@ -74,6 +79,7 @@ class NutsStart:
     mean: Float[np.ndarray, " dim"]
     std: Float[np.ndarray, " dim"]
     cov: Float[np.ndarray, "dim dim"] | None
+    given: Structured | None = None
 
     @property
     def space(self) -> Space:
@@ -138,6 +144,10 @@ class NutsStart:
 
             trace = nutpie.sample(start.nutpie_model(), chains=4)
 
+        Where q has many latents given a few globals (`taut.family.Structured`) x are the globals in
+        such coordinates, and what is random of the latents given them:
+        :math:`u = m(\theta) + D(\theta) H^{-1/2} x_u`.
+
         Draws are of the model's variables in their own space, deterministic ones too.
 
         Raises
@@ -145,13 +155,20 @@ class NutsStart:
         ModuleNotFoundError
             nutpie is not installed.
         """
-        root = self.std if self.cov is None else np.linalg.cholesky(self.cov)
-        return nutpie_model(self.target, self.z, self.mean, root)
+        return nutpie_model(self.target, self.z, self._coordinates())
+
+    def _coordinates(self) -> NutsCoordinates:
+        if self.given is not None:
+            found = GivenGlobals.of(self.given, self.target.dtype)
+            if found is not None:
+                return found
+        return Affine(self.mean, self.std if self.cov is None else np.linalg.cholesky(self.cov))
 
     def __repr__(self) -> str:
         kind = "diagonal" if self.cov is None else "dense"
         chains = "1 chain" if self.chains == 1 else f"{self.chains} chains"
-        return f"<NutsStart of {chains}: {kind} mass matrix of {self.space.dim} dimensions>"
+        given = "" if self.given is None else ", for nutpie latents given globals"
+        return f"<NutsStart of {chains}: {kind} mass matrix of {self.space.dim} dimensions{given}>"
 
     def __str__(self) -> str:
         return as_text(repr(self), self._table())
@@ -192,7 +209,8 @@ def nuts_start(approx: Fitted, chains: int = 4, *, random_seed: Any = None) -> N
         raise ArgumentError(approx.source.no_expressions)
     _check(model, state, chains)
     draws, z = _finite_draws(model, state, int(chains), approx.words(random_seed))
-    return NutsStart(model, state.target, int(chains), draws, z, *_moments(state))
+    given = state.family if isinstance(state.family, Structured) else None
+    return NutsStart(model, state.target, int(chains), draws, z, *_moments(state), given)
 
 
 def _check(model: Any, state: State, chains: Any) -> None:

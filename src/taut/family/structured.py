@@ -93,15 +93,34 @@ class Structured(AbstractFamily, NoiseOnHost):
 
     def push(self, noise: PyTree) -> tuple[Float[Array, " dim"], Scalar]:
         theta, log_q = self.outer.push(noise[0])
-        scale, own = self.given.scale(theta), self.precision.color(noise[1])
-        u = self.given.mean(theta) + (own if scale is None else own * scale)
-        return self._place(theta, u), log_q + self._log_density(noise[1], scale)
+        z, log_given = self.color_given(theta, noise[1])
+        return z, log_q + log_given
 
     def log_prob(self, z: Float[Array, " dim"]) -> Scalar:
+        theta, noise = self.whiten_given(z)
+        return self.outer.log_prob(theta) + self._log_density(noise, self.given.scale(theta))
+
+    def color_given(
+        self, theta: Float[Array, " globals"], noise: Float[Array, " latents"]
+    ) -> tuple[Float[Array, " dim"], Scalar]:
+        r"""Turn standard normal noise into latents given :math:`\theta`.
+
+        Returns
+        -------
+        tuple
+            All unknowns, and the log density of the latents given the globals, in nats.
+        """
+        scale, own = self.given.scale(theta), self.precision.color(noise)
+        u = self.given.mean(theta) + (own if scale is None else own * scale)
+        return self._place(theta, u), self._log_density(noise, scale)
+
+    def whiten_given(
+        self, z: Float[Array, " dim"]
+    ) -> tuple[Float[Array, " globals"], Float[Array, " latents"]]:
+        r"""Return :math:`\theta`, and the noise that `color_given` makes the latents of."""
         theta, u = z[self.at_outer], self._summed(z[self.at_latents])
         scale, away = self.given.scale(theta), u - self.given.mean(theta)
-        noise = self.precision.whiten(away if scale is None else away / scale)
-        return self.outer.log_prob(theta) + self._log_density(noise, scale)
+        return theta, self.precision.whiten(away if scale is None else away / scale)
 
     def mean(self) -> Float[Array, " dim"]:
         return self._place(jnp.asarray(self.outer.mean()), self.given.average(self.outer))
