@@ -21,6 +21,7 @@ _COMMANDS = {
     "fit-many": "benchmarks.fit_many",
     "streams": "benchmarks.streams",
     "hierarchies": "benchmarks.hierarchies.command",
+    "structures": "benchmarks.structures.command",
     "repairs": "benchmarks.repairs",
     "cores": "benchmarks.cores",
 }
