@@ -218,9 +218,8 @@ def test_draws_have_to_be_a_positive_integer(approx: taut.Approximation, draws: 
 def test_it_prints_in_a_terminal_and_in_a_notebook(approx: taut.Approximation) -> None:
     assert repr(approx).startswith("<Approximation MeanField of 3 variables (6 dimensions): 500")
     lines = str(approx).splitlines()
-    assert lines[1].split() == ["unconstrained", "mean", "sd"]
-    assert lines[2].split()[0] == "sigma_log__"
-    assert lines[3].split()[0] == "effect[0]"
+    assert lines[1].split() == ["mean", "sd", "eti89_lb", "eti89_ub"]
+    assert [line.split()[0] for line in lines[2:5]] == ["sigma", "effect[a]", "effect[b]"]
     html = approx._repr_html_()
     assert "<table>" in html
     assert "&lt;Approximation" in html

@@ -38,13 +38,14 @@ from taut.approximation.groups import Group, assemble, model_of
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
 from taut.approximation.log_likelihood import log_likelihood
-from taut.approximation.moments import mean_data, moments_table, parameters, read, std_data
+from taut.approximation.moments import mean_data, parameters, read, std_data
 from taut.approximation.nuts_start import nuts_start
 from taut.approximation.predictive import predict
 from taut.approximation.prior import as_prior
 from taut.approximation.record import WRITTEN, Record
 from taut.approximation.repairing import repair
 from taut.approximation.saving import save
+from taut.approximation.shown import shown_moments
 from taut.approximation.state import State
 from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
@@ -55,7 +56,7 @@ from taut.diagnose import Journal
 from taut.engine import Timing, building
 from taut.family import AbstractFamily, with_parameter
 from taut.frontend import AbstractSource, as_source
-from taut.tables import Rows, as_html, as_text
+from taut.tables import as_html, as_text
 from taut.target import StepData, Target
 
 
@@ -326,14 +327,10 @@ class Approximation:
         )
 
     def __str__(self) -> str:
-        return as_text(repr(self), self._table())
+        return as_text(repr(self), shown_moments(self.state, self.random_seed))
 
     def _repr_html_(self) -> str:
-        return as_html(repr(self), self._table())
-
-    def _table(self) -> Rows:
-        found = read(self.state, ("mean", "std"))
-        return moments_table(self.target.space, found["mean"], found["std"])
+        return as_html(repr(self), shown_moments(self.state, self.random_seed))
 
     def _read(self, names: Any) -> Any:
         return read(self._state, names)
