@@ -58,7 +58,7 @@ def by_taut(model: pm.Model, names: list[str]) -> Found:
     return Found(draws, (took - begin, took - fitted), approx.trusted)
 
 
-def by_nutpie(model: pm.Model, names: list[str], draws: int) -> Found:
+def by_nutpie(model: pm.Model, names: list[str], draws: int, tune: int) -> Found:
     """Four chains as they come."""
     import nutpie
 
@@ -66,7 +66,7 @@ def by_nutpie(model: pm.Model, names: list[str], draws: int) -> Found:
     compiled = nutpie.compile_pymc_model(model)
     ready = time.process_time()
     trace = nutpie.sample(
-        compiled, draws=draws, tune=1000, chains=4, cores=2, seed=1, progress_bar=False
+        compiled, draws=draws, tune=tune, chains=4, cores=2, seed=1, progress_bar=False
     ).posterior
     took = time.process_time()
     draw = {name: np.asarray(trace[name]) for name in names}
@@ -93,12 +93,12 @@ def compared(found: Draws, right: Draws, large: Large) -> dict[str, float]:
     }  # fmt: skip
 
 
-def measure(name: str, draws: int) -> dict[str, Any]:
+def measure(name: str, draws: int, tune: int) -> dict[str, Any]:
     """Fit a model by both."""
     large = MODELS[name]
     names = [*large.scalars, large.latents]
     fit = by_taut(large.build(), names)
-    chains = by_nutpie(large.build(), names, draws)
+    chains = by_nutpie(large.build(), names, draws, tune)
     return {
         "model": name, "trusted": fit.trusted,
         "fit": fit.seconds[0], "draws": fit.seconds[1],
@@ -127,6 +127,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks structures", description=__doc__)
     parser.add_argument("--only", type=some_of(MODELS), default=list(MODELS))
     parser.add_argument("--draws", type=positive, default=1000, help="of each of nutpie's chains")
+    parser.add_argument("--tune", type=positive, default=1000, help="draws before these")
     parser.add_argument("--json", type=Path, help="file to which every figure is added, by lines")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -134,7 +135,7 @@ def main(arguments: list[str]) -> None:
     taut.set_cache_directory(None)
     records = []
     for name in options.only:
-        records.append(measure(name, options.draws))
+        records.append(measure(name, options.draws, options.tune))
         line = json.dumps(records[-1] | {"machine": machine.describe()})
         print(line, flush=True)
         if options.json:
