@@ -1,12 +1,20 @@
 """What a fit needs to know of the model behind a target."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Description, Factors, Simulations, StepData, Target
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    RowFactors,
+    Simulations,
+    StepData,
+    Target,
+)
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
@@ -73,6 +81,41 @@ class AbstractSource(ABC):
     @abstractmethod
     def factors(self) -> Factors | None:
         """Return the terms that the log density sums; `None` where they can not be told apart."""
+
+    @abstractmethod
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        """Return the terms that the log density sums, as a function of rows.
+
+        Parameters
+        ----------
+        rows
+            Which data have rows, and along which axis; `None` for those that are found.
+        latents
+            Names of variables with an element for each of any number of groups, in the
+            unconstrained space, with their axis of these; empty for the model's own number.
+
+        Raises
+        ------
+        ArgumentError
+            There is no PyMC model.
+        ModelError
+            The density is no sum over rows of one kind.
+        """
+
+    @abstractmethod
+    def globals_alone(self, latents: Sequence[str]) -> "AbstractSource":
+        """Return what is left of the model where latents are integrated out.
+
+        Parameters
+        ----------
+        latents
+            Their names in the unconstrained space.
+
+        Raises
+        ------
+        ArgumentError
+            There is no PyMC model.
+        """
 
     @abstractmethod
     def slot_name(self, variable: Any) -> str:

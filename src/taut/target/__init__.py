@@ -7,6 +7,8 @@ from taut.target.description import digest as digest
 from taut.target.factors import Factors as Factors
 from taut.target.quadratic import Quadratic as Quadratic
 from taut.target.quadratic import with_quadratic as with_quadratic
+from taut.target.row_factors import RowColumn as RowColumn
+from taut.target.row_factors import RowFactors as RowFactors
 from taut.target.simulations import Simulations as Simulations
 from taut.target.simulations import with_data as with_data
 from taut.target.space import Labels as Labels
@@ -24,6 +26,8 @@ __all__ = [
     "Factors",
     "Labels",
     "Quadratic",
+    "RowColumn",
+    "RowFactors",
     "Simulations",
     "Slot",
     "Space",
