@@ -12,6 +12,7 @@ from taut.rows import (
     GroupBatch,
     GroupShape,
     KeyCounts,
+    TogetherOnDisk,
     fits_in_memory,
     group_batches,
     read_all,
@@ -54,6 +55,7 @@ class GroupedRows:
         }
         self._rows: AbstractRows | None = None
         self._counts: KeyCounts | None = None
+        self._on_disk: TogetherOnDisk | None = None
         self.words = ""
 
     @property
@@ -89,7 +91,7 @@ class GroupedRows:
             Decides the order of groups in memory.
         """
         self._rows, passes = self._prepared(random)
-        self._counts = KeyCounts.of(self._rows, self._key)
+        self._counts = self._counts or KeyCounts.of(self._rows, self._key)
         assert self._counts is not None
         shape = self.shape
         self.words = (
@@ -107,7 +109,14 @@ class GroupedRows:
         if fits_in_memory(source, dtypes):
             arrays = dict(zip(dtypes, read_all(source, dtypes), strict=True))
             return together(arrays, self._key, random), _IN_MEMORY
-        raise NotImplementedError
+        self._counts = KeyCounts.of(source, self._key)
+        if self._counts is not None:
+            return source, _PASSES
+        # Held here, since the file is removed with it.
+        self._on_disk = TogetherOnDisk(
+            source, self._key, tuple(self._dtypes), int(random.integers(2**63))
+        )
+        return self._on_disk.rows, _PASSES - 1
 
     def read(self) -> Iterator[GroupBatch]:
         """Read all rows once."""

@@ -5,6 +5,7 @@ from taut.rows.base import AbstractRows as AbstractRows
 from taut.rows.base import Column as Column
 from taut.rows.base import row_bytes as row_bytes
 from taut.rows.by_group import together as together
+from taut.rows.by_group_on_disk import TogetherOnDisk as TogetherOnDisk
 from taut.rows.fingerprints import fingerprint as fingerprint
 from taut.rows.iterables import IterableRows as IterableRows
 from taut.rows.key_counts import KeyCounts as KeyCounts
@@ -29,6 +30,7 @@ __all__ = [
     "Packed",
     "ParquetRows",
     "Partition",
+    "TogetherOnDisk",
     "ZarrRows",
     "fingerprint",
     "fits_in_memory",
