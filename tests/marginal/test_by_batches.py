@@ -85,7 +85,7 @@ def batched(model: pm.Model, size: int = 50, index: str | None = "g") -> Batched
     groups = read_groups(source, None, index, start, random)
     rows = GroupedRows(groups, batching)
     rows.prepare(random)
-    return BatchedMarginal(groups, rows.read, source.target(), start, None)
+    return BatchedMarginal(groups, rows, source.target(), start, None)
 
 
 def at_once(model: pm.Model) -> Integrand:

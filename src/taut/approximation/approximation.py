@@ -34,6 +34,7 @@ from taut.approximation.expressions import (
     symbolic_random,
     varlogp,
 )
+from taut.approximation.group_latents import write_latents
 from taut.approximation.groups import Group, assemble, model_of
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
@@ -189,6 +190,7 @@ class Approximation:
     linear_response = linear_response
     nuts_start = nuts_start
     save = save
+    write_latents = write_latents
     predict = predict
     summary = summary
     evaluate = evaluate

@@ -4,6 +4,7 @@ from taut.marginal.by_batches import BatchedMarginal
 from taut.marginal.chain_field import ChainField
 from taut.marginal.corner_points import CornerPoints
 from taut.marginal.field import AbstractField
+from taut.marginal.group_latents import GroupLatents
 from taut.marginal.group_reader import read_groups
 from taut.marginal.grouped_model import GroupedModel
 from taut.marginal.grouped_rows import GroupedRows
@@ -23,6 +24,7 @@ __all__ = [
     "CornerPoints",
     "Estimate",
     "Given",
+    "GroupLatents",
     "GroupedModel",
     "GroupedRows",
     "ImportancePoints",

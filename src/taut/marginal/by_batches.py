@@ -1,6 +1,7 @@
 """A marginal density whose latents and rows come in batches of groups."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, final
 
 import jax
@@ -9,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from taut.marginal.group_terms import GlobalTerms
 from taut.marginal.grouped_model import GroupedModel
+from taut.marginal.grouped_rows import GroupedRows
 from taut.marginal.integrand import difference_of_precisions
 from taut.marginal.plate_field import PlateField
 from taut.marginal.quadrature import Integrated, Nodes, nodes_for, nodes_of_normal, quadrature
@@ -35,16 +37,14 @@ class BatchedMarginal:
     ----------
     model
         The model on batches of groups.
-    read
-        Begins a pass over all rows.
+    rows
+        Where batches come from.
     target
         Of the model with its own groups: keeps the programs.
     start
         Its unknowns, where searches begin.
     timing
         Is charged with the seconds.
-    check_time
-        Is called again and again, and may end all by an exception.
 
     Attributes
     ----------
@@ -57,14 +57,13 @@ class BatchedMarginal:
     def __init__(
         self,
         model: GroupedModel,
-        read: Callable[[], Iterator[GroupBatch]],
+        rows: GroupedRows,
         target: Target,
         start: np.ndarray,
         timing: Any,
-        check_time: Callable[[], None] = lambda: None,
     ) -> None:
-        self.model, self.target = model, target
-        self._read, self._timing, self._check_time = read, timing, check_time
+        self.model, self.rows, self.target = model, rows, target
+        self._timing, self._check_time = timing, _no_limit
         self._start = start.astype(target.dtype)
         self._outer, _ = model.places(model.levels)
         self.passes = self.evaluations = self._doublings = 0
@@ -86,7 +85,7 @@ class BatchedMarginal:
     def batches(self) -> Iterator[tuple[GroupBatch, PlateField]]:
         """Read all rows once, in batches, with the density of each."""
         self.passes += 1
-        for batch in self._read():
+        for batch in self.rows.read():
             yield batch, self.field(batch)
 
     def field(self, batch: GroupBatch) -> PlateField:
@@ -188,6 +187,23 @@ class BatchedMarginal:
                 more[j] += float(found.marginal.value)
         return values, slopes, more
 
+    def run_at(
+        self, function: Any, field: PlateField, theta: Vector, begin: Any, *more: Any
+    ) -> Any:
+        """Run a function of a density, nodes, globals and where modes are sought as a program."""
+        begin = self._begin(field) if begin is None else begin
+        at = theta.astype(self.target.dtype), begin
+        return self._run(function, field, self._nodes, *at, *more)
+
+    @contextmanager
+    def within(self, check_time: Callable[[], None]) -> Iterator[None]:
+        """Let a limit of time end what is evaluated inside, by an exception."""
+        self._check_time = check_time
+        try:
+            yield
+        finally:
+            self._check_time = _no_limit
+
     def _begin(self, field: PlateField) -> Float[np.ndarray, " latents"]:
         return self.model.begin(field.groups.shape[0]).astype(self.target.dtype)
 
@@ -197,3 +213,7 @@ class BatchedMarginal:
 
 def _value_and_slope(terms: GlobalTerms, z: Array, data: Any, rows: Any) -> tuple[Array, Array]:
     return jax.value_and_grad(terms)(z, data, rows)
+
+
+def _no_limit() -> None:
+    """Let everything take its time."""

@@ -42,14 +42,21 @@ class GroupedRows:
     Raises
     ------
     ArgumentError
-        A source has not the columns that the model reads, or other ones.
+        Columns of a source have other shapes than the model's data.
+
+    Attributes
+    ----------
+    key
+        The column of keys.
+    words
+        What there is.
     """
 
     def __init__(self, model: GroupedModel, batching: Batching) -> None:
         self._model, self._batching = model, batching
         columns = model.factors.columns
         self._names = {i: self._name(i, column) for i, column in enumerate(columns)}
-        self._key = self._names[model.index]
+        self.key = self._names[model.index]
         self._dtypes = {
             self._names[i]: column.dtype for i, column in enumerate(columns) if i != model.index
         }
@@ -91,7 +98,7 @@ class GroupedRows:
             Decides the order of groups in memory.
         """
         self._rows, passes = self._prepared(random)
-        self._counts = self._counts or KeyCounts.of(self._rows, self._key)
+        self._counts = self._counts or KeyCounts.of(self._rows, self.key)
         assert self._counts is not None
         shape = self.shape
         self.words = (
@@ -104,37 +111,31 @@ class GroupedRows:
         source = self._batching.source
         if source is None:
             own = zip(self._names.values(), self._model.factors.own, strict=True)
-            return together({n: np.asarray(a) for n, a in own}, self._key, random), _IN_MEMORY
-        dtypes = {**self._dtypes, self._key: source.columns[self._key].dtype}
+            return together({n: np.asarray(a) for n, a in own}, self.key, random), _IN_MEMORY
+        dtypes = {**self._dtypes, self.key: source.columns[self.key].dtype}
         if fits_in_memory(source, dtypes):
             arrays = dict(zip(dtypes, read_all(source, dtypes), strict=True))
-            return together(arrays, self._key, random), _IN_MEMORY
-        self._counts = KeyCounts.of(source, self._key)
+            return together(arrays, self.key, random), _IN_MEMORY
+        self._counts = KeyCounts.of(source, self.key)
         if self._counts is not None:
             return source, _PASSES
         # Held here, since the file is removed with it.
         self._on_disk = TogetherOnDisk(
-            source, self._key, tuple(self._dtypes), int(random.integers(2**63))
+            source, self.key, tuple(self._dtypes), int(random.integers(2**63))
         )
         return self._on_disk.rows, _PASSES - 1
 
     def read(self) -> Iterator[GroupBatch]:
         """Read all rows once."""
         assert self._rows is not None
-        return group_batches(self._rows, self._key, self._dtypes, self.shape)
+        return group_batches(self._rows, self.key, self._dtypes, self.shape)
 
     def _name(self, i: int, column: RowColumn) -> str:
         """Find the name that the rows have an array by."""
         source = self._batching.source
         if source is None:
             return column.name or f"\0{i}"
-        name = next((name for name in column.names if name in source.columns), None)
-        if name is None:
-            raise ArgumentError(
-                f"The model reads {column.name or 'an array without a name'!r} row by row, and "
-                f"rows has no such column: there are {', '.join(source.columns)}. Give it too, as "
-                "data of the model: pm.Data('name', array)."
-            )
+        name = next(name for name in column.names if name in source.columns)
         shape = source.columns[name].shape
         if shape != column.shape and i != self._model.index:
             raise ArgumentError(

@@ -32,8 +32,6 @@ class Stages:
         What is fitted.
     marginal
         The density.
-    groups
-        How many there are.
     passes
         How often rows may be read.
     random
@@ -44,11 +42,10 @@ class Stages:
         self,
         problem: Problem,
         marginal: BatchedMarginal,
-        groups: int,
         passes: int,
         random: np.random.Generator,
     ) -> None:
-        self._problem, self._marginal, self._groups = problem, marginal, groups
+        self._problem, self._marginal, self._groups = problem, marginal, marginal.rows.groups
         self._passes, self._random = passes, random
         self._space = problem.gradients.target.space
 

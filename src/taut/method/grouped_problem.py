@@ -1,15 +1,17 @@
 """A model whose latents come in batches of groups, and the approximation of its globals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Self, final
 
 import numpy as np
 
 from taut.approximation import Approximation, Group, check_agreement
 from taut.engine import building
-from taut.marginal import GroupedModel, GroupedRows, read_groups
+from taut.errors import ArgumentError
+from taut.marginal import BatchedMarginal, GroupedModel, GroupedRows, read_groups
 from taut.rows import AbstractRows
-from taut.target import Batching, Target
+from taut.target import Batching
 
 
 @final
@@ -19,22 +21,13 @@ class GroupedProblem:
 
     Parameters
     ----------
-    target
-        Of the model as it is written, with its own groups.
-    begin
-        Its unknowns, where searches begin.
-    model
-        The same on batches of any groups.
-    rows
-        Where these come from.
+    marginal
+        The density of the globals.
     globals
         What is fitted: the approximation of the globals alone.
     """
 
-    target: Target
-    begin: np.ndarray
-    model: GroupedModel
-    rows: GroupedRows
+    marginal: BatchedMarginal
     globals: Approximation
 
     @classmethod
@@ -55,8 +48,7 @@ class GroupedProblem:
         ArgumentError
             Rows do not fit the model, or no data tell the group of a row.
         """
-        told, random = batching.rows, np.random.default_rng(whole.random_seed)
-        rows = dict.fromkeys(told.columns, 0) if isinstance(told, AbstractRows) else told
+        random, rows = np.random.default_rng(whole.random_seed), _told(whole, batching)
         with whole.target.precision():
             begin = np.asarray(whole.family.mean(), float)
         check_agreement(whole, begin)
@@ -66,7 +58,25 @@ class GroupedProblem:
             start = dict(zip(*_globals(whole, model), strict=True))
         one = Group(None, "mf", start=start)
         globals_ = Approximation([one], model=alone, random_seed=whole.random_seed)
-        return cls(whole.target, begin, model, GroupedRows(model, batching), globals_)
+        source = GroupedRows(model, batching)
+        marginal = BatchedMarginal(model, source, whole.target, begin, globals_.timing)
+        globals_.publish(replace(globals_.state, grouped=marginal))
+        return cls(marginal, globals_)
+
+
+def _told(whole: Approximation, batching: Batching) -> Mapping[str, int] | None:
+    """Say which data have rows: those of a source, which has to have all that the model reads."""
+    told = batching.rows
+    if not isinstance(told, AbstractRows):
+        return told
+    for column in whole.source.row_factors(None, {}).columns:
+        if column.names and not any(name in told.columns for name in column.names):
+            keys = ", and it tells the group of a row" if batching.groups in column.names else ""
+            raise ArgumentError(
+                f"The model reads {column.name!r} row by row{keys}, and rows has no such column: "
+                f"there are {', '.join(map(repr, told.columns))}."
+            )
+    return dict.fromkeys(told.columns, 0)
 
 
 def _globals(whole: Approximation, model: GroupedModel) -> tuple[list[str], list[np.ndarray]]:

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping
 from typing import Any, final
 
-from taut.marginal import BatchedMarginal
 from taut.method.batched_stages import Stages
 from taut.method.direct import DirectInference
 from taut.method.problem import Iterate, Needs, Problem
@@ -78,12 +77,10 @@ class MarginalInBatches(DirectInference):
         random = problem.random.spawn(1)[0]
         grouped, gradients = problem.grouped, problem.gradients
         assert grouped is not None
+        marginal = grouped.marginal
         with problem.journal.stage("rows of a group together", gradients) as stage:
-            passes = grouped.rows.prepare(random)
-            stage.note = grouped.rows.words
-        marginal = BatchedMarginal(
-            grouped.model, grouped.rows.read, grouped.target, grouped.begin, gradients.timing,
-            gradients.check_time,
-        )  # fmt: skip
-        yield from Stages(problem, marginal, grouped.rows.groups, passes, random).run()
+            passes = marginal.rows.prepare(random)
+            stage.note = marginal.rows.words
+        with marginal.within(gradients.check_time):
+            yield from Stages(problem, marginal, passes, random).run()
         return str(problem.journal.verdict)

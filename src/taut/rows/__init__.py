@@ -3,6 +3,7 @@
 from taut.rows.arrays import ArrayRows as ArrayRows
 from taut.rows.base import AbstractRows as AbstractRows
 from taut.rows.base import Column as Column
+from taut.rows.base import load as load
 from taut.rows.base import row_bytes as row_bytes
 from taut.rows.by_group import together as together
 from taut.rows.by_group_on_disk import TogetherOnDisk as TogetherOnDisk
@@ -35,6 +36,7 @@ __all__ = [
     "fingerprint",
     "fits_in_memory",
     "group_batches",
+    "load",
     "read_all",
     "row_bytes",
     "together",

@@ -1,6 +1,8 @@
 """Rows that are more than memory holds, those of a group together, in a file of their own."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -38,6 +40,8 @@ class TogetherOnDisk:
 
     Attributes
     ----------
+    folder
+        Where the file is.
     rows
         The rows as they are there.
 
@@ -50,22 +54,23 @@ class TogetherOnDisk:
     """
 
     def __init__(self, source: AbstractRows, key: str, names: tuple[str, ...], seed: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="taut-")
+        self.folder = Path(tempfile.mkdtemp(prefix="taut-"))
+        remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         try:
             parts = {name: _parts(source, name) for name in (key, *names)}
-            path = Path(self._folder.name, "rows.parquet")
+            path = self.folder / "rows.parquet"
             _write(source, key, parts, seed, path)
-            columns = {n: p[0] if source.columns[n].shape == () else p for n, p in parts.items()}
+            columns = {n: p if source.columns[n].shape else p[0] for n, p in parts.items()}
             self.rows = ParquetRows(path, columns)
         except BaseException:
-            self._folder.cleanup()
+            remove()
             raise
 
 
 def _parts(source: AbstractRows, name: str) -> list[str]:
     """Name the columns that an array is kept in."""
     shape = source.columns[name].shape
-    if not shape:
+    if len(shape) == 0:
         return [name]
     if len(shape) > 1:
         raise RowsError(
@@ -79,7 +84,7 @@ def _write(
     source: AbstractRows, key: str, parts: Mapping[str, list[str]], seed: int, path: Path
 ) -> None:
     """Let the engine sort rows by a random number of their group."""
-    arrow, duckdb = load("pyarrow", "Groups on disk"), load("duckdb", "Groups on disk")
+    arrow, duckdb = (load(name, "Groups on disk") for name in ("pyarrow", "duckdb"))
     failed: list[BaseException] = []
     batches = _batches(arrow, source, key, parts, seed, failed)
     first = next(batches)
@@ -101,9 +106,9 @@ def _write(
         if failed:
             raise failed[0] from None
         raise RowsError(
-            f"The rows of each group can not be brought together in {path.parent}: {error}. It "
-            "takes as much disk as the rows in memory, twice for a while; another place is chosen "
-            "by the environment variable TMPDIR."
+            f"The rows of each group can not be brought together in {path.parent}: "
+            f"{str(error).splitlines()[0]}. It takes as much disk as the rows would take memory, "
+            "twice for a while; the environment variable TMPDIR chooses another place."
         ) from error
 
 

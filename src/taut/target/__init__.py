@@ -7,6 +7,7 @@ from taut.target.description import digest as digest
 from taut.target.factors import Factors as Factors
 from taut.target.quadratic import Quadratic as Quadratic
 from taut.target.quadratic import with_quadratic as with_quadratic
+from taut.target.row_factors import GroupVariables as GroupVariables
 from taut.target.row_factors import RowColumn as RowColumn
 from taut.target.row_factors import RowFactors as RowFactors
 from taut.target.simulations import Simulations as Simulations
@@ -24,6 +25,7 @@ __all__ = [
     "Conditionals",
     "Description",
     "Factors",
+    "GroupVariables",
     "Labels",
     "Quadratic",
     "RowColumn",

@@ -39,6 +39,27 @@ class RowColumn:
 
 @final
 @dataclass(frozen=True, eq=False)
+class GroupVariables:
+    """Variables in their own space that are made of latents of groups, and need no rows.
+
+    Parameters
+    ----------
+    function
+        ``function(*values, *data)``: their values.
+    data
+        Arrays that it reads.
+    names, dims
+        Of the variables.
+    """
+
+    function: Callable[..., Any]
+    data: tuple[Any, ...]
+    names: tuple[str, ...]
+    dims: tuple[tuple[str | None, ...], ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class RowFactors:
     r"""The terms that a log density sums, those of rows apart from the others.
 
@@ -60,6 +81,8 @@ class RowFactors:
         The rows that the model has.
     axes
         For each term of rows its axis of these.
+    variables
+        Variables in their own space that are made of latents.
     """
 
     function: Callable[..., Any]
@@ -69,6 +92,7 @@ class RowFactors:
     columns: tuple[RowColumn, ...]
     own: tuple[np.ndarray, ...]
     axes: tuple[int, ...]
+    variables: GroupVariables | None = None
 
     @property
     def apart(self) -> int:

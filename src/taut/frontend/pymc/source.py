@@ -238,7 +238,7 @@ class PyMCSource(AbstractSource):
         with jax.enable_x64(pytensor.config.floatX == "float64"):
             lifted = built.in_rows(
                 (kept_by(self.model, rows), tuple(latents.items())),
-                lambda: lift_rows(self.model, axes, space, latents),
+                lambda: lift_rows(self.model, built.lifted.graph, axes, space, latents),
                 lambda found: found.data.is_current(),
             )
             return lifted.factors(self.model, space)

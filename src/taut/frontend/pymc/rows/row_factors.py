@@ -13,6 +13,7 @@ from taut.autodiff import guard_selects
 from taut.errors import ModelError
 from taut.frontend.pymc.graph import (
     DataInputs,
+    ModelGraph,
     check_randomness,
     is_sparse,
     lift_data,
@@ -21,6 +22,7 @@ from taut.frontend.pymc.lift import INEXPRESSIBLE, data_arrays
 from taut.frontend.pymc.lift.jaxify import jaxify
 from taut.frontend.pymc.rows.any_groups import of_any_groups
 from taut.frontend.pymc.rows.find import Axes, RowArray, data_names, find_rows
+from taut.frontend.pymc.rows.group_variables import LiftedVariables, lift_variables
 from taut.frontend.pymc.rows.row_graph import RowGraph, RowGroup, read_rows
 from taut.target import RowColumn, RowFactors, Space
 
@@ -38,11 +40,14 @@ class LiftedRows:
         The data inputs without rows.
     graph
         What was lifted.
+    variables
+        Those that are made of latents, where these have any number of groups.
     """
 
     function: Any
     data: DataInputs
     graph: RowGraph
+    variables: LiftedVariables | None
 
     def factors(self, model: Any, space: Space) -> RowFactors:
         """Return the terms with the data of this moment."""
@@ -57,11 +62,12 @@ class LiftedRows:
             tuple(_column(model, array) for array in group.arrays),
             tuple(array.values() for array in group.arrays),
             _axes(group),
+            None if self.variables is None else self.variables.variables(),
         )
 
 
 def lift_rows(
-    model: Any, axes: Axes | None, space: Space, latents: Mapping[str, int]
+    model: Any, whole: ModelGraph, axes: Axes | None, space: Space, latents: Mapping[str, int]
 ) -> LiftedRows:
     """Lift the terms of a model, each on its own, with rows as inputs.
 
@@ -69,6 +75,8 @@ def lift_rows(
     ----------
     model
         The model.
+    whole
+        Its graphs with its own data.
     axes
         All data with rows, where a user has named them.
     space
@@ -98,9 +106,9 @@ def lift_rows(
         try:
             function = jaxify(inputs, data.outputs, model.check_bounds)
             function = guard_selects(function, len(values), is_sum=False)
-            lifted = LiftedRows(function, data, graph)
-            _trace(lifted, space, group)
-            return lifted
+            _trace(function, data, space, group)
+            variables = lift_variables(model, whole, group, space, latents) if latents else None
+            return LiftedRows(function, data, graph, variables)
         except INEXPRESSIBLE as error:
             reason = error
     raise ModelError(
@@ -109,12 +117,12 @@ def lift_rows(
     )
 
 
-def _trace(lifted: LiftedRows, space: Space, group: RowGroup) -> None:
+def _trace(function: Any, data: DataInputs, space: Space, group: RowGroup) -> None:
     """Let JAX trace the terms, of a few rows."""
     dtype = pytensor.config.floatX
     values = [jax.ShapeDtypeStruct(slot.shape, dtype) for slot in space]
     rows = [jax.ShapeDtypeStruct((2, *a.values().shape[1:]), _kind(a)) for a in group.arrays]
-    jax.eval_shape(lifted.function, *values, *data_arrays(lifted.data), *rows)
+    jax.eval_shape(function, *values, *data_arrays(data), *rows)
 
 
 def _check_groups(graph: RowGraph) -> None:
