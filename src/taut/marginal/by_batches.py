@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, final
 
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from taut.engine import clock, in_parallel, threads_for
 from taut.marginal.group_terms import GlobalTerms
 from taut.marginal.grouped_model import GroupedModel
 from taut.marginal.grouped_rows import GroupedRows
@@ -24,6 +26,17 @@ Points = Float[np.ndarray, "points globals"]
 _SAME = 1e-8
 # Nodes of a group up to which they are doubled.
 _MOST_NODES = 5000
+# Operations of a row at a node, about.
+_OPERATIONS = 30
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A point at which a batch is evaluated, and how."""
+
+    point: int
+    with_slope: bool
+    doubled: bool
 
 
 @final
@@ -173,19 +186,45 @@ class BatchedMarginal:
         outer = [self.outer(theta) for theta in points]
         values = np.array([value for value, _ in outer])
         slopes = np.array([slope for _, slope in outer]) * with_slope[:, None]
+        jobs = [_Job(i, bool(slope), False) for i, slope in enumerate(with_slope)]
+        jobs += [_Job(i, False, True) for i in doubled]
         more = values[list(doubled)]
-        for _, field in self.batches():
-            begin = None
-            for i, theta in enumerate(points):
-                found = self.at(field, theta, with_slope=bool(with_slope[i]), begin=begin)
-                begin = found.marginal.mode if begin is None else begin
-                values[i] += float(found.marginal.value)
-                if with_slope[i]:
-                    slopes[i] += np.asarray(found.marginal.slope, float)
-            for j, i in enumerate(doubled):
-                found = self.at(field, points[i], doubled=True, begin=begin)
-                more[j] += float(found.marginal.value)
+        for number, (batch, field) in enumerate(self.batches()):
+            found = self._each(field, points, jobs, self._threads(batch) if number else 1)
+            values += [value for value, _ in found[: len(points)]]
+            slopes += [slope for _, slope in found[: len(points)]]
+            more += [value for value, _ in found[len(points) :]]
         return values, slopes, more
+
+    def _each(
+        self, field: PlateField, points: Points, jobs: Sequence["_Job"], threads: int
+    ) -> list[tuple[float, Vector]]:
+        """Evaluate a batch at points, the first of which tells where modes are."""
+
+        def evaluate(job: _Job, begin: Any, timing: Any = None) -> Integrated:
+            nodes = self._doubled if job.doubled else self._nodes
+            at = points[job.point].astype(self.target.dtype), begin
+            return self.target.programs(
+                quadrature, field, nodes, job.with_slope, *at, timing=timing
+            )
+
+        first, *others = jobs
+        self._check_time()
+        self.evaluations += len(jobs)
+        found = evaluate(first, self._begin(field), self._timing)
+        known = [(float(found.marginal.value), np.asarray(found.marginal.slope, float))]
+        begin = found.marginal.mode
+
+        def result(job: _Job) -> tuple[float, Vector]:
+            one = evaluate(job, begin).marginal
+            return float(one.value), np.asarray(one.slope, float)
+
+        # The sums are taken in one order, so that they do not depend on the threads.
+        with clock(self._timing, "run"):
+            return known + in_parallel(result, others, threads)
+
+    def _threads(self, batch: GroupBatch) -> int:
+        return threads_for(len(batch.index) * int(self._nodes.count) * _OPERATIONS)
 
     def run_at(
         self, function: Any, field: PlateField, theta: Vector, begin: Any, *more: Any
