@@ -23,6 +23,7 @@ _COMMANDS = {
     "hierarchies": "benchmarks.hierarchies.command",
     "repairs": "benchmarks.repairs",
     "cores": "benchmarks.cores",
+    "growing-groups": "benchmarks.growing_groups",
 }
 
 

@@ -97,6 +97,7 @@ def _write(
     order = ", ".join(map(_quoted, (_ORDER, parts[key][0], _NUMBER)))
     try:
         with duckdb.connect(config=settings) as engine:
+            engine.execute("SET enable_progress_bar = false")
             engine.register("rows", stream)
             engine.execute(
                 f"COPY (SELECT {kept} FROM rows ORDER BY {order}) TO '{_escaped(path)}' "
