@@ -6,6 +6,7 @@ import numpy as np
 import pymc as pm
 import pytest
 
+from taut.engine import Timing
 from taut.errors import ArgumentError, ModelError
 from taut.frontend.pymc.source import PyMCSource
 from taut.marginal import BatchedMarginal, GroupedRows, Integrand, read_groups
@@ -85,7 +86,7 @@ def batched(model: pm.Model, size: int = 50, index: str | None = "g") -> Batched
     groups = read_groups(source, None, index, start, random)
     rows = GroupedRows(groups, batching)
     rows.prepare(random)
-    return BatchedMarginal(groups, rows, source.target(), start, None)
+    return BatchedMarginal(groups, rows, source.target(), start, Timing())
 
 
 def at_once(model: pm.Model) -> Integrand:

@@ -265,7 +265,7 @@ def test_a_saved_fit_is_the_same(tmp_path: Path) -> None:
     approx = in_memory("normal")
     approx.save(tmp_path / "fit")
     loaded, copied = taut.load(tmp_path / "fit"), pickle.loads(pickle.dumps(approx))
-    for other in (loaded, copied):
+    for other in (loaded, copied, taut.load(tmp_path / "fit", model=normal_rows(ALL))):
         assert other.trusted
         expected = approx.sample(20, random_seed=1)["posterior"]["s"]
         np.testing.assert_allclose(other.sample(20, random_seed=1)["posterior"]["s"], expected)

@@ -29,8 +29,11 @@ class AbstractSource(ABC):
         Whether there is a model, and not only what a saved fit tells of it.
     no_expressions
         Why there is no PyMC model, and so no expression of its variables, where there is none.
+    integrated_out
+        Names of the latents that are, in the unconstrained space.
     """
 
+    integrated_out: tuple[str, ...] = ()
     has_density: ClassVar[bool] = True
     no_expressions: ClassVar[str] = (
         "This is a fit of a target that was written by hand: there are no variables of PyTensor "

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from taut.engine import clock, in_parallel, threads_for
+from taut.engine import Timing, clock, in_parallel, threads_for
 from taut.marginal.group_terms import GlobalTerms
 from taut.marginal.grouped_model import GroupedModel
 from taut.marginal.grouped_rows import GroupedRows
@@ -73,7 +73,7 @@ class BatchedMarginal:
         rows: GroupedRows,
         target: Target,
         start: np.ndarray,
-        timing: Any,
+        timing: Timing,
     ) -> None:
         self.model, self.rows, self.target = model, rows, target
         self._timing, self._check_time = timing, _no_limit

@@ -9,7 +9,7 @@ from pytensor.graph.traversal import ancestors
 
 from taut.engine import Programs
 from taut.errors import ArgumentError
-from taut.frontend import AbsentModel, AbstractDataSets, AbstractSource, Portable
+from taut.frontend import AbstractDataSets, AbstractSource
 from taut.frontend.pymc.graph import ModelGraph, lift_data
 from taut.frontend.pymc.lift import Constrain, LiftedModel
 from taut.target import (
@@ -53,8 +53,7 @@ class GlobalsAlone(AbstractSource):
     def __init__(
         self, source: AbstractSource, graph: ModelGraph, latents: Sequence[str], check_bounds: bool
     ) -> None:
-        # What stands for it in another process, which is held weakly elsewhere.
-        self._absent: AbsentModel | None = None
+        self.integrated_out = tuple(latents)
         whole = source.target()
         kept = [slot for slot in whole.space if slot.name not in latents]
         self._source = source
@@ -112,11 +111,8 @@ class GlobalsAlone(AbstractSource):
         kept = tuple(one for one in whole.variables if one.unconstrained in names)
         return replace(whole, variables=kept)
 
-    def portable(self) -> Portable:
-        if self._absent is None:
-            jumps = self.discontinuities()
-            self._absent = AbsentModel(self.description(), self._target.labels, jumps)
-        return self._absent.portable()
+    def portable(self) -> "PortableGlobals":
+        return PortableGlobals(self._source.portable(), self.integrated_out)
 
     def in_model(self) -> "GlobalsAlone":
         return self
@@ -143,6 +139,29 @@ class GlobalsAlone(AbstractSource):
 
     def data_sets(self, rows: Mapping[str, int] | None) -> AbstractDataSets:
         _integrated_out()
+
+
+@final
+class PortableGlobals:
+    """A model without its latents, on its way to another process.
+
+    Parameters
+    ----------
+    model
+        The model, on its way.
+    latents
+        Names of the latents.
+    """
+
+    def __init__(self, model: Any, latents: tuple[str, ...]) -> None:
+        self._content = model, latents
+
+    def __reduce__(self) -> Any:
+        return _unpacked, self._content
+
+
+def _unpacked(source: AbstractSource, latents: tuple[str, ...]) -> AbstractSource:
+    return source.globals_alone(latents)
 
 
 def _lifted(graph: ModelGraph, latents: Sequence[str], check_bounds: bool) -> LiftedModel:
