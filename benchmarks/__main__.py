@@ -24,6 +24,7 @@ _COMMANDS = {
     "structures": "benchmarks.structures.command",
     "repairs": "benchmarks.repairs",
     "cores": "benchmarks.cores",
+    "growing-groups": "benchmarks.growing_groups",
 }
 
 

@@ -392,7 +392,10 @@ DIRECT: dict[str, Callable[[], type[DirectInference]]] = {
     "lowrank_batch_match": lambda: taut.LowRankBatchMatch,
 }
 # What ends by itself, and needs latents of known structure.
-STRUCTURED: dict[str, Callable[[], type[DirectInference]]] = {"marginal": lambda: taut.Marginal}
+STRUCTURED: dict[str, Callable[[], type[DirectInference]]] = {
+    "marginal": lambda: taut.Marginal,
+    "marginal_in_batches": lambda: taut.MarginalInBatches,
+}
 
 OPTIMIZERS: dict[str, Callable[[], AbstractOptimizer]] = {
     "sgd": lambda: taut.sgd(learning_rate=0.01),

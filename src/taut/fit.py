@@ -20,6 +20,8 @@ from taut.method import (
     AnyInference,
     Auto,
     Inference,
+    Marginal,
+    MarginalInBatches,
     Setup,
     given,
     made,
@@ -51,6 +53,7 @@ def fit(
     include_transformed: bool = False,
     batch_size: int | None = None,
     rows: Mapping[str, int] | AbstractRows | None = None,
+    groups: str | None = None,
     shuffle: bool = True,
     replace: bool = False,
     more_replacements: Mapping[Any, Any] | None = None,
@@ -97,6 +100,10 @@ def fit(
         automatic fit looks at some of these batches first, and then at all rows.
     rows
         Which data have rows, if that is not plain, or a source to read them from.
+    groups
+        The data that tell the group of each row, such as ``"g"`` for ``a[g]``, of a model with
+        latents of groups: batches are then whole groups, whose latents are integrated out, and the
+        result is that of the globals. See `taut.MarginalInBatches`.
     shuffle, replace, more_replacements, require_total_size
         As in `taut.ADVI.fit`.
     max_seconds
@@ -155,7 +162,7 @@ def fit(
         progressbar_theme=progressbar_theme, obj_n_mc=obj_n_mc, obj_optimizer=obj_optimizer,
         total_grad_norm_constraint=total_grad_norm_constraint, step_size=step_size,
         backend=backend, include_transformed=include_transformed, batch_size=batch_size, rows=rows,
-        shuffle=shuffle, replace=replace, more_replacements=more_replacements,
+        groups=groups, shuffle=shuffle, replace=replace, more_replacements=more_replacements,
         require_total_size=require_total_size, max_seconds=max_seconds, checkpoint=checkpoint,
         every=every, devices=devices,
     )  # fmt: skip
@@ -193,15 +200,21 @@ def method_for(
     """Choose the class, or keep the object that is given.
 
     The automatic method, however it is written, stands for ADVI where arguments are given that
-    belong to steps.
+    belong to steps. Latents are integrated out in batches of groups where the data that tell these
+    are named, or batches are asked of the method that integrates latents out.
 
     Raises
     ------
     MethodError
         There is no such method.
     """
+    chosen = Auto if _is_automatic(method) else _known(method)
+    is_marginal = chosen is Marginal
+    by_groups = "groups" in how and (is_marginal or chosen is Auto)
+    if by_groups or (is_marginal and "batch_size" in how):
+        return MarginalInBatches
     if not _is_automatic(method):
-        return _known(method)
+        return chosen
     steps = setup.start_sigma or own or not_taken(Auto.takes, how) or how.get("n") == 0
     return ADVI if steps else Auto
 
@@ -248,6 +261,11 @@ def _check_taken(inference: AnyInference, how: Mapping[str, Any]) -> None:
     if unknown == ["max_seconds"]:
         raise ArgumentError(
             f"{type(inference).__name__} is given a number of steps, not seconds: n=10_000."
+        )
+    if "groups" in unknown:
+        raise ArgumentError(
+            f"{type(inference).__name__} reads batches of rows, whatever their group: it does not "
+            'take groups. Leave that out, or method: method="marginal" is the one that does.'
         )
     if unknown:
         raise ArgumentError(

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut import seed
+from taut.approximation.constrained_moments import constrained_table
 from taut.approximation.contents import Contents, copied
 from taut.approximation.draws import sample, sample_dict_fn, unconstrained_draws
 from taut.approximation.evaluation import elbo, log_densities
@@ -34,6 +35,7 @@ from taut.approximation.expressions import (
     symbolic_random,
     varlogp,
 )
+from taut.approximation.group_latents import write_latents
 from taut.approximation.groups import Group, assemble, model_of
 from taut.approximation.kept_report import KeptReport
 from taut.approximation.linear_response import linear_response
@@ -45,7 +47,6 @@ from taut.approximation.prior import as_prior
 from taut.approximation.record import WRITTEN, Record
 from taut.approximation.repairing import repair
 from taut.approximation.saving import save
-from taut.approximation.shown import shown_moments
 from taut.approximation.state import State
 from taut.approximation.summary import report, summary, trusted
 from taut.approximation.symbolic import Symbolic
@@ -190,6 +191,7 @@ class Approximation:
     linear_response = linear_response
     nuts_start = nuts_start
     save = save
+    write_latents = write_latents
     predict = predict
     summary = summary
     evaluate = evaluate
@@ -327,10 +329,10 @@ class Approximation:
         )
 
     def __str__(self) -> str:
-        return as_text(repr(self), shown_moments(self.state, self.random_seed))
+        return as_text(repr(self), constrained_table(self.state, self.random_seed))
 
     def _repr_html_(self) -> str:
-        return as_html(repr(self), shown_moments(self.state, self.random_seed))
+        return as_html(repr(self), constrained_table(self.state, self.random_seed))
 
     def _read(self, names: Any) -> Any:
         return read(self._state, names)

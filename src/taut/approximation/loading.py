@@ -76,7 +76,7 @@ def load(
     place = Path(path).expanduser()
     archive = read_archive(place)
     _check_head(place, archive.text)
-    names = "model", "labels", "jumps", "fit", "earlier", "rows"
+    names = "model", "labels", "jumps", "fit", "earlier", "rows", "latents"
     found = codec().decode(
         {name: archive.text[name] for name in names if name in archive.text}, archive.arrays
     )
@@ -90,6 +90,8 @@ def _source(path: Path, found: dict[str, Any], model: Any) -> AbstractSource:
     if model is None:
         return AbsentModel(found["model"], _labels(found["labels"]), found["jumps"])
     source = as_source(model)
+    if found.get("latents"):
+        source = source.globals_alone(found["latents"])
     check_model(path, found["model"], source.description())
     if "earlier" not in found:
         return source

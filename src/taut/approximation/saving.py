@@ -14,7 +14,8 @@ from taut.frontend import AfterEarlier
 from taut.storage import Archive, write_archive
 from taut.target import Labels
 
-# What a file says it is, and the version of what is in it: of a fit of rows alone, or after others.
+# What a file says it is, and the version of what is in it: of a fit of rows alone, or else after
+# others or of globals alone.
 FORMAT, VERSION, _OF_ROWS = "taut approximation", 2, 1
 _PACKAGES = ("taut", "jax", "pymc", "pytensor", "numpy")
 
@@ -62,9 +63,10 @@ def save(approx: Fitted, path: str | os.PathLike[str]) -> None:
         "jumps": approx.source.discontinuities(),
         "fit": _fields(contents),
         **({} if after is None else {"earlier": after.earlier, "rows": after.told}),
+        **({"latents": list(source.integrated_out)} if source.integrated_out else {}),
     })  # fmt: skip
     made_by = {package: version(package) for package in _PACKAGES}
-    number = _OF_ROWS if after is None else VERSION
+    number = VERSION if after is not None or source.integrated_out else _OF_ROWS
     head = {"format": FORMAT, "version": number, "made_by": made_by}
     write_archive(Path(path).expanduser(), Archive(head | text, arrays))
 

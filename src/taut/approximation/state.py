@@ -5,6 +5,7 @@ from typing import final
 
 from taut.descent import Stand
 from taut.family import AbstractFamily
+from taut.marginal import BatchedMarginal
 from taut.rows import AbstractRows
 from taut.target import Batching, StepData, StreamedRows, Target
 
@@ -26,6 +27,8 @@ class State:
         How a user said that rows come in batches.
     stand
         Where the fit under way stands, if this is one of many states that are looked at in turn.
+    grouped
+        The density that was fitted, where its rows come in batches of groups.
     """
 
     family: AbstractFamily
@@ -33,6 +36,7 @@ class State:
     stepping: StepData | None = None
     batching: Batching = field(default_factory=Batching)
     stand: Stand | None = None
+    grouped: BatchedMarginal | None = None
 
     def at(self, family: AbstractFamily, stand: Stand | None = None) -> "State":
         """Return the state with other parameters."""

@@ -1,6 +1,6 @@
 """The source of a saved fit that was loaded without its model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -9,7 +9,17 @@ from taut.errors import ArgumentError
 from taut.frontend.base import AbstractDataSets, AbstractSource
 from taut.frontend.inverse import Inverse
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Factors, Labels, Simulations, Space, StepData, Target
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    Labels,
+    RowFactors,
+    Simulations,
+    Space,
+    StepData,
+    Target,
+)
 
 _NEEDED = (
     "This fit was loaded without its model, and what is asked for needs that: "
@@ -67,6 +77,12 @@ class AbsentModel(AbstractSource):
         _needs_model()
 
     def factors(self) -> Factors | None:
+        _needs_model()
+
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        _needs_model()
+
+    def globals_alone(self, latents: Sequence[str]) -> AbstractSource:
         _needs_model()
 
     def slot_name(self, variable: Any) -> str:

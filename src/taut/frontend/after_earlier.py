@@ -1,6 +1,6 @@
 """A model with some rows, after earlier ones for which a quadratic stands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -14,12 +14,17 @@ from taut.target import (
     Description,
     Factors,
     Quadratic,
+    RowFactors,
     Simulations,
     StepData,
     Target,
     with_quadratic,
 )
 
+_NOT_IN_GROUPS = (
+    "Batches of groups are of a model and all of its rows, and here a quadratic stands for earlier "
+    "ones. Fit all rows together."
+)
 _NOT_DRAWN = (
     "This fit follows others, and earlier rows stand in it as a quadratic, which no data can be "
     "drawn from. Simulate from the model: taut.vsbc(model)."
@@ -184,6 +189,12 @@ class AfterEarlier(AbstractSource):
 
     def factors(self) -> Factors | None:
         return None
+
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        raise ArgumentError(_NOT_IN_GROUPS)
+
+    def globals_alone(self, latents: Sequence[str]) -> AbstractSource:
+        raise ArgumentError(_NOT_IN_GROUPS)
 
     def slot_name(self, variable: Any) -> str:
         return self._source.slot_name(variable)

@@ -1,12 +1,20 @@
 """What a fit needs to know of the model behind a target."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from taut.target import Batching, Description, Factors, Simulations, StepData, Target
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    RowFactors,
+    Simulations,
+    StepData,
+    Target,
+)
 
 # How `AbstractSource.blame` begins where a density is not infinite, but has no value at all.
 NOT_EVALUATED = "  - it can not be evaluated"
@@ -21,8 +29,11 @@ class AbstractSource(ABC):
         Whether there is a model, and not only what a saved fit tells of it.
     no_expressions
         Why there is no PyMC model, and so no expression of its variables, where there is none.
+    integrated_out
+        Names of the latents that are, in the unconstrained space.
     """
 
+    integrated_out: tuple[str, ...] = ()
     has_density: ClassVar[bool] = True
     no_expressions: ClassVar[str] = (
         "This is a fit of a target that was written by hand: there are no variables of PyTensor "
@@ -73,6 +84,41 @@ class AbstractSource(ABC):
     @abstractmethod
     def factors(self) -> Factors | None:
         """Return the terms that the log density sums; `None` where they can not be told apart."""
+
+    @abstractmethod
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        """Return the terms that the log density sums, as a function of rows.
+
+        Parameters
+        ----------
+        rows
+            Which data have rows, and along which axis; `None` for those that are found.
+        latents
+            Names of variables with an element for each of any number of groups, in the
+            unconstrained space, with their axis of these; empty for the model's own number.
+
+        Raises
+        ------
+        ArgumentError
+            There is no PyMC model.
+        ModelError
+            The density is no sum over rows of one kind.
+        """
+
+    @abstractmethod
+    def globals_alone(self, latents: Sequence[str]) -> "AbstractSource":
+        """Return what is left of the model where latents are integrated out.
+
+        Parameters
+        ----------
+        latents
+            Their names in the unconstrained space.
+
+        Raises
+        ------
+        ArgumentError
+            There is no PyMC model.
+        """
 
     @abstractmethod
     def slot_name(self, variable: Any) -> str:

@@ -1,6 +1,6 @@
 """A target that was written by hand."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,8 +11,21 @@ from taut.errors import ArgumentError, GroupError, StartError
 from taut.frontend.base import AbstractDataSets, AbstractSource
 from taut.frontend.matching import nearest
 from taut.frontend.portable import Portable, portable
-from taut.target import Batching, Description, Factors, Simulations, Space, StepData, Target
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    RowFactors,
+    Simulations,
+    Space,
+    StepData,
+    Target,
+)
 
+_NO_GROUPS = (
+    "Batches of groups are read off a pymc.Model, and a target that was written by hand has no "
+    "data with names. Leave groups out."
+)
 _DRAWS_NOTHING = "A target that was written by hand draws no data. Simulation needs a pymc.Model."
 
 
@@ -64,6 +77,12 @@ class PlainSource(AbstractSource):
 
     def factors(self) -> Factors | None:
         return self._target.factors
+
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        raise ArgumentError(_NO_GROUPS)
+
+    def globals_alone(self, latents: Sequence[str]) -> AbstractSource:
+        raise ArgumentError(_NO_GROUPS)
 
     def slot_name(self, variable: Any) -> str:
         return known_name(str(variable), {name: name for name in self._target.space.names})

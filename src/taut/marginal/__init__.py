@@ -1,8 +1,13 @@
 """Densities with their latents integrated out, at compiled speed."""
 
+from taut.marginal.by_batches import BatchedMarginal
 from taut.marginal.chain_field import ChainField
 from taut.marginal.corner_points import CornerPoints
 from taut.marginal.field import AbstractField
+from taut.marginal.group_latents import GroupLatents
+from taut.marginal.group_reader import read_groups
+from taut.marginal.grouped_model import GroupedModel
+from taut.marginal.grouped_rows import GroupedRows
 from taut.marginal.importance import ImportancePoints, Shape
 from taut.marginal.integrand import Given, Integrand, Value
 from taut.marginal.laplace import MarginalDensity, factored, laplace
@@ -14,10 +19,14 @@ from taut.marginal.quadrature import Integrated, Nodes, nodes_for, nodes_of_norm
 __all__ = [
     "AbstractField",
     "AbstractPoints",
+    "BatchedMarginal",
     "ChainField",
     "CornerPoints",
     "Estimate",
     "Given",
+    "GroupLatents",
+    "GroupedModel",
+    "GroupedRows",
     "ImportancePoints",
     "Integrand",
     "Integrated",
@@ -32,4 +41,5 @@ __all__ = [
     "nodes_for",
     "nodes_of_normal",
     "quadrature",
+    "read_groups",
 ]

@@ -281,7 +281,7 @@ class Integrand:
         random = np.random.default_rng(0)
         away = (self._u + random.normal(size=(2, len(self._u)))).astype(self.target.dtype)
         at = theta.astype(self.target.dtype)
-        return float(self.run(_difference, self.field, at, away)) < _SAME
+        return float(self.run(difference_of_precisions, self.field, at, away)) < _SAME
 
     def run(self, function: Any, *args: Any) -> Any:
         """Run a function as a program, charged to the fit."""
@@ -304,7 +304,9 @@ def _factor_and_variances(
     return factor, factor.variances()
 
 
-def _difference(field: AbstractField, theta: Array, u: Float[Array, "2 latents"]) -> Array:
+def difference_of_precisions(
+    field: AbstractField, theta: Array, u: Float[Array, "2 latents"]
+) -> Array:
     """Compare the precisions at two places, by their size."""
     both = jax.lax.map(lambda one: field.local(theta, one).precision, u)
     leaves = [one for one in jax.tree.leaves(both) if jnp.issubdtype(one.dtype, jnp.inexact)]

@@ -127,6 +127,65 @@ class Integrated(NamedTuple):
         return BlockDiagonal.of(inverse(cholesky(self.covariance)))
 
 
+class PlacedNodes(NamedTuple):
+    """Nodes around the modes of groups, with their shares of the integrals.
+
+    Parameters
+    ----------
+    mode
+        Of the latents.
+    factor
+        Of their precision there.
+    shares
+        Of the nodes in each group, which sum to one.
+    total
+        Logarithms of the integrals, but for the volume.
+    rest
+        What depends on no latent.
+    """
+
+    mode: Latents
+    factor: BlockDiagonal
+    shares: Float[Array, "nodes groups"]
+    total: Float[Array, " groups"]
+    rest: Scalar
+
+    def at(self, nodes: Nodes, q: Array) -> Latents:
+        """Return the latents at a node of each group."""
+        groups = self.factor.lower.shape[0]
+        return self.mode + self.factor.color(jnp.tile(nodes.x[q], groups))
+
+
+def place_nodes(field: PlateField, nodes: Nodes, theta: Globals, u: Latents) -> PlacedNodes:
+    """Find the modes of groups, and weigh nodes around them.
+
+    Parameters
+    ----------
+    field
+        The density.
+    nodes
+        Of the integral.
+    theta
+        The global unknowns.
+    u
+        Where the search for the mode begins.
+    """
+    most = 1 if nodes.is_exact else MOST_STEPS
+    mode, around = mode_of(field, theta, u, most=most)
+    factor = around.precision.factor(jnp.zeros(field.parts, u.dtype))
+    assert isinstance(factor, BlockDiagonal)
+    empty = jnp.full((nodes.x.shape[0], field.parts), -jnp.inf, u.dtype)
+    placed = PlacedNodes(mode, factor, empty, empty[0], around.rest)
+
+    def weigh(q: Array, levels: Array) -> Array:
+        values, _ = field.joint(theta, placed.at(nodes, q))
+        return levels.at[q].set(values + nodes.log_weights[q] + 0.5 * jnp.sum(nodes.x[q] ** 2))
+
+    levels = jax.lax.fori_loop(0, nodes.count, weigh, empty)
+    total = jax.nn.logsumexp(levels, axis=0)
+    return placed._replace(shares=jnp.exp(levels - total), total=total)
+
+
 def quadrature(
     field: PlateField, nodes: Nodes, with_slope: bool, theta: Globals, u: Latents
 ) -> Integrated:
@@ -156,27 +215,13 @@ def quadrature(
     Naylor, Smith (1982), Applications of a method for the efficient computation of posterior
     distributions. Stringer (2023), Exact gradient evaluation for adaptive quadrature.
     """
-    most = 1 if nodes.is_exact else MOST_STEPS
-    mode, around = mode_of(field, theta, u, most=most)
-    factor = around.precision.factor(jnp.zeros(field.parts, u.dtype))
-    assert isinstance(factor, BlockDiagonal)
-    groups, k, _ = factor.lower.shape
-
-    def at(q: Array) -> Latents:
-        return mode + factor.color(jnp.tile(nodes.x[q], groups))
-
-    def weigh(q: Array, levels: Array) -> Array:
-        values, _ = field.joint(theta, at(q))
-        return levels.at[q].set(values + nodes.log_weights[q] + 0.5 * jnp.sum(nodes.x[q] ** 2))
-
-    empty = jnp.full((nodes.x.shape[0], groups), -jnp.inf, u.dtype)
-    levels = jax.lax.fori_loop(0, nodes.count, weigh, empty)
-    total = jax.nn.logsumexp(levels, axis=0)
-    shares = jnp.exp(levels - total)
+    placed = place_nodes(field, nodes, theta, u)
+    mode, factor, shares, total = placed.mode, placed.factor, placed.shares, placed.total
+    k = factor.lower.shape[1]
 
     def add(q: Array, slope: Globals) -> Globals:
         def weighed(theta: Globals) -> Scalar:
-            values, rest = field.joint(theta, at(q))
+            values, rest = field.joint(theta, placed.at(nodes, q))
             return shares[q] @ values + rest / nodes.count
 
         return slope + jax.grad(weighed)(theta)
@@ -188,7 +233,7 @@ def quadrature(
     root = _columns(factor, k)
     covariance = root @ spread @ jnp.swapaxes(root, 1, 2)
     mean = mode + factor.color(first.reshape(-1))
-    value = total.sum() + around.rest - 0.5 * factor.log_det
+    value = total.sum() + placed.rest - 0.5 * factor.log_det
     return Integrated(MarginalDensity(value, slope, mode), mean, covariance)
 
 

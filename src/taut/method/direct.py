@@ -38,6 +38,7 @@ from taut.errors import ArgumentError, ModelError, NotFiniteError, silent, warn
 from taut.frontend import NOT_EVALUATED
 from taut.gradients import Draft, OutOfTime, gradients_of
 from taut.method.fit_arguments import DirectArguments
+from taut.method.grouped_problem import GroupedProblem
 from taut.method.problem import Iterate, Needs, Problem
 from taut.method.processes import check_processes, check_shared
 from taut.method.setup import Setup
@@ -95,6 +96,7 @@ class DirectInference(ABC):
         max_seconds: float | None = None,
         batch_size: int | None = None,
         rows: Mapping[str, int] | AbstractRows | None = None,
+        groups: str | None = None,
         shuffle: bool = True,
         require_total_size: bool = True,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -118,6 +120,8 @@ class DirectInference(ABC):
         rows
             Which data have rows, or a source such as `taut.ParquetRows` to read them from: all of
             them, once for each round of gradients.
+        groups
+            The data that tell the group of each row, which `taut.MarginalInBatches` takes.
         shuffle
             Whether a first look is at rows in random order, or at the first ones.
         checkpoint
@@ -150,7 +154,7 @@ class DirectInference(ABC):
             DirectArguments(
                 n=n, progressbar=progressbar, progressbar_theme=progressbar_theme,
                 include_transformed=include_transformed, max_seconds=max_seconds,
-                batch_size=batch_size, rows=rows, shuffle=shuffle,
+                batch_size=batch_size, rows=rows, groups=groups, shuffle=shuffle,
                 require_total_size=require_total_size, checkpoint=checkpoint, every=every,
                 devices=devices,
             )
@@ -160,6 +164,11 @@ class DirectInference(ABC):
         """Do the same with all arguments in one record."""
         refuse_forked("A fit")
         checkpoint = as_checkpoint(given.checkpoint, given.every)
+        if checkpoint is not None and self.needs.by_groups:
+            raise ArgumentError(
+                f"{type(self).__name__} keeps no checkpoints: it reads the rows four times. Leave "
+                "checkpoint out."
+            )
         if checkpoint is not None:
             checkpoint.check_seconds(type(self).__name__)
             checkpoint.begin(given.batching.source)
@@ -175,6 +184,9 @@ class DirectInference(ABC):
         """Fit, with the results that a checkpoint keeps."""
         approx, batching = self._approx, given.batching
         self._check_batching(batching)
+        grouped = GroupedProblem.of(approx, batching) if self.needs.by_groups else None
+        if grouped is not None:
+            self._approx = approx = grouped.globals
         longest = self.longest if given.n is None else as_positive("n", given.n)
         shown = as_flag("include_transformed", given.include_transformed)
         begun = time.perf_counter() - approx.timing.lift
@@ -190,6 +202,7 @@ class DirectInference(ABC):
             log = None if checkpoint is None else checkpoint.log()
             with nullcontext() if log is None else target.programs.kept_in(log):
                 problem = self._problem(longest, begun, deadline, batching)
+                problem = replace(problem, grouped=grouped)
                 self._note(method=self.title, journal=problem.journal, include_transformed=shown)
                 # A method that judges its fits has stages of its own.
                 stage = problem.journal.stage(self.title, problem.gradients)
@@ -219,6 +232,14 @@ class DirectInference(ABC):
 
     def _check_batching(self, batching: Batching) -> None:
         name = type(self).__name__
+        if self.needs.by_groups:
+            _check_by_groups(name, batching)
+            return
+        if batching.groups is not None:
+            raise ArgumentError(
+                f"{name} has no batches of groups: it does not take groups. Leave that out, or "
+                'choose method="marginal", which integrates the latents of groups out.'
+            )
         if batching.source is not None and batching.devices is not None:
             raise ArgumentError(
                 f"{name} reads the rows of a source one batch after another, which devices have no "
@@ -270,6 +291,9 @@ class DirectInference(ABC):
 
     def _stepping(self, batching: Batching, start: np.ndarray) -> StepData | None:
         """Prepare batches, if there are any, or so many rows that they are worth it."""
+        if self.needs.by_groups:
+            # Batches of groups are no batches of rows.
+            return None
         approx, target = self._approx, self._approx.target
         # A part of the rows is for one device.
         batching = replace(batching, devices=None)
@@ -335,6 +359,11 @@ class DirectInference(ABC):
                 self._note(stopped=INTERRUPTED)
             progress.finish(np.array(losses), approx.stopped)
         return len(losses)
+
+
+def _check_by_groups(name: str, batching: Batching) -> None:
+    if batching.devices is not None:
+        raise ArgumentError(f"{name} runs on one device. Leave devices out.")
 
 
 def unpacked_inference(

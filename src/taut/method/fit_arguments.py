@@ -111,6 +111,8 @@ class DirectArguments:
         Rows of the batches of a first look, or of those read from a source.
     rows
         Which data have rows, or where they are read from.
+    groups
+        The data that tell the group of each row, for batches of whole groups.
     shuffle
         Whether a first look is at rows in random order.
     require_total_size
@@ -130,6 +132,7 @@ class DirectArguments:
     max_seconds: float | None = None
     batch_size: int | None = None
     rows: Mapping[str, int] | AbstractRows | None = None
+    groups: str | None = None
     shuffle: bool = True
     require_total_size: bool = True
     checkpoint: str | os.PathLike[str] | None = None
@@ -144,6 +147,7 @@ class DirectArguments:
             self.rows,
             shuffle=self.shuffle,
             require_total_size=self.require_total_size,
+            groups=self.groups,
             devices=as_devices(self.devices),
         )
 

@@ -245,6 +245,23 @@ def resampled(problem: Problem, weighed: Weighed, random: np.random.Generator) -
 
 def alike(weighted: Weighted, draws: int, offset: float = 0.5) -> Draws:
     """Return draws that weigh alike: each as often as its weight says."""
+    return alike_of(weighted.theta, weighted.share, draws, offset)
+
+
+def alike_of(
+    theta: Draws, share: Float[np.ndarray, " draws"], draws: int, offset: float = 0.5
+) -> Draws:
+    """Return so many draws that weigh alike.
+
+    Parameters
+    ----------
+    theta, share
+        Draws, and their weights.
+    draws
+        How many are returned.
+    offset
+        Between 0 and 1: where the first of them is.
+    """
     places = (offset + np.arange(draws)) / draws
-    which = np.searchsorted(np.cumsum(weighted.share), places * weighted.share.sum())
-    return weighted.theta[np.minimum(which, len(weighted.share) - 1)]
+    which = np.searchsorted(np.cumsum(share), places * share.sum())
+    return theta[np.minimum(which, len(share) - 1)]

@@ -12,6 +12,7 @@ from taut.engine import Devices
 from taut.family import AbstractFamily
 from taut.gradients import AbstractGradients, Draft
 from taut.matching import Matched
+from taut.method.grouped_problem import GroupedProblem
 from taut.modes import Starts
 from taut.target import Factors
 
@@ -34,6 +35,8 @@ class Needs:
     rows_alone
         Whether devices have an effect by the rows that are spread over them alone; else on what
         the method does by itself, and rows stay together.
+    by_groups
+        Batches of whole groups, and an approximation of the globals alone.
     """
 
     finite_start: bool = True
@@ -41,6 +44,7 @@ class Needs:
     draft: bool = False
     rows_in_memory: bool = False
     rows_alone: bool = True
+    by_groups: bool = False
 
 
 @final
@@ -72,6 +76,8 @@ class Problem:
         Finds the terms that the density sums; `None` where they can not be told apart.
     devices
         Those there are, where they are more than one, or another than the first.
+    grouped
+        The model on batches of groups, where that is what is fitted.
     """
 
     gradients: AbstractGradients
@@ -85,6 +91,7 @@ class Problem:
     journal: Journal = field(default_factory=Journal)
     factors: Callable[[], Factors | None] = lambda: None
     devices: Devices | None = None
+    grouped: GroupedProblem | None = None
 
     @property
     def is_late(self) -> bool:

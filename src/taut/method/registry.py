@@ -21,6 +21,7 @@ from taut.method.klqp import KLqp as KLqp
 from taut.method.laplace import Laplace as Laplace
 from taut.method.low_rank_batch_match import LowRankBatchMatch as LowRankBatchMatch
 from taut.method.marginal import Marginal as Marginal
+from taut.method.marginal_in_batches import MarginalInBatches as MarginalInBatches
 from taut.method.pathfinder import Pathfinder as Pathfinder
 from taut.method.svgd import SVGD as SVGD
 
@@ -40,6 +41,7 @@ __all__ = [
     "LowRankADVI",
     "LowRankBatchMatch",
     "Marginal",
+    "MarginalInBatches",
     "Pathfinder",
 ]
 

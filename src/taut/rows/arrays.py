@@ -1,7 +1,7 @@
 """Rows of arrays: in memory, or mapped into it from a file."""
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -73,6 +73,10 @@ class ArrayRows(AbstractRows):
     @property
     def columns(self) -> Mapping[str, Column]:
         return self._columns
+
+    def only(self, names: Iterable[str]) -> "ArrayRows":
+        """Return the rows of these arrays alone."""
+        return ArrayRows({name: self._arrays[name] for name in names})
 
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
         starts = np.arange(0, self._rows, self._block_rows)

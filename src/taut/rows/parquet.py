@@ -73,6 +73,7 @@ class ParquetRows(AbstractRows):
     """
 
     def __init__(self, paths: Paths, columns: Mapping[str, Columns]) -> None:
+        self._paths, self._asked = paths, columns
         self._wanted = _wanted(columns)
         needed = dict.fromkeys(itertools.chain.from_iterable(self._wanted.values()))
         self._files = [inspect(path, needed) for path in find_files(paths)]
@@ -90,6 +91,10 @@ class ParquetRows(AbstractRows):
     @property
     def columns(self) -> Mapping[str, Column]:
         return self._columns
+
+    def only(self, names: Iterable[str]) -> "ParquetRows":
+        """Return the rows of these arrays alone."""
+        return ParquetRows(self._paths, {name: self._asked[name] for name in names})
 
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
         groups = [(file, group) for file in self._files for group in range(len(file.groups))]

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -57,6 +57,7 @@ class ZarrRows(AbstractRows):
     """
 
     def __init__(self, store: Any, names: Mapping[str, str] | None = None) -> None:
+        self._store, self._names = store, names
         self._arrays = _arrays(_open(store), names)
         self._columns = {
             name: as_column(name, array.shape, array.dtype) for name, array in self._arrays.items()
@@ -72,6 +73,11 @@ class ZarrRows(AbstractRows):
     @property
     def columns(self) -> Mapping[str, Column]:
         return self._columns
+
+    def only(self, names: Iterable[str]) -> "ZarrRows":
+        """Return the rows of these arrays alone."""
+        own = {name: name for name in self._arrays} if self._names is None else self._names
+        return ZarrRows(self._store, {name: own[name] for name in names})
 
     def blocks(self, random: np.random.Generator | None) -> Iterator[Mapping[str, np.ndarray]]:
         bands = {

@@ -7,6 +7,9 @@ from taut.target.description import digest as digest
 from taut.target.factors import Factors as Factors
 from taut.target.quadratic import Quadratic as Quadratic
 from taut.target.quadratic import with_quadratic as with_quadratic
+from taut.target.row_factors import GroupVariables as GroupVariables
+from taut.target.row_factors import RowColumn as RowColumn
+from taut.target.row_factors import RowFactors as RowFactors
 from taut.target.simulations import Simulations as Simulations
 from taut.target.simulations import with_data as with_data
 from taut.target.space import Labels as Labels
@@ -22,8 +25,11 @@ __all__ = [
     "Conditionals",
     "Description",
     "Factors",
+    "GroupVariables",
     "Labels",
     "Quadratic",
+    "RowColumn",
+    "RowFactors",
     "Simulations",
     "Slot",
     "Space",

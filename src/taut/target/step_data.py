@@ -32,6 +32,8 @@ class Batching:
         Whether a variable observed by a `pymc.Minibatch` has to have a ``total_size``.
     devices
         Over which rows are spread; `None` for the one that JAX takes by default.
+    groups
+        The data that tell the group of each row, where batches are of whole groups.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class Batching:
     more_replacements: Mapping[Any, Any] = field(default_factory=dict)
     require_total_size: bool = True
     devices: Devices | None = None
+    groups: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
@@ -60,7 +63,13 @@ class Batching:
             )
         if isinstance(self.rows, Mapping) and not self.rows:
             raise ArgumentError("rows names no data; leave it out, and they are found.")
-        if self.rows is not None and self.batch_size is None and self.devices is None:
+        if not isinstance(self.groups, str | None):
+            raise ArgumentError(
+                "groups must be the name of the data that tell the group of each row, such as 'g' "
+                f"for a[g] with g = pm.Data('g', ...), got {self.groups!r}."
+            )
+        is_batched = self.batch_size is not None or self.groups is not None
+        if self.rows is not None and not is_batched and self.devices is None:
             raise ArgumentError("rows says which rows are batched; say how many: batch_size=500.")
         if self.source is not None and self.replace:
             raise ArgumentError(

@@ -1,6 +1,6 @@
 """A PyMC model with one of many data sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -13,7 +13,16 @@ from taut.batches import ConstantFeed
 from taut.errors import ArgumentError
 from taut.frontend import NOT_EVALUATED, AbstractDataSet, AbstractDataSets, AbstractSource
 from taut.frontend.pymc.rows.evaluated_rows import EvaluatedRows
-from taut.target import Batching, Description, Factors, Simulations, StepData, Target, digest
+from taut.target import (
+    Batching,
+    Description,
+    Factors,
+    RowFactors,
+    Simulations,
+    StepData,
+    Target,
+    digest,
+)
 
 # Rows of a density that counts none of them, where there are more than so many.
 _FEW, _MANY = 128, 4096
@@ -120,6 +129,12 @@ class OneDataSet(AbstractDataSet):
 
     def factors(self) -> Factors | None:
         return None
+
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        raise ArgumentError(self.no_expressions)
+
+    def globals_alone(self, latents: Sequence[str]) -> AbstractSource:
+        raise ArgumentError(self.no_expressions)
 
     def slot_name(self, variable: Any) -> str:
         return self._source.slot_name(variable)

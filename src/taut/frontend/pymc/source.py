@@ -2,7 +2,7 @@
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from taut.frontend import AbstractDataSets, AbstractSource, Portable, known_name
 from taut.frontend.pymc.as_matrix import histogram
 from taut.frontend.pymc.data_sets import PyMCDataSets
 from taut.frontend.pymc.describe import describe
+from taut.frontend.pymc.globals_alone import GlobalsAlone
 from taut.frontend.pymc.graph import check_total_sizes, circular_elements, read_model
 from taut.frontend.pymc.graph.discontinuities import discontinuities
 from taut.frontend.pymc.lift import (
@@ -41,7 +42,9 @@ from taut.frontend.pymc.rows import (
     scale,
     whole,
 )
+from taut.frontend.pymc.rows.find import told_axes
 from taut.frontend.pymc.rows.padded_model import PaddedModel, kept_by
+from taut.frontend.pymc.rows.row_factors import LiftedRows, lift_rows
 from taut.frontend.pymc.simulate import as_inputs, draw_jointly, observing_each
 from taut.frontend.pymc.start import Point, default_point, start_point, start_scale
 from taut.target import (
@@ -49,6 +52,7 @@ from taut.target import (
     Description,
     Factors,
     Labels,
+    RowFactors,
     Simulations,
     Space,
     StepData,
@@ -222,6 +226,26 @@ class PyMCSource(AbstractSource):
             [lifted] = built.factors
             return None if lifted is None else lifted.factors(space)
 
+    def row_factors(self, rows: Mapping[str, int] | None, latents: Mapping[str, int]) -> RowFactors:
+        built = self._built()
+        if not isinstance(built.minibatches.batches(), AllRows):
+            raise ModelError(
+                "The model draws its own batches by pymc.Minibatch. Batches of whole groups are "
+                "made of all rows: write the model without it."
+            )
+        space = built.space()
+        axes = None if rows is None else told_axes(self.model, rows)
+        with jax.enable_x64(pytensor.config.floatX == "float64"):
+            lifted = built.in_rows(
+                (kept_by(self.model, rows), tuple(latents.items())),
+                lambda: lift_rows(self.model, built.lifted.graph, axes, space, latents),
+                lambda found: found.data.is_current(),
+            )
+            return lifted.factors(self.model, space)
+
+    def globals_alone(self, latents: Sequence[str]) -> GlobalsAlone:
+        return GlobalsAlone(self, self._built().lifted.graph, latents, self.model.check_bounds)
+
     def slot_name(self, variable: Any) -> str:
         values = {rv.name: self.model.rvs_to_values[rv].name for rv in self.model.free_RVs}
         names = values | {name: name for name in values.values()}
@@ -303,6 +327,7 @@ class _Built:
         default_factory=lambda: Kept(_MOST)
     )
     padded: Kept[Any, PaddedModel] = field(default_factory=lambda: Kept(_MOST))
+    in_rows: Kept[Any, LiftedRows] = field(default_factory=lambda: Kept(_MOST))
     prior: Callable[[int, int], np.ndarray | None] | None = None
     pointwise: dict[str, Any] | None = None
     simulated: tuple[dict[Any, Any], list[Any]] | None = None

@@ -6,7 +6,7 @@ import pytest
 
 import cases
 import taut
-from taut.approximation import shown
+from taut.approximation import constrained_moments
 from taut.family import AbstractFamily, FullRank
 
 
@@ -47,17 +47,17 @@ def test_each_variable_has_a_row_and_what_is_left_out_is_said() -> None:
     names = [line.split("  ")[0] for line in str(approx).splitlines()[2:]]
     assert names[:3] == ["last", "number", "long[0, 0]"]
     assert "short[1]" in names
-    assert len(names) <= shown._ROWS + 2
+    assert len(names) <= constrained_moments._ROWS + 2
     assert any(name.endswith("more of long") for name in names)
 
 
 def test_of_very_many_variables_the_first_are_shown() -> None:
     with pm.Model() as model:
-        for i in range(shown._VARIABLES + 3):
+        for i in range(constrained_moments._VARIABLES + 3):
             pm.Normal(f"x{i}")
-    dim = shown._VARIABLES + 3
+    dim = constrained_moments._VARIABLES + 3
     lines = str(of(model, FullRank.at(np.zeros(dim), np.ones(dim)))).splitlines()
-    assert len(lines) == shown._VARIABLES + 3
+    assert len(lines) == constrained_moments._VARIABLES + 3
     assert lines[-1].startswith("… 3 more variables")
 
 
@@ -67,7 +67,7 @@ def test_where_draws_would_take_too_much_memory_moments_of_q_are_shown(
     with pm.Model() as model:
         pm.HalfNormal("scale")
     approx = of(model, FullRank.at(np.zeros(1), np.ones(1)))
-    monkeypatch.setattr(shown, "_NUMBERS", 100)
+    monkeypatch.setattr(constrained_moments, "_NUMBERS", 100)
     assert str(approx).splitlines()[1].split() == ["unconstrained", "mean", "sd"]
 
 

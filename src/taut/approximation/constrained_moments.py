@@ -23,7 +23,7 @@ _MASS = 0.89
 _ROWS, _VARIABLES = 24, 40
 
 
-def shown_moments(state: State, random_seed: int) -> Rows:
+def constrained_table(state: State, random_seed: int) -> Rows:
     """Lay out mean, sd and an interval of each variable's first elements, scales first.
 
     They are those of a thousand draws. Where these would take too much memory moments in the
