@@ -180,7 +180,7 @@ def test_rows_that_are_together_stay_where_they_are(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("on_disk")
 def test_groups_whose_order_tells_of_them_are_put_in_another() -> None:
-    """The latents of customers fall from the oldest to the youngest: no batch is like the others."""
+    """Latents fall from the oldest customers to the youngest: no batch is like the others."""
     latent = np.sort(LATENT)
     y = np.random.default_rng(4).normal(latent[G] + 0.4 * X, 1.0)
     order = np.argsort(G, kind="stable")
