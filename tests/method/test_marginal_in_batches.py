@@ -160,15 +160,46 @@ def sorted_rows() -> taut.ArrayRows:
 def test_rows_are_read_four_times_at_most(tmp_path: Path) -> None:
     apart = Counted(source_of("normal", tmp_path))
     approx = fit(normal_rows(), rows=apart, batch_size=700)
-    # Its keys are read, which a source of this kind can not give alone; and then all, once.
-    assert apart.passes == 2
+    assert apart.passes == 1
     assert approx.state.grouped is not None
     assert approx.state.grouped.passes == 3
-    together = Counted(sorted_rows())
-    approx = fit(normal_rows(), rows=together, batch_size=700)
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_rows_that_are_together_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("rows are brought together that are so already")
+
+    monkeypatch.setattr("taut.marginal.grouped_rows.TogetherOnDisk", refuse)
+    approx = fit(normal_rows(), rows=sorted_rows(), batch_size=700)
     assert approx.trusted
     assert approx.state.grouped is not None
-    assert together.passes - 1 == approx.state.grouped.passes <= 4
+    assert approx.state.grouped.passes <= 4
+    assert_alike(approx, in_memory("normal"), 0.06)
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_groups_whose_order_tells_of_them_are_put_in_another() -> None:
+    """Latents fall from the oldest customers to the youngest: no batch is like the others."""
+    latent = np.sort(LATENT)
+    y = np.random.default_rng(4).normal(latent[G] + 0.4 * X, 1.0)
+    order = np.argsort(G, kind="stable")
+    rows = taut.ArrayRows({"g": G[order], "x": X[order], "y": y[order]})
+    approx = fit(normal_rows(), rows=rows, batch_size=400)
+    assert "groups in a random order" in str([stage.name for stage in approx.journal.stages])
+    assert approx.trusted
+    with pm.Model() as model:
+        mu, s = pm.Normal("mu", 0.0, 5.0), pm.HalfNormal("s", 2.0)
+        a = pm.Normal("a", mu, s, shape=GROUPS)
+        pm.Normal("y", a[G] + pm.Normal("b", 0, 2) * X, 1.0, observed=y)
+    whole = taut.fit(model=model, method="marginal", random_seed=1, progressbar=False)
+    assert_alike(approx, whole, 0.06)
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_an_iterator_is_read_once() -> None:
+    rows = taut.IterableRows(iter([{"g": KEYS, "x": X, "y": Y}]), rows=len(G))
+    assert fit(normal_rows(), rows=rows, batch_size=700).trusted
 
 
 @pytest.mark.usefixtures("on_disk")

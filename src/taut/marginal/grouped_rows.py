@@ -16,6 +16,7 @@ from taut.rows import (
     fits_in_memory,
     group_batches,
     read_all,
+    reads_apart,
     together,
 )
 from taut.target import Batching, RowColumn
@@ -63,6 +64,7 @@ class GroupedRows:
         self._rows: AbstractRows | None = None
         self._counts: KeyCounts | None = None
         self._on_disk: TogetherOnDisk | None = None
+        self._is_as_it_was = False
         self.words = ""
 
     @property
@@ -116,14 +118,38 @@ class GroupedRows:
         if fits_in_memory(source, dtypes):
             arrays = dict(zip(dtypes, read_all(source, dtypes), strict=True))
             return together(arrays, self.key, random), _IN_MEMORY
-        self._counts = KeyCounts.of(source, self.key)
-        if self._counts is not None:
-            return source, _PASSES
+        # Of other sources that would be a pass over all rows, and of an iterator the only one.
+        if reads_apart(source):
+            self._counts = KeyCounts.of(source, self.key)
+            if self._counts is not None:
+                self._is_as_it_was = True
+                return source, _PASSES
+        return self._sorted(source, random), _PASSES - 1
+
+    def _sorted(self, source: AbstractRows, random: np.random.Generator) -> AbstractRows:
         # Held here, since the file is removed with it.
         self._on_disk = TogetherOnDisk(
             source, self.key, tuple(self._dtypes), int(random.integers(2**63))
         )
-        return self._on_disk.rows, _PASSES - 1
+        return self._on_disk.rows
+
+    @property
+    def may_mix(self) -> bool:
+        """Whether groups are in the order of a file, which may tell something of them."""
+        return self._is_as_it_was and self._on_disk is None
+
+    def mix(self, random: np.random.Generator) -> int:
+        """Put the groups of a file in a random order; return how often they may be read then.
+
+        Parameters
+        ----------
+        random
+            Decides the order.
+        """
+        source = self._batching.source
+        assert source is not None
+        self._rows = self._sorted(source, random)
+        return _PASSES - 1
 
     def read(self) -> Iterator[GroupBatch]:
         """Read all rows once."""

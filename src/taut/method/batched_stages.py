@@ -18,6 +18,7 @@ from taut.method.problem import Iterate, Problem
 
 # Standard deviations that a last exact step may go, where there is a pass for another.
 _SETTLED = 1.0
+_MIXED = "groups in a random order, since theirs tells something of them"
 # Draws by weights.
 _PARTICLES = 8192
 
@@ -51,7 +52,11 @@ class Stages:
 
     def run(self) -> Generator[Iterate, None, Outcome]:
         """Fit the globals, and let weights judge them; yield what is reached."""
-        reached, doubts = yield from self._by_steps()
+        reached, doubts, is_mixed = yield from self._by_steps()
+        if not is_mixed:
+            with self._problem.journal.stage(_MIXED, self._problem.gradients):
+                self._passes = self._marginal.passes + self._marginal.rows.mix(self._random)
+            reached, doubts, _ = yield from self._by_steps()
         yield from self._exactly(reached)
         outcome = yield from self._weighed(self._reached, doubts)
         return outcome
@@ -61,7 +66,7 @@ class Stages:
         """Passes that are left."""
         return self._passes - self._marginal.passes
 
-    def _by_steps(self) -> Generator[Iterate, None, tuple[Reached, tuple[Finding, ...]]]:
+    def _by_steps(self) -> Generator[Iterate, None, tuple[Reached, tuple[Finding, ...], bool]]:
         problem, marginal = self._problem, self._marginal
         batches = marginal.batches()
         with problem.journal.stage("paths by the first batch", problem.gradients) as stage:
@@ -79,9 +84,10 @@ class Stages:
         doubts = failed((Finding("mean_shift", not first.others, words), starts))
         stage = problem.journal.stage("averaged steps, by one pass", problem.gradients)
         with stage, counting(problem, marginal):
-            reached = steps(marginal, first.reached, batches)
+            may_stop = marginal.rows.may_mix
+            reached, is_mixed = steps(marginal, first.reached, batches, may_stop=may_stop)
         yield reached.iterate(problem)
-        return reached, doubts
+        return reached, doubts, is_mixed
 
     def _exactly(self, reached: Reached) -> Iterator[Iterate]:
         """Take exact steps until one is short, as long as a pass is left for the weights."""

@@ -11,13 +11,18 @@ from taut.rows import GroupBatch
 
 # Standard deviations that one step goes at most.
 _FARTHEST = 6.0
+# How many times as long a step is as those of groups in a random order, where their order tells
+# something of them.
+_TOO_LONG = 5.0
 
 
 def steps(
     marginal: BatchedMarginal,
     reached: Reached,
     batches: Iterator[tuple[GroupBatch, PlateField]],
-) -> Reached:
+    *,
+    may_stop: bool = False,
+) -> tuple[Reached, bool]:
     r"""Take one step for each batch, with the curvature of the first.
 
     .. math:: \theta_b = \theta_{b-1} + \tfrac{n_1}{N_b} H_1^{-1} \nabla \log p(y_b \mid
@@ -34,6 +39,14 @@ def steps(
         The Gaussian by the first batch.
     batches
         The others.
+    may_stop
+        Whether to stop where the order of groups tells something of them.
+
+    Returns
+    -------
+    tuple
+        The Gaussian, and whether groups came in a random order. Where they did not it knows of the
+        batches up to there alone.
 
     References
     ----------
@@ -49,9 +62,11 @@ def steps(
         step = np.sqrt(first / seen) * (root.T @ slope)
         if np.isfinite(step).all():
             length = float(np.linalg.norm(step))
+            if may_stop and length > _TOO_LONG * np.sqrt(len(theta) * batch.groups / seen):
+                return Reached(DenseNormal(theta, root * np.sqrt(first / seen)), seen), False
             step = step * min(1.0, _FARTHEST / max(length, _FARTHEST))
             theta = theta + np.sqrt(first / seen) * (root @ step)
-    return Reached(DenseNormal(theta, root * np.sqrt(first / seen)), seen)
+    return Reached(DenseNormal(theta, root * np.sqrt(first / seen)), seen), True
 
 
 def exact_step(marginal: BatchedMarginal, reached: Reached) -> tuple[Reached, float]:

@@ -24,7 +24,8 @@ class MarginalInBatches(DirectInference):
     others leads on: these are averaged, and one pass comes near to the mode of all rows. An exact
     step by a second pass has gradients and curvature of all rows, and a third weighs draws of the
     globals, which give the verdict, with what twice the nodes change. Rows whose groups are not
-    together are brought together on disk first, by one pass more.
+    together are brought together on disk first, by one pass more; and so are those of a file whose
+    order tells something of its groups, when steps see that.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from taut.rows.by_group_on_disk import TogetherOnDisk as TogetherOnDisk
 from taut.rows.fingerprints import fingerprint as fingerprint
 from taut.rows.iterables import IterableRows as IterableRows
 from taut.rows.key_counts import KeyCounts as KeyCounts
+from taut.rows.key_counts import reads_apart as reads_apart
 from taut.rows.packing import Packed as Packed
 from taut.rows.packing import fits_in_memory as fits_in_memory
 from taut.rows.packing import read_all as read_all
@@ -38,6 +39,7 @@ __all__ = [
     "group_batches",
     "load",
     "read_all",
+    "reads_apart",
     "row_bytes",
     "together",
 ]

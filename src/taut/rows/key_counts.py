@@ -12,6 +12,9 @@ from taut.rows.zarr_store import ZarrRows
 
 Keys = np.ndarray
 
+# Sources that read one column without the others.
+_APART = (ArrayRows, ParquetRows, ZarrRows)
+
 
 @final
 @dataclass(frozen=True)
@@ -71,9 +74,13 @@ class KeyCounts:
         return cls(int(sizes.sum()), len(every), int(sizes[most]), every[most].item())
 
 
+def reads_apart(source: AbstractRows) -> bool:
+    """Return whether one column of a source can be read without the others."""
+    return isinstance(source, _APART)
+
+
 def _of_keys(source: AbstractRows, key: str) -> AbstractRows:
-    """Leave the other columns unread, where that can be."""
-    return source.only([key]) if isinstance(source, ArrayRows | ParquetRows | ZarrRows) else source
+    return source.only([key]) if isinstance(source, _APART) else source
 
 
 def runs(keys: Keys) -> tuple[Keys, np.ndarray]:
