@@ -86,16 +86,33 @@ def adapted(
     if x.shape[1] > _DENSE:
         return Composed(tuple(parts))
     x = scales.whiten(x)
-    coupled = couple(x, effective)
-    if coupled is not None:
-        parts.append(coupled)
-        x = coupled.whiten(x)
-    # Where some drive the scale of others, heavy tails come from that.
-    lighter = lighten(x, effective) if coupled is None else None
-    if lighter is not None:
-        parts.append(lighter)
-        x = lighter.whiten(x)
+    bent = _bent(x, effective)
+    parts += bent
+    for part in bent:
+        x = part.whiten(x)
     return Composed((*parts, Linear(_directions(x, float(np.median(effective))))))
+
+
+def _bent(x: Draws, effective: Effective) -> list[Coordinates]:
+    """Find heavy tails, and what drives the scale and the place of others.
+
+    Tails of what is driven come from that, and are no others. Those of a driver are made lighter
+    where others are the wider the farther out it is, which has an end: that of the spread of
+    groups, from where it is far below their noise. In the neck of a funnel they are narrower and
+    narrower, and tails are what drives them.
+    """
+    coupled = couple(x, effective)
+    if coupled is None:
+        lighter = lighten(x, effective)
+        return [] if lighter is None else [lighter]
+    toward = np.zeros(x.shape[1])
+    toward[coupled.drivers] = np.sign(coupled.slope.sum(axis=1))
+    lighter = lighten(x, np.where(toward != 0.0, effective, 0.0), toward)
+    if lighter is None:
+        return [coupled]
+    # What is driven far out in a tail would go as far.
+    again = couple(lighter.whiten(x), effective)
+    return [lighter] if again is None else [lighter, again]
 
 
 def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective:
