@@ -91,7 +91,7 @@ def bent(gradients: AbstractGradients) -> Coordinates:
     slope[:, 1:], curve[:, 1:] = 0.2, 0.1
     coupled = Coupled(np.array([0]), np.full(dim, 0.1), slope, curve)
     tailed = all_tailed(dim)
-    begin = starting_from(gradients, normal, random.normal(size=(100, dim)))
+    begin = starting_from(gradients, normal, normal.draw(random, 2_000)[0])
     scales = Linear(ScaledLowRankNormal.diagonal(np.full(dim, 0.1), np.full(dim, 1.1)))
     return Composed((begin, scales, tailed, coupled, Linear(directions(dim))))
 

@@ -40,9 +40,27 @@ def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coo
         Draws, from which is learnt what data say of what is taken apart.
     """
     known = conditioned(gradients, z[:: -(-len(z) // _ASKED)])
+    normal = _believed(normal, z[:: -(-len(z) // _MOST)])
     if known is None:
         return Linear(normal)
     return Composed((known, Linear(_without(normal, known.mask))))
+
+
+def _believed(normal: Normal, z: Draws) -> Normal:
+    """Drop the correlations of a Gaussian where draws are less correlated without it.
+
+    Chains may have gone far from where it was fitted.
+    """
+    if not isinstance(normal, DenseNormal) or z.shape[1] > _DENSE:
+        return normal
+    alone = ScaledLowRankNormal.diagonal(normal.mean, normal.std)
+    return alone if _correlated(z) < _correlated(normal.whiten(z)) else normal
+
+
+def _correlated(x: Draws) -> float:
+    """Sum the squares of the logarithms of the eigenvalues of correlations."""
+    values = np.linalg.eigvalsh(np.atleast_2d(np.corrcoef(x.T)))
+    return float((np.log(np.maximum(values, _LEAST)) ** 2).sum())
 
 
 def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
