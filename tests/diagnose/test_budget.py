@@ -67,3 +67,14 @@ def test_chains_on_their_way_are_not_compared_with_themselves() -> None:
     assert more_of(Outcome.UNSETTLED, wrong, window(), 0.5) is None
     assert more_of(Outcome.UNSETTLED, wrong, window(moves=0.3), 0.3) is None
     assert more_of(Outcome.UNSETTLED, wrong, window(effective=100.0), 0.3) is None
+
+
+def test_a_window_that_gradients_do_not_vouch_for_is_not_made_longer() -> None:
+    found = window(effective=200.0, moves=0.1)
+    assert more_of(Outcome.UNSETTLED, lacking("effective"), found, 0.0) is None
+
+
+def test_the_result_of_a_cheap_repair_has_as_many_draws_as_64_chains_in_60_transitions() -> None:
+    few = window(drawn()[:40], effective=5_000.0)
+    assert not is_enough(Outcome.REPAIRED, few, CHEAP)
+    assert more_of(Outcome.REPAIRED, (), few, 0.0) == More(1.5)

@@ -90,3 +90,12 @@ def test_what_is_added_to_a_round_is_compared_with_it_where_that_is_asked_for() 
     assert added.before is longer.window
     np.testing.assert_array_equal(added.later.draws, added.window.draws[60:])
     assert next(rounds).before is added.window
+
+
+@pytest.mark.parametrize(("may_jump", "accepted"), [(False, 0.9), (True, 0.8)])
+def test_steps_are_not_made_smaller_where_jumps_refuse(accepted: float, *, may_jump: bool) -> None:
+    random = np.random.default_rng(1)
+    gradients = Gradients(TARGET.target(), Timing())
+    chains = Chains(gradients, Linear(NORMAL), NORMAL.draw(random, 64)[0], random)
+    next(repair(chains, chains.run(20), may_jump=may_jump))
+    assert chains.acceptance == pytest.approx(accepted)

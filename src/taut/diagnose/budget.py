@@ -21,6 +21,9 @@ _MEAN_ERROR = 0.025
 _LOG_SD_ERROR = 0.025
 # Criteria that more draws meet, and the one that they may meet if compared with those before.
 _OF_NUMBER, _OF_ROUNDS = {"effective", "effective_spread"}, {"settled_shift"}
+# Draws that the result of a cheap repair has at least: with fewer, tails of what is computed from
+# them are known badly, however well the chains mix.
+_FEWEST = 3_840
 # How many times longer than its noise asks for a window is to be, and the bounds of that.
 _SPARE, _LONGER_ONCE = 1.1, (1.25, 2.5)
 # The same where the draws that are added are compared with those before, which is done where no
@@ -34,6 +37,8 @@ _PLENTY, _SOME = 600, 400
 _AFFORDABLE, _EACH, _WIDE = 1.5e11, 0.6, 1000
 # What it may take at least and at most, and how many times that while chains come together.
 _LEAST, _MOST, _LONGER = 20_000, 900_000, 3.0
+# What a fit of a density with jumps may take, all in all.
+JUMPING = 640_000
 # A round in which chains have come so much nearer to one another is progress.
 _NEARER = 0.8
 
@@ -85,8 +90,10 @@ def is_enough(outcome: Outcome, window: Window, operations: float) -> bool:
         plenty = bounds.heavy_times * (_PLENTY if is_cheap else bounds.effective)
         # Where the spread is known by now, another round may well agree. So it may where chains are
         # slow to tell what as many independent draws would.
-        spread, independent = window.effective_spread, window.spread_of_independent
-        is_unknown = np.maximum(spread, independent) < bounds.effective_spread
+        spread = window.effective_spread
+        if window.said.holds:
+            spread = np.maximum(spread, window.spread_of_independent)
+        is_unknown = spread < bounds.effective_spread
         return bool(is_unknown.any() and (window.effective > plenty).all())
     if outcome is not Outcome.REPAIRED:
         return False
@@ -113,17 +120,18 @@ def more_of(
         `None` where more of the same would not help.
     """
     if outcome is Outcome.REPAIRED:
-        return More(float(np.clip(_SPARE * _noise(window), *_LONGER_ONCE)))
+        times = max(_SPARE * _noise(window), _missing(window))
+        return More(float(np.clip(times, *_LONGER_ONCE)))
     failed = {finding.criterion for finding in wrong}
-    if not failed or not failed <= {*_OF_NUMBER, *_OF_ROUNDS}:
+    # A window of slow chains that gradients do not vouch for is better begun anew.
+    if not failed or not failed <= {*_OF_NUMBER, *_OF_ROUNDS} or not window.said.holds:
         return None
     times = _SPARE * _lacking(window)
     if failed <= _OF_NUMBER:
         return More(float(np.clip(times, *_LONGER_ONCE)))
     # Chains that are together have come a little way from where those before them were: as many
-    # draws more tell whether they stay. What gradients say against it is no matter of rounds.
-    is_near = moved < _NEAR * criteria.CRITERIA.settled_shift
-    if not is_near or not window.said.holds or times > _LONGER_ONCE[1]:
+    # draws more tell whether they stay.
+    if moved >= _NEAR * criteria.CRITERIA.settled_shift or times > _LONGER_ONCE[1]:
         return None
     return More(max(times, _AS_MANY), is_compared=True)
 
@@ -139,7 +147,7 @@ def _lacking(window: Window) -> float:
 
 def _is_precise(window: Window) -> bool:
     """Whether means, and what gradients do not correct of spreads, are known well enough."""
-    return _noise(window) < 1.0
+    return _noise(window) < 1.0 and _missing(window) <= 1.0
 
 
 def _noise(window: Window) -> float:
@@ -149,3 +157,8 @@ def _noise(window: Window) -> float:
     if not window.said.holds:
         ratios.append((window.log_std_error.max() / _LOG_SD_ERROR) ** 2)
     return float(max(ratios))
+
+
+def _missing(window: Window) -> float:
+    """Compare the number of draws that there should be with that of those there are."""
+    return _FEWEST / len(window.pooled)

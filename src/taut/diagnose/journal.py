@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.chains import Chains, Window
-from taut.diagnose.budget import more_of
+from taut.diagnose.budget import More, more_of
 from taut.diagnose.check import check
 from taut.diagnose.finding import Finding, failed
 from taut.diagnose.repair import outcome_of, repair
@@ -158,7 +158,8 @@ class Journal:
         """
         assert self.check is not None
         space = gradients.target.space
-        rounds, more = repair(chains, self.check.window), None
+        rounds = repair(chains, self.check.window, may_jump=bool(self.jumps))
+        more: More | None = None
         while True:
             with self.stage("repair by chains", gradients) as stage:
                 done = rounds.send(more)

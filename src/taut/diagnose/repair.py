@@ -57,32 +57,45 @@ class Round:
         return self.window.since(self.since)
 
 
-def repair(chains: Chains, window: Window) -> Generator[Round, More | None, None]:
+def repair(
+    chains: Chains, window: Window, *, may_jump: bool = False
+) -> Generator[Round, More | None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
     Windows grow; transitions become longer where chains stay apart from one another, and steps
     shorter where some diverge. What is sent tells whether a window that lacks nothing but draws
     should be longer: it is gone on with.
+
+    Parameters
+    ----------
+    chains
+        Those of a check.
+    window
+        What they did there.
+    may_jump
+        Whether the density is known to have jumps.
     """
     begin, record = chains.coordinates, _RECORD
     assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
     chains.keep(_CHAINS)
     chains.expect(_FORESEEN)
-    # Smaller steps than a check's cost less than a round that is good but for what diverges.
-    chains.be_careful()
+    # Smaller steps than a check's cost less than a round that is good but for what diverges. What
+    # jumps refuse, no steps are small enough for.
+    if not may_jump:
+        chains.be_careful()
     known, compared = _Known(), window
     while True:
         if not known.is_good:
             start = starting_from(chains.gradients, begin.normal, window.pooled)
-            _enter(chains, adapted(start, window.draws))
+            _enter(chains, adapted(start, window.draws), record // 2 if may_jump else _SETTLE)
         before, window = window, chains.run(record)
         window = yield from _lengthened(chains, Round(window, compared), most)
         record = min(int(_GROWTH * record), most)
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
-        # Smaller steps do not help where it is the support that ends.
-        for share in (_RARE, _OFTEN):
+        # Smaller steps do not help where it is the support that ends, and little where it jumps.
+        for share in (_OFTEN,) if may_jump else (_RARE, _OFTEN):
             if len(window.diverged) > share * len(window.pooled):
                 chains.be_careful()
         better = known.better_than(window, chains.coordinates)
@@ -90,7 +103,7 @@ def repair(chains: Chains, window: Window) -> Generator[Round, More | None, None
             compared = window
         else:
             # The next round is not compared with one in which chains hardly moved.
-            _enter(chains, better)
+            _enter(chains, better, record // 2 if may_jump else _SETTLE)
 
 
 def _lengthened(chains: Chains, done: Round, most: int) -> Generator[Round, More | None, Window]:
@@ -107,13 +120,13 @@ def _lengthened(chains: Chains, done: Round, most: int) -> Generator[Round, More
     return done.window
 
 
-def _enter(chains: Chains, coordinates: Coordinates) -> None:
+def _enter(chains: Chains, coordinates: Coordinates, transitions: int) -> None:
     """Go on in other coordinates, and back in those before where chains can not move in them."""
     before = chains.coordinates
     chains.precondition(coordinates)
-    if not chains.settle(_SETTLE):
+    if not chains.settle(transitions):
         chains.precondition(before)
-        chains.settle(_SETTLE)
+        chains.settle(transitions)
 
 
 class _Known:
