@@ -139,5 +139,5 @@ def test_correlations_are_kept_where_draws_have_them(true: float, *, is_kept: bo
     gradients = Gradients(regression(4).target(), Timing())
     begin = starting_from(gradients, DenseNormal.of(np.zeros(4), said), draws)
     assert isinstance(begin, Linear)
-    assert isinstance(begin.normal, DenseNormal) is is_kept
-    np.testing.assert_allclose(begin.normal.std, 1.0)
+    assert isinstance(begin.normal, DenseNormal)
+    np.testing.assert_allclose(begin.normal.cov, said if is_kept else np.eye(4), atol=1e-12)

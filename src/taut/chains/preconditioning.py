@@ -53,8 +53,10 @@ def _believed(normal: Normal, z: Draws) -> Normal:
     """
     if not isinstance(normal, DenseNormal) or z.shape[1] > _DENSE:
         return normal
-    alone = ScaledLowRankNormal.diagonal(normal.mean, normal.std)
-    return alone if _correlated(z) < _correlated(normal.whiten(z)) else normal
+    if _correlated(normal.whiten(z)) <= _correlated(z):
+        return normal
+    # As a matrix still: programs that are compiled serve matrices.
+    return DenseNormal.of(normal.mean, np.diag(normal.std**2))
 
 
 def _correlated(x: Draws) -> float:
