@@ -77,8 +77,9 @@ def directions(dim: int, rank: int = 1) -> ScaledLowRankNormal:
 
 
 def all_tailed(dim: int) -> Tailed:
-    each = (np.full(dim, number) for number in (0.1, 0.9, 0.5))
-    return Tailed.of(dim, np.arange(dim), *each)
+    """Tails on either side by turns, as of logarithms of scales and of a Student t."""
+    weight = np.stack([np.resize(row, dim) for row in ([0.3, 0.0], [0.2, 0.0], [1e-6, 0.5])])
+    return Tailed.of(dim, np.arange(dim), np.full(dim, 0.1), np.full(dim, 0.9), weight)
 
 
 def bent(gradients: AbstractGradients) -> Coordinates:
@@ -90,9 +91,9 @@ def bent(gradients: AbstractGradients) -> Coordinates:
     slope[:, 1:], curve[:, 1:] = 0.2, 0.1
     coupled = Coupled(np.array([0]), np.full(dim, 0.1), slope, curve)
     tailed = all_tailed(dim)
-    begin = starting_from(gradients, normal, random.normal(size=(100, dim)))
+    begin = starting_from(gradients, normal, normal.draw(random, 2_000)[0])
     scales = Linear(ScaledLowRankNormal.diagonal(np.full(dim, 0.1), np.full(dim, 1.1)))
-    return Composed((begin, scales, coupled, tailed, Linear(directions(dim))))
+    return Composed((begin, scales, tailed, coupled, Linear(directions(dim))))
 
 
 def tailed(gradients: AbstractGradients) -> Coordinates:

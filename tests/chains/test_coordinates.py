@@ -29,7 +29,8 @@ def coupled() -> Coupled:
 
 def tailed() -> Tailed:
     """Elements 3, 0 and 2 have tails."""
-    scale, weight = np.array([1.0, 0.5, 2.0]), np.array([1.5, 0.8, 0.4])
+    scale = np.array([1.0, 0.5, 2.0])
+    weight = np.array([[0.0, 0.3, 0.4], [0.2, 0.0, 0.3], [0.5, 0.4, 1e-6]])
     return Tailed.of(DIM, np.array([3, 0, 2]), np.arange(3) / 3.0, scale, weight)
 
 

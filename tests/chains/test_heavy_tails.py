@@ -21,8 +21,8 @@ def test_a_gaussian_has_none(seed: int) -> None:
 
 
 def test_few_draws_do_not_show_what_many_do() -> None:
-    """With 5 degrees of freedom the quantiles are 17 % further out; of 100 draws noise is 15."""
-    x = np.random.default_rng(1).standard_t(5.0, size=(DRAWS * CHAINS, 1))
+    """With 8 degrees of freedom kurtosis is 1.5 above a Gaussian's; noise of 100 draws is 0.5."""
+    x = np.random.default_rng(1).standard_t(8.0, size=(DRAWS * CHAINS, 1))
     assert lighten(x, np.array([float(len(x))])) is not None
     assert lighten(x, np.array([100.0])) is None
 
@@ -38,6 +38,29 @@ def test_those_of_a_t_distribution_become_nearly_a_gaussians() -> None:
     quantiles = np.quantile(white[:, 0], [0.025, 0.25, 0.5, 0.75, 0.975])
     np.testing.assert_allclose(quantiles, [-1.96, -0.674, 0.0, 0.674, 1.96], atol=0.06)
     assert (white[:, 0] ** 4).mean() / (white[:, 0] ** 2).mean() ** 2 < 4.5
+
+
+def test_the_tail_of_a_scales_logarithm_becomes_nearly_a_gaussians() -> None:
+    """It is on one side: the logarithm of a half-normal scale falls like its exponential there."""
+    x = np.log(np.abs(np.random.default_rng(1).normal(size=(20_000, 1))))
+    lighter = lighten(x, np.array([20_000.0]))
+    assert lighter is not None
+    left, right, both = lighter.weight[:, 0]
+    assert left > 0.3
+    assert right == 0.0
+    assert both < 1e-3
+    white = lighter.whiten(x)[:, 0]
+    quantiles = np.quantile(white, [0.0001, 0.025, 0.25, 0.5])
+    np.testing.assert_allclose(quantiles, [-3.72, -1.96, -0.674, 0.0], atol=0.35)
+
+
+def test_tails_are_sought_on_one_side_where_that_is_asked() -> None:
+    x = np.log(np.abs(np.random.default_rng(1).normal(size=(5_000, 2))))
+    x[:, 1] *= -1.0
+    left = lighten(x, np.full(2, 5_000.0), toward=np.array([-1.0, -1.0]))
+    assert left is not None
+    np.testing.assert_array_equal(left.which, [0])
+    assert lighten(x[:, :1], np.full(1, 5_000.0), toward=np.array([1.0])) is None
 
 
 def test_chains_see_more_of_heavy_tails_in_them() -> None:

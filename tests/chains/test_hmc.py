@@ -195,3 +195,16 @@ def test_a_gradient_that_is_no_number_ends_no_chain() -> None:
     assert not len(window.diverged)
     np.testing.assert_allclose(window.corrected.mean(axis=0), 0.0, atol=0.1)
     np.testing.assert_allclose(window.corrected.std(axis=0), 1.0, atol=0.07)
+
+
+@pytest.mark.parametrize(("careful", "accepted"), [(0, 0.8), (1, 0.9), (3, 0.975), (5, 0.99)])
+def test_steps_come_to_what_should_be_accepted_however_little_is_refused(
+    careful: int, accepted: float
+) -> None:
+    """What 64 chains refuse in 100 transitions is known to a twentieth; they drift for a tenth."""
+    chains = chains_from(exact(), 64)
+    for _ in range(careful):
+        chains.be_careful()
+    chains.settle(40)
+    refused = 1.0 - chains.run(100).accepted.mean()
+    assert refused == pytest.approx(1.0 - accepted, rel=0.2)

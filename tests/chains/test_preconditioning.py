@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import regression
-from taut.chains import Chains, Linear, adapted
+from taut.chains import Chains, Linear, adapted, starting_from
 from taut.chains.coordinates import Composed, Coupled
 from taut.chains.coupling import couple
 from taut.engine import Timing
@@ -126,3 +126,18 @@ def test_directions_are_learnt_where_draws_show_them() -> None:
     assert values[-1] < 1.25
     gradients = Gradients(model.target(), Timing())
     assert Chains(gradients, learnt, visited[0], random).run(20).accepted.mean() > 0.7
+
+
+@pytest.mark.parametrize(("true", "is_kept"), [(0.9, True), (0.0, False), (-0.9, False)])
+def test_correlations_are_kept_where_draws_have_them(true: float, *, is_kept: bool) -> None:
+    """A Gaussian says that two elements are correlated; chains have gone elsewhere since."""
+    cov = np.eye(4)
+    cov[0, 1] = cov[1, 0] = true
+    draws = np.random.default_rng(1).multivariate_normal(np.full(4, 3.0), cov, size=2_000)
+    said = np.eye(4)
+    said[0, 1] = said[1, 0] = 0.9
+    gradients = Gradients(regression(4).target(), Timing())
+    begin = starting_from(gradients, DenseNormal.of(np.zeros(4), said), draws)
+    assert isinstance(begin, Linear)
+    assert isinstance(begin.normal, DenseNormal)
+    np.testing.assert_allclose(begin.normal.cov, said if is_kept else np.eye(4), atol=1e-12)

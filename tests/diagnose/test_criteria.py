@@ -149,11 +149,26 @@ def test_their_spread_is_worth_that_of_a_hundred_and_fifty(
 def test_tails_are_heavy_only_after_four_times_as_many_draws(
     effective: float, *, enough: bool
 ) -> None:
-    heavy = window(effective=effective, effective_spread=100.0)
+    tailed = np.random.default_rng(1).standard_t(2.0, size=drawn().shape)
+    heavy = window(tailed, effective=effective, effective_spread=100.0)
     assert is_enough(Outcome.HEAVY, heavy, DEAR) is enough
     assert not is_enough(Outcome.HEAVY, window(effective=effective), DEAR)
     assert is_enough(Outcome.REPAIRED, window(effective=effective), DEAR)
     assert not is_enough(Outcome.UNSETTLED, window(effective=effective), DEAR)
+
+
+def test_tails_are_not_said_to_be_heavy_where_chains_are_slow() -> None:
+    """As many independent draws of a Gaussian would tell its spread well."""
+    assert not is_enough(Outcome.HEAVY, window(effective=5_000.0, effective_spread=100.0), DEAR)
+
+
+def test_the_fourth_moment_says_what_independent_draws_would_tell_of_a_spread() -> None:
+    """The variance of a log standard deviation is (kurtosis - 1) / 4n: 6 is that of Laplace's."""
+    random = np.random.default_rng(1)
+    normal, laplace = random.normal(size=(400, 64, 1)), random.laplace(size=(400, 64, 1))
+    for draws, share in ((normal, 1.0), (laplace, 2.0 / 5.0)):
+        found = window(draws, effective=500.0)
+        np.testing.assert_allclose(found.spread_of_independent, 500.0 * share, rtol=0.1)
 
 
 def test_a_repair_goes_on_for_precision_where_gradients_are_cheap() -> None:
@@ -162,9 +177,11 @@ def test_a_repair_goes_on_for_precision_where_gradients_are_cheap() -> None:
     assert is_enough(Outcome.REPAIRED, window(), CHEAP)
     assert not is_enough(Outcome.REPAIRED, few, CHEAP)
     assert is_enough(Outcome.REPAIRED, few, DEAR)
-    # 1 920 draws tell a mean to 0.023 sd.
-    assert is_enough(Outcome.REPAIRED, window(drawn()[:30]), CHEAP)
+    # 1 920 draws tell a mean to 0.023 sd, but of tails too little.
+    assert not is_enough(Outcome.REPAIRED, window(drawn()[:30]), CHEAP)
     assert not is_enough(Outcome.REPAIRED, window(effective=500.0), CHEAP)
+    assert is_enough(Outcome.REPAIRED, window(effective=500.0), DEAR)
+    assert not is_enough(Outcome.REPAIRED, window(effective=350.0), DEAR)
 
 
 def weights_of(divergence: float) -> Weights:

@@ -352,16 +352,17 @@ def test_a_repair_takes_the_arguments_of_a_fit_that_ends_by_itself(
 
 
 def test_an_interrupted_repair_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    approx, calls, run = to_be_repaired(), [0], Chains.run
-    whole = copy.copy(approx).repair(4)
+    approx, calls, last, run = to_be_repaired(), [0], [0], Chains.run
 
     def pressed(*args: Any) -> Any:
         calls[0] += 1
-        if calls[0] == 5:
+        if calls[0] == last[0]:
             signal.raise_signal(signal.SIGINT)
         return run(*args)
 
     monkeypatch.setattr(Chains, "run", pressed)
+    whole = copy.copy(approx).repair(4)
+    calls[0], last[0] = 0, calls[0]
     some = approx.repair(4, checkpoint=tmp_path / "fit")
     assert str(some.stopped).startswith("interrupted")
     assert (tmp_path / "fit" / "results").exists()

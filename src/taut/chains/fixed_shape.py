@@ -40,7 +40,7 @@ def of_fixed_shape(coordinates: Coordinates, target: Target) -> Composed:
     if not is_bent(coordinates):
         return Composed((*parts[:-1], _directed(parts[-1])))
     before = [part for part in parts[:-1] if not isinstance(part, Coupled | Tailed)]
-    between = _with_room(coupled or _uncoupled(dim)), _with_slots(tailed or _light(dim))
+    between = _with_slots(tailed or _light(dim)), _with_room(coupled or _uncoupled(dim))
     return Composed((*before, *between, _directed(parts[-1])))
 
 
@@ -100,7 +100,7 @@ def _uncoupled(dim: int) -> Coupled:
 
 
 def _light(dim: int) -> Tailed:
-    return Tailed.of(dim, np.empty(0, int), np.empty(0), np.empty(0), np.empty(0))
+    return Tailed.of(dim, np.empty(0, int), np.empty(0), np.empty(0), np.empty((3, 0)))
 
 
 def _with_room(coupled: Coupled) -> Coupled:
@@ -123,7 +123,7 @@ def _with_slots(tailed: Tailed) -> Tailed:
         tailed.slot,
         np.pad(tailed.centre, more),
         np.pad(tailed.scale, more, constant_values=1.0),
-        np.pad(tailed.weight, more, constant_values=LINEAR),
+        np.pad(tailed.weight, ((0, 0), more), constant_values=LINEAR),
     )
 
 

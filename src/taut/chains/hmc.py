@@ -17,7 +17,9 @@ from taut.gradients import AbstractGradients
 _TRAVEL = 1.6
 _MOST_LEAPS = 64
 # What Hamiltonian chains should accept, at first and at most, and how fast the step size follows.
-_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.15
+_ACCEPTED, _MOST_ACCEPTED, _RATE = 0.8, 0.99, 0.03
+# Times that may be refused what should be, for all that a step follows it.
+_REFUSED_MOST = 5.0
 # Gradients around Python, counted apart for linear coordinates and for bent ones, from which on a
 # program is worth its compilation; more, by the equation, where that takes longer.
 _FEW, _FEW_EACH = 8_000, 15
@@ -159,7 +161,7 @@ class Chains:
         for i in range(transitions):
             end = self._move(integrate)
             accepted += float(end.probability.mean())
-            self._log_step += _RATE * (end.acceptance - self.acceptance)
+            self._follow(end)
             if i + 1 == _TRIED and accepted < _REFUSED * _TRIED:
                 return False
         return True
@@ -183,7 +185,7 @@ class Chains:
             end = self._move(integrate)
             accepted += end.probability / transitions
             ends.append(end)
-            self._log_step += _RATE * (end.acceptance - self.acceptance)
+            self._follow(end)
             draws[i] = self.z
             tally.add(self._state.x, self._state.slopes)
         said = tally.said(self.coordinates)
@@ -192,6 +194,11 @@ class Chains:
         )
         window = Window(draws, accepted, said, diverged, left)
         return window if onto is None else onto.joined(window)
+
+    def _follow(self, end: End) -> None:
+        """Adapt the step size, as quickly whatever share of proposals should be refused."""
+        refused = (1.0 - end.acceptance) / (1.0 - self.acceptance)
+        self._log_step += _RATE * (1.0 - min(refused, _REFUSED_MOST))
 
     def _move(self, integrate: AbstractIntegrator) -> End:
         """Move all chains once."""

@@ -40,9 +40,29 @@ def starting_from(gradients: AbstractGradients, normal: Normal, z: Draws) -> Coo
         Draws, from which is learnt what data say of what is taken apart.
     """
     known = conditioned(gradients, z[:: -(-len(z) // _ASKED)])
+    normal = _believed(normal, z[:: -(-len(z) // _MOST)])
     if known is None:
         return Linear(normal)
     return Composed((known, Linear(_without(normal, known.mask))))
+
+
+def _believed(normal: Normal, z: Draws) -> Normal:
+    """Drop the correlations of a Gaussian where draws are less correlated without it.
+
+    Chains may have gone far from where it was fitted.
+    """
+    if not isinstance(normal, DenseNormal) or z.shape[1] > _DENSE:
+        return normal
+    if _correlated(normal.whiten(z)) <= _correlated(z):
+        return normal
+    # As a matrix still: programs that are compiled serve matrices.
+    return DenseNormal.of(normal.mean, np.diag(normal.std**2))
+
+
+def _correlated(x: Draws) -> float:
+    """Sum the squares of the logarithms of the eigenvalues of correlations."""
+    values = np.linalg.eigvalsh(np.atleast_2d(np.corrcoef(x.T)))
+    return float((np.log(np.maximum(values, _LEAST)) ** 2).sum())
 
 
 def _without(normal: Normal, mask: Bool[np.ndarray, " dim"]) -> Normal:
@@ -86,16 +106,33 @@ def adapted(
     if x.shape[1] > _DENSE:
         return Composed(tuple(parts))
     x = scales.whiten(x)
-    coupled = couple(x, effective)
-    if coupled is not None:
-        parts.append(coupled)
-        x = coupled.whiten(x)
-    # Where some drive the scale of others, heavy tails come from that.
-    lighter = lighten(x, effective) if coupled is None else None
-    if lighter is not None:
-        parts.append(lighter)
-        x = lighter.whiten(x)
+    bent = _bent(x, effective)
+    parts += bent
+    for part in bent:
+        x = part.whiten(x)
     return Composed((*parts, Linear(_directions(x, float(np.median(effective))))))
+
+
+def _bent(x: Draws, effective: Effective) -> list[Coordinates]:
+    """Find heavy tails, and what drives the scale and the place of others.
+
+    Tails of what is driven come from that, and are no others. Those of a driver are made lighter
+    where others are the wider the farther out it is, which has an end: that of the spread of
+    groups, from where it is far below their noise. In the neck of a funnel they are narrower and
+    narrower, and tails are what drives them.
+    """
+    coupled = couple(x, effective)
+    if coupled is None:
+        lighter = lighten(x, effective)
+        return [] if lighter is None else [lighter]
+    toward = np.zeros(x.shape[1])
+    toward[coupled.drivers] = np.sign(coupled.slope.sum(axis=1))
+    lighter = lighten(x, np.where(toward != 0.0, effective, 0.0), toward)
+    if lighter is None:
+        return [coupled]
+    # What is driven far out in a tail would go as far.
+    again = couple(lighter.whiten(x), effective)
+    return [lighter] if again is None else [lighter, again]
 
 
 def effective_draws(x: Float[np.ndarray, "transitions chains dim"]) -> Effective:

@@ -1,6 +1,6 @@
 """What chains did in some transitions, and what that tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -80,6 +80,10 @@ class Window:
             np.concatenate([self.left, later.left]),
         )
 
+    def since(self, transition: int) -> "Window":
+        """Return the draws of the transitions from one on, with what all of them say."""
+        return self if transition == 0 else replace(self, draws=self.draws[transition:])
+
     @property
     def correction(self) -> Correction | Moved:
         """Takes from draws the noise that gradients show, where these can be believed."""
@@ -142,6 +146,17 @@ class Window:
     def effective_spread(self) -> Float[np.ndarray, " dim"]:
         """Independent draws of a Gaussian that would tell the standard deviation as well."""
         return 0.5 / np.maximum(self.log_std_error**2, 1e-300)
+
+    @cached_property
+    def spread_of_independent(self) -> Float[np.ndarray, " dim"]:
+        """What `effective_spread` would be of as many independent draws as tell the mean as well.
+
+        The fourth moment says so: the heavier the tails, the fewer.
+        """
+        square = (self.pooled - self.pooled.mean(axis=0)) ** 2
+        variance = np.maximum(square.mean(axis=0), 1e-300)
+        excess = (square**2).mean(axis=0) / variance**2 - 1.0
+        return 2.0 * self.effective / np.maximum(excess, 1e-300)
 
 
 def _draws_each(

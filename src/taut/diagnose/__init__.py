@@ -7,6 +7,7 @@ from taut.diagnose.balanced import Shifted as Shifted
 from taut.diagnose.balanced_noise import balanced_noise as balanced_noise
 from taut.diagnose.balanced_noise import heavy_log_prob as heavy_log_prob
 from taut.diagnose.balanced_noise import heavy_noise as heavy_noise
+from taut.diagnose.budget import JUMPING as JUMPING
 from taut.diagnose.budget import affordable as affordable
 from taut.diagnose.budget import extended as extended
 from taut.diagnose.budget import is_enough as is_enough
@@ -44,6 +45,7 @@ from taut.diagnose.weighing import weigh as weigh
 
 __all__ = [
     "CHECK",
+    "JUMPING",
     "NOT_JUDGED",
     "BalancedWeights",
     "ChainCheck",

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from taut.chains import Chains, Window
-from taut.diagnose.budget import times_longer
+from taut.diagnose.budget import More, more_of
 from taut.diagnose.check import check
 from taut.diagnose.finding import Finding, failed
 from taut.diagnose.repair import outcome_of, repair
@@ -152,23 +152,26 @@ class Journal:
         return chains
 
     def repair(self, gradients: AbstractGradients, chains: Chains) -> Iterator[Window]:
-        """Go on with the chains of a check; each window is compared with the one before.
+        """Go on with the chains of a check; each window is compared with one before.
 
-        One that has settled is gone on with, for less noise.
+        One that is good but for the number of its draws, or its noise, is gone on with.
         """
         assert self.check is not None
-        before, space = self.check.window, gradients.target.space
-        rounds, times = repair(chains, before), None
+        space = gradients.target.space
+        rounds = repair(chains, self.check.window, may_jump=bool(self.jumps))
+        more: More | None = None
         while True:
             with self.stage("repair by chains", gradients) as stage:
-                window = rounds.send(times)
+                done = rounds.send(more)
+                window, before = done.window, done.before
                 stage.note = f"each chain is worth {window.draws_each.min():.1f} draws"
             moments = Moments.known(before.corrected.mean(axis=0), before.corrected.std(axis=0))
-            self.check = shift_of(moments, window, may_jump=bool(self.jumps))
+            moved = shift_of(moments, done.later, may_jump=bool(self.jumps))
+            self.check = replace(moved, window=window)
             self.conclude(*outcome_of(self.check, before, space))
             yield window
-            times = times_longer(window) if self.outcome is Outcome.REPAIRED else None
-            before = window if times is None else before
+            assert self.outcome is not None
+            more = more_of(self.outcome, self.failed, window, max(self.check.largest))
 
     @contextmanager
     def stage(self, name: str, gradients: AbstractGradients) -> Iterator[Stage]:

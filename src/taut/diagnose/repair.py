@@ -1,11 +1,14 @@
 """Chains that go on where a check has moved them, until they have settled."""
 
 from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 
 from taut.chains import Chains, Coordinates, Linear, Window, adapted, starting_from
 from taut.diagnose import criteria
+from taut.diagnose.budget import More
 from taut.diagnose.finding import Finding, at_most, failed
 from taut.diagnose.shift import ChainCheck, of_chains
 from taut.diagnose.verdict import Outcome
@@ -15,9 +18,10 @@ from taut.target import Space
 _CHAINS = 64
 # Standard deviations of a Gaussian between its quartiles.
 _QUARTILES = 1.349
-# A round of repair: transitions that are recorded in the first, half as many as go before, and how
-# many more they become from round to round; the values that are held at most.
-_RECORD, _GROWTH, _MOST_RECORDED, _HELD = 40, 1.5, 400, 25_000_000
+# A round of repair: transitions that are recorded in the first, those that go before where
+# coordinates are new, how many more the first become from round to round, and at most; the values
+# that are held at most.
+_RECORD, _SETTLE, _GROWTH, _MOST_RECORDED, _HELD = 40, 20, 1.5, 400, 25_000_000
 # Independent draws that each transition of a chain is worth from which on coordinates are kept, and
 # the share of the best so far below which chains go back to those of the best.
 _GOOD, _WORSE = 0.2, 0.5
@@ -28,39 +32,92 @@ _FORESEEN = 12_000
 _FARTHEST, _RARE, _OFTEN = 6.4, 0.001, 0.005
 
 
-def repair(chains: Chains, window: Window) -> Generator[Window, float | None, None]:
+@final
+@dataclass(frozen=True)
+class Round:
+    """What chains did in a round, and what that is compared with.
+
+    Parameters
+    ----------
+    window
+        All transitions that count.
+    before
+        Those that it is compared with.
+    since
+        How many of the first are among these, too.
+    """
+
+    window: Window
+    before: Window
+    since: int = 0
+
+    @property
+    def later(self) -> Window:
+        """The transitions that came after those it is compared with."""
+        return self.window.since(self.since)
+
+
+def repair(
+    chains: Chains, window: Window, *, may_jump: bool = False
+) -> Generator[Round, More | None, None]:
     """Go on with chains, in coordinates learnt from where they have been, without an end.
 
     Windows grow; transitions become longer where chains stay apart from one another, and steps
-    shorter where some diverge. What is sent tells how many times longer a window should be that is
-    good but for its noise: it is gone on with.
+    shorter where some diverge. What is sent tells whether a window that lacks nothing but draws
+    should be longer: it is gone on with.
+
+    Parameters
+    ----------
+    chains
+        Those of a check.
+    window
+        What they did there.
+    may_jump
+        Whether the density is known to have jumps.
     """
     begin, record = chains.coordinates, _RECORD
     assert isinstance(begin, Linear)
     most = min(_MOST_RECORDED, max(_RECORD, _HELD // (_CHAINS * chains.z.shape[1])))
     chains.keep(_CHAINS)
     chains.expect(_FORESEEN)
-    known = _Known()
+    # Smaller steps than a check's cost less than a round that is good but for what diverges. What
+    # jumps refuse, no steps are small enough for.
+    if not may_jump:
+        chains.be_careful()
+    known, compared = _Known(), window
     while True:
         if not known.is_good:
             start = starting_from(chains.gradients, begin.normal, window.pooled)
-            _enter(chains, adapted(start, window.draws), record // 2)
+            _enter(chains, adapted(start, window.draws), record // 2 if may_jump else _SETTLE)
         before, window = window, chains.run(record)
-        times = yield window
-        while times is not None and len(window.draws) < most:
-            wanted = min(int(np.ceil(times * len(window.draws))), most)
-            window = chains.run(wanted - len(window.draws), window)
-            times = yield window
+        window = yield from _lengthened(chains, Round(window, compared), most)
         record = min(int(_GROWTH * record), most)
         if is_stalled(before, window):
             chains.travel = min(2.0 * chains.travel, _FARTHEST)
-        # Smaller steps do not help where it is the support that ends.
-        for share in (_RARE, _OFTEN):
+        # Smaller steps do not help where it is the support that ends, and little where it jumps.
+        for share in (_OFTEN,) if may_jump else (_RARE, _OFTEN):
             if len(window.diverged) > share * len(window.pooled):
                 chains.be_careful()
         better = known.better_than(window, chains.coordinates)
-        if better is not None:
-            _enter(chains, better, record // 2)
+        if better is None:
+            compared = window
+        else:
+            # The next round is not compared with one in which chains hardly moved.
+            _enter(chains, better, record // 2 if may_jump else _SETTLE)
+
+
+def _lengthened(chains: Chains, done: Round, most: int) -> Generator[Round, More | None, Window]:
+    """Yield a round, and make it longer as often as that is asked for; return its window."""
+    more = yield done
+    while more is not None and len(done.window.draws) < most:
+        count = len(done.window.draws)
+        longer = chains.run(min(int(np.ceil(more.times * count)), most) - count, done.window)
+        if more.is_compared:
+            done = Round(longer, done.window, count)
+        else:
+            done = replace(done, window=longer)
+        more = yield done
+    return done.window
 
 
 def _enter(chains: Chains, coordinates: Coordinates, transitions: int) -> None:

@@ -88,7 +88,7 @@ class Auto(DirectInference):
 
     name = "auto"
     title = "auto"
-    longest = 20_000
+    longest = 60_000
     needs = Needs(finite_start=False, judgement=True, draft=True)
 
     def __init__(

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from taut.chains import Window
 from taut.diagnose import (
     CHECK,
+    JUMPING,
     Moments,
     Outcome,
     affordable,
@@ -117,6 +118,9 @@ def checked(
     dtype, before = gradients.target.dtype, journal.check.window
     longest, count = BLOCK * problem.longest, gradients.count
     most = affordable(gradients)
+    if journal.jumps:
+        # Gradients do not vouch there for rounds that agree, and of many two agree by chance.
+        longest, most = min(longest, JUMPING), min(most, JUMPING)
     if _is_sound(problem, normal, before, elbo):
         yield Iterate(particles(before, random, dtype, settled=False), -elbo)
     for window in journal.repair(gradients, chains):
