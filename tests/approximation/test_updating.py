@@ -139,6 +139,14 @@ def test_equal_seeds_give_equal_results_and_the_fit_stays_as_it_is() -> None:
     assert first.model.data_vars[0].get_value().tolist() == MONTHS[0].tolist()
 
 
+def test_a_family_is_still_shown_with_a_warning() -> None:
+    approx = taut.Approximation([taut.Group(None, "mf")], model=mean_of(MONTHS[0]), random_seed=1)
+    family = taut.family.FullRank.at(np.array([2.0]), np.array([0.5]))
+    with pytest.warns(DeprecationWarning, match=r"approx\.show"):
+        assert approx.update(family) is approx  # pyright: ignore[reportArgumentType]
+    assert approx.family is family
+
+
 def test_a_prior_is_the_posterior_of_the_rows_that_were_seen() -> None:
     """For taut and for PyMC: its log density differs from the exact one by a constant."""
     prior = of_months()[1].as_prior(random_seed=1)
@@ -260,8 +268,6 @@ def test_data_that_the_model_holds_no_more_are_refused() -> None:
 
 def test_what_are_no_rows_of_the_model_is_refused() -> None:
     approx = of_months()[0]
-    with pytest.raises(ArgumentError, match=r"approx\.show"):
-        approx.update(approx.family)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ArgumentError, match="new_rows"):
         approx.update([1.0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(DataSetError, match="'z', which is no data of the model"):

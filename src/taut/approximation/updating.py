@@ -1,6 +1,7 @@
 """A fit goes on with new rows: what was seen of earlier ones is kept as a quadratic."""
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -18,7 +19,7 @@ from taut.approximation.trust import CHECKED
 from taut.arguments import check_mapping
 from taut.diagnose import Journal, Judge, Moments, Outcome, criteria, normal_of, weigh
 from taut.engine import Timing, accounted, building, refuse_forked, single_threaded
-from taut.errors import ArgumentError, NotFiniteError, warn
+from taut.errors import NotFiniteError, warn
 from taut.family import AbstractFamily
 from taut.gaussian import DenseNormal, Normal, Weights, as_dense, as_normal
 from taut.gradients import gradients_of
@@ -105,7 +106,7 @@ def update[AnyFitted: Fitted](
     """
     refuse_forked("An update")
     if isinstance(new_rows, AbstractFamily):
-        raise ArgumentError("approx.update takes rows. A family is shown by approx.show(family).")
+        return _shown(approx, new_rows)
     check_mapping("new_rows", new_rows, "{'y': y_new}")
     words, timing = approx.words(random_seed), Timing()
     with accounted(timing):
@@ -130,6 +131,14 @@ def update[AnyFitted: Fitted](
         warn(f"{verdict}. {verdict.advice}")
     record = Record("update", stopped=str(verdict), timing=timing, journal=journal)
     return approx.following(source, family, record, own_seed)
+
+
+def _shown(approx: Any, family: AbstractFamily) -> Any:
+    """Do what `update` once did."""
+    words = "approx.update takes rows; to show a family is now approx.show(family)."
+    warnings.warn(words, DeprecationWarning, stacklevel=3)
+    approx.show(family)
+    return approx
 
 
 class _Step:
