@@ -37,6 +37,18 @@ def test_moments_and_intervals_are_those_of_the_variables_own_space() -> None:
         np.testing.assert_allclose(found[name], exact, rtol=0.08)
 
 
+def test_a_name_that_begins_like_another_is_not_mistaken_for_it() -> None:
+    """`scale` is `scale_log__` in the unconstrained space, and `scale_log` the user's own."""
+    with pm.Model() as model:
+        scale = pm.HalfNormal("scale")
+        pm.Deterministic("scale_log", pm.math.log(scale))
+        pm.HalfNormal("scale_of")
+    approx = of(model, FullRank.at(np.array([3.0, 0.0]), np.array([0.1, 0.1])))
+    found = rows(approx)
+    assert list(found) == ["scale", "scale_of"]
+    assert found["scale"][0] == pytest.approx(np.exp(3.005), rel=0.03)
+
+
 def test_each_variable_has_a_row_and_what_is_left_out_is_said() -> None:
     with pm.Model() as model:
         pm.Normal("long", shape=(50, 3))

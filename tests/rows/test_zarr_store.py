@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zarr.storage import MemoryStore
 
 from taut.errors import ArgumentError, RowsError
 from taut.rows import ArrayRows, Column, ZarrRows
@@ -70,6 +72,21 @@ def test_chunks_of_zeros_that_were_never_written_are_read() -> None:
     values[7:, 0] = 1.0
     made.create_array("X", data=values, chunks=(3, 1))
     np.testing.assert_array_equal(joined(ZarrRows(made))["X"], values)
+
+
+def test_a_store_that_can_not_list_what_it_holds_is_read() -> None:
+    class Unlisted(MemoryStore):
+        supports_listing = False
+
+        def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+            raise NotImplementedError
+
+    content: dict = {}
+    made = zarr.create_group(MemoryStore(content), zarr_format=2)
+    made.create_array("y", data=np.zeros(20), chunks=(3,))
+    zarr.consolidate_metadata(MemoryStore(content))
+    source = ZarrRows(zarr.open_consolidated(Unlisted(content), mode="r"))
+    np.testing.assert_array_equal(joined(source)["y"], np.zeros(20))
 
 
 def test_each_chunk_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What an approximation prints: moments and intervals of variables in their own space."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import jax
@@ -63,11 +64,15 @@ def _free(target: Target) -> tuple[str, ...]:
     known = target.programs.shapes(_all_constrained, target, np.empty(target.dim, target.dtype))
     own: dict[str, str] = {}
     for slot in target.space:
-        # PyMC's names in the unconstrained space: x_log__ of x.
-        ends = [name for name in known if slot.name == name or slot.name.startswith(f"{name}_")]
+        ends = [name for name in known if slot.name == name or _is_of(slot.name, name)]
         if ends:
             own[max(ends, key=len)] = slot.name
     return tuple(sorted(own, key=lambda x: (known[x].ndim > 0, not own[x].endswith("_log__"))))
+
+
+def _is_of(unconstrained: str, name: str) -> bool:
+    """Whether that is PyMC's name of a variable in the unconstrained space: x_log__ of x."""
+    return re.fullmatch(rf"{re.escape(name)}_.+__", unconstrained) is not None
 
 
 def _all_constrained(target: Target, z: Array) -> Mapping[str, Array]:

@@ -64,7 +64,11 @@ class ZarrRows(AbstractRows):
         }
         self._rows = common_rows({name: array.shape[0] for name, array in self._arrays.items()})
         self._bands = _band_rows(self._arrays, self._columns)
-        self._chunks = {name: array.nchunks_initialized for name, array in self._arrays.items()}
+        # Of a store that can not list what it holds nothing is noticed.
+        self._chunks = {
+            name: array.nchunks_initialized if array.store.supports_listing else 0
+            for name, array in self._arrays.items()
+        }
 
     @property
     def rows(self) -> int:
@@ -118,15 +122,14 @@ class _Bands:
             first = index * self._rows
             band = np.asarray(self._array[first : first + self._rows])
             # Zarr reads a chunk that is not there as one of fill values.
-            if (
-                _has_empty_chunk(band, self._array)
-                and self._array.nchunks_initialized < self._chunks
-            ):
+            if self._lost_chunks(band):
                 raise FileNotFoundError("chunks that were there are gone")
             self._band, self._index = band, index
         return self._band
 
-    def _lost_chunks(self) -> bool:
+    def _lost_chunks(self, band: np.ndarray) -> bool:
+        if not self._chunks or not _has_empty_chunk(band, self._array):
+            return False
         return self._array.nchunks_initialized < self._chunks
 
 
